@@ -1,0 +1,61 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+/// Settings of every target of ours: a warning is an error.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// The arrows of the design, one way. `Tests/ArchitectureTests` holds the sources to them.
+let package = Package(
+    name: "sealift",
+    products: [.executable(name: "sealift", targets: ["sealift"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+
+        .target(
+            name: "OCI", dependencies: ["CArchive", "COpenSSL", "CISAL"], swiftSettings: strict),
+        .target(name: "Registry", dependencies: ["OCI", "CCurl"], swiftSettings: strict),
+        .target(name: "BundleFormat", dependencies: ["OCI", "COpenSSL"], swiftSettings: strict),
+        .target(name: "Manifests", dependencies: ["OCI", "CYaml"], swiftSettings: strict),
+        .target(name: "Sealer", dependencies: ["OCI", "CYaml"], swiftSettings: strict),
+        .target(
+            name: "Collect", dependencies: ["OCI", "Registry", "BundleFormat", "Manifests"],
+            swiftSettings: strict),
+        .target(
+            name: "Apply", dependencies: ["OCI", "BundleFormat", "Sealer", "Manifests"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "sealift",
+            dependencies: [
+                "OCI", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: strict),
+
+        .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: strict),
+        .testTarget(name: "RegistryTests", dependencies: ["Registry", "OCI"], swiftSettings: strict),
+        .testTarget(name: "BundleFormatTests", dependencies: ["BundleFormat", "OCI"], swiftSettings: strict),
+        .testTarget(name: "ManifestsTests", dependencies: ["Manifests", "OCI"], swiftSettings: strict),
+        .testTarget(name: "SealerTests", dependencies: ["Sealer", "OCI"], swiftSettings: strict),
+        .testTarget(
+            name: "CollectTests", dependencies: ["Collect", "BundleFormat", "OCI"], swiftSettings: strict),
+        .testTarget(
+            name: "ApplyTests", dependencies: ["Apply", "Sealer", "BundleFormat", "OCI"],
+            swiftSettings: strict),
+        .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+
+/// Writes that are whole or not there: a temporary file beside the target, flushed, then renamed.
+public enum Durable {
+    /// Puts `bytes` at `path`: after return they are on the medium under that name; after a failure or a
+    /// kill the old file, if there was one, is unchanged.
+    /// - Parameter mode: the permission bits, exactly (the umask is not applied).
+    public static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(Failure) {
+        let temporary = "\(path).\(getpid()).tmp"
+        unlink(temporary)
+        do throws(Failure) {
+            let file = try File.create(temporary, exclusive: true)
+            var failed: Failure?
+            bytes.withUnsafeBytes { buffer in
+                do throws(Failure) { try file.write(buffer, at: 0) } catch { failed = error }
+            }
+            if let failed { throw failed }
+            guard fchmod(file.descriptor, mode) == 0 else {
+                throw Failure.system("set the mode of", temporary)
+            }
+            try file.synchronize()
+            try rename(temporary, to: path)
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    /// Gives what is at `source` the name `target`, replacing a file there, and flushes the folder.
+    public static func rename(_ source: String, to target: String) throws(Failure) {
+        guard Glibc.rename(source, target) == 0 else { throw Failure.system("put in place", target) }
+        try flushFolder(of: target)
+    }
+
+    /// Waits until the folder that holds `path` is on the medium, names included.
+    public static func flushFolder(of path: String) throws(Failure) {
+        let slash = path.lastIndex(of: "/")
+        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        try File.open(folder).synchronize()
+    }
+}

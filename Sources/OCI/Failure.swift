@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why something did not happen, in the four parts that a person needs: what failed, on which
+/// artifact, why, and what to do next.
+///
+/// Every error that leaves a public function of this package is a `Failure`. The executable maps
+/// ``Kind`` to an exit code in one place.
+public struct Failure: Error, Sendable, Equatable {
+    /// The class of a failure. Each has one exit code.
+    public enum Kind: String, Sendable, CaseIterable {
+        /// Wrong arguments on the command line.
+        case usage
+        /// Data is not what was promised: a digest, a format, a signature.
+        case data
+        /// An input is missing: a file, a bundle, a volume, a layer's file.
+        case input
+        /// An upstream did not answer, or answered that it has nothing.
+        case unavailable
+        /// A fault of sealift itself.
+        case fault
+        /// No space left, or a file cannot be created.
+        case space
+        /// The system failed to read or write.
+        case io
+        /// Interrupted, or somebody else is working there; a rerun continues.
+        case busy
+        /// Not permitted, or not authorised.
+        case denied
+        /// The spec, the lock or a setting is wrong.
+        case configuration
+    }
+
+    /// The class, from which the exit code follows.
+    public var kind: Kind
+    /// What was being done, as a verb phrase: `read the layer`.
+    public var operation: String
+    /// The one thing it was done to: a reference, a digest, a path. Holds no secret.
+    public var artifact: String
+    /// Why it failed, in words. Holds no secret.
+    public var reason: String
+    /// What the user does next, as an instruction; empty where nothing can be advised.
+    public var remedy: String
+
+    /// Creates a failure from its parts.
+    public init(
+        _ kind: Kind, _ operation: String, _ artifact: String, because reason: String, remedy: String = ""
+    ) {
+        self.kind = kind
+        self.operation = operation
+        self.artifact = artifact
+        self.reason = reason
+        self.remedy = remedy
+    }
+}
+
+extension Failure: CustomStringConvertible {
+    /// `cannot OPERATION ARTIFACT: REASON`, and the remedy on a line of its own.
+    public var description: String {
+        let subject = artifact.isEmpty ? operation : "\(operation) \(artifact)"
+        let line = "cannot \(subject): \(reason)"
+        return remedy.isEmpty ? line : "\(line)\n  → \(remedy)"
+    }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The media types that carry meaning here. Sources: OCI image specification, `media-types.md`; docker
+/// image manifest version 2, schema 2.
+public enum MediaType {
+    /// An OCI image index.
+    public static let index = "application/vnd.oci.image.index.v1+json"
+    /// An OCI image manifest.
+    public static let manifest = "application/vnd.oci.image.manifest.v1+json"
+    /// A docker manifest list.
+    public static let dockerList = "application/vnd.docker.distribution.manifest.list.v2+json"
+    /// A docker schema 2 manifest.
+    public static let dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
+    /// An OCI image config.
+    public static let config = "application/vnd.oci.image.config.v1+json"
+    /// A docker image config.
+    public static let dockerConfig = "application/vnd.docker.container.image.v1+json"
+    /// The empty JSON object `{}`, for artifacts without a config.
+    public static let empty = "application/vnd.oci.empty.v1+json"
+    /// What sealer writes for a layer that was already there when it pushed.
+    public static let octets = "application/octet-stream"
+
+    /// Both forms of an index.
+    public static let indexes: Set<String> = [index, dockerList]
+    /// All that a registry is asked for when a tag is resolved, in order of preference.
+    public static let accepted = [index, dockerList, manifest, dockerManifest]
+}

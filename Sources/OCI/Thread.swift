@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+
+/// Runs blocking work on a thread of its own, off Swift's cooperative pool, and returns what it returns.
+///
+/// The work is not interrupted when the task is cancelled; long work asks `isCancelled` of the flag that
+/// it shares with its caller.
+public func onThread<Result: Sendable>(
+    _ body: @escaping @Sendable () throws(Failure) -> Result
+) async throws(Failure) -> Result {
+    let outcome: Swift.Result<Result, Failure> = await withCheckedContinuation { continuation in
+        spawnThread {
+            do throws(Failure) {
+                continuation.resume(returning: .success(try body()))
+            } catch {
+                continuation.resume(returning: .failure(error))
+            }
+        }
+    }
+    return try outcome.get()
+}
+
+/// Starts a detached thread with a 1 MiB stack that runs `body` and ends.
+public func spawnThread(_ body: @escaping @Sendable () -> Void) {
+    final class Box {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    defer { pthread_attr_destroy(&attributes) }
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    pthread_attr_setstacksize(&attributes, 1 << 20)
+    let box = Unmanaged.passRetained(Box(body))
+    var thread = pthread_t()
+    let code = pthread_create(
+        &thread, &attributes,
+        {
+            Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body(); return nil
+        },
+        box.toOpaque())
+    guard code == 0 else { fatalError("cannot start a thread: \(String(cString: strerror(code)))") }
+}
