@@ -21,7 +21,9 @@ struct Endpoint: Sendable, Hashable {
     /// - Throws: a ``Failure`` of kind `configuration`.
     init(candidate: String) throws(Failure) {
         let hasScheme = candidate.hasPrefix("http://") || candidate.hasPrefix("https://")
-        let address = try WebAddress(hasScheme ? candidate : "https://" + candidate)
+        // "https://" before it would make a host of a foreign scheme.
+        let isBare = !hasScheme && !candidate.split(separator: "/").contains { $0.hasSuffix(":") }
+        let address = try WebAddress(isBare ? "https://" + candidate : candidate)
         guard !address.target.contains("?") else {
             throw Failure(
                 .configuration, "use the mirror", "\(address)", because: "it has a query",

@@ -113,7 +113,8 @@ final class Server: Sendable {
         Issue.record("nobody listens at the port \(port)")
     }
 
-    static let scripts = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Servers").path()
+    static let scripts = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Servers")
+        .path()
 }
 
 /// A certificate authority of our own, and a certificate for 127.0.0.1 and one for another name.
@@ -228,7 +229,8 @@ struct Misbehaving: Sendable {
 
     /// What the server saw under this id.
     func seen(_ id: String) async throws -> [Seen] {
-        let bytes = try await RegistryClient(settings()).bytes(url: "http://\(plain)/log/\(id)", limit: 1 << 20)
+        let bytes = try await RegistryClient(settings()).bytes(
+            url: "http://\(plain)/log/\(id)", limit: 1 << 20)
         return try JSONDecoder().decode([Seen].self, from: Data(bytes))
     }
 
