@@ -48,10 +48,12 @@ let package = Package(
         .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: strict),
         .testTarget(name: "RegistryTests", dependencies: ["Registry", "OCI"], swiftSettings: strict),
         .testTarget(name: "BundleFormatTests", dependencies: ["BundleFormat", "OCI"], swiftSettings: strict),
-        .testTarget(name: "ManifestsTests", dependencies: ["Manifests", "OCI"], swiftSettings: strict),
+        .testTarget(
+            name: "ManifestsTests", dependencies: ["Manifests", "OCI"], exclude: ["Data"], swiftSettings: strict),
         .testTarget(name: "SealerTests", dependencies: ["Sealer", "OCI"], swiftSettings: strict),
         .testTarget(
-            name: "CollectTests", dependencies: ["Collect", "BundleFormat", "OCI"], swiftSettings: strict),
+            name: "CollectTests", dependencies: ["Collect", "BundleFormat", "Manifests", "OCI"],
+            swiftSettings: strict),
         .testTarget(
             name: "ApplyTests", dependencies: ["Apply", "Sealer", "BundleFormat", "OCI"],
             swiftSettings: strict),
