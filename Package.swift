@@ -49,7 +49,7 @@ let package = Package(
         .testTarget(name: "RegistryTests", dependencies: ["Registry", "OCI"], swiftSettings: strict),
         .testTarget(name: "BundleFormatTests", dependencies: ["BundleFormat", "OCI"], swiftSettings: strict),
         .testTarget(
-            name: "ManifestsTests", dependencies: ["Manifests", "OCI"], exclude: ["Data"], swiftSettings: strict),
+            name: "ManifestsTests", dependencies: ["Manifests", "OCI"], exclude: ["Data", "oracle.py"], swiftSettings: strict),
         .testTarget(name: "SealerTests", dependencies: ["Sealer", "OCI"], swiftSettings: strict),
         .testTarget(
             name: "CollectTests", dependencies: ["Collect", "BundleFormat", "Manifests", "OCI"],

@@ -123,7 +123,11 @@ final class YamlEvents {
                 "read the YAML of", at: skipped + parser.pointee.problem_offset, problem,
                 remedy: "save the file as UTF-8 text without control characters")
         }
-        let context = parser.pointee.context.map { String(cString: $0) + ", " } ?? ""
+        var context = ""
+        if let words = parser.pointee.context {
+            let line = source.position(of: offset(parser.pointee.context_mark)).line
+            context = "\(String(cString: words)) from line \(line): "
+        }
         let at = offset(parser.pointee.problem_mark)
         return source.refuse(
             "read the YAML of", at: at, context + problem,
