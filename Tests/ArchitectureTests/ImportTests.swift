@@ -8,9 +8,9 @@ import Testing
     static let allowed: [String: Set<String>] = [
         "OCI": ["CArchive", "COpenSSL", "CISAL", "CLinux"],
         "Registry": ["OCI", "CCurl"],
-        "BundleFormat": ["OCI", "COpenSSL"],
+        "BundleFormat": ["OCI", "COpenSSL", "CLinux"],
         "Manifests": ["OCI", "CYaml"],
-        "Sealer": ["OCI", "CYaml"],
+        "Sealer": ["OCI", "CYaml", "CLinux"],
         "Collect": ["OCI", "Registry", "BundleFormat", "Manifests"],
         "Apply": ["OCI", "BundleFormat", "Sealer", "Manifests"],
         "sealift": ["OCI", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "ArgumentParser"],
