@@ -49,7 +49,8 @@ let package = Package(
         .testTarget(name: "RegistryTests", dependencies: ["Registry", "OCI"], swiftSettings: strict),
         .testTarget(name: "BundleFormatTests", dependencies: ["BundleFormat", "OCI"], swiftSettings: strict),
         .testTarget(name: "ManifestsTests", dependencies: ["Manifests", "OCI"], swiftSettings: strict),
-        .testTarget(name: "SealerTests", dependencies: ["Sealer", "OCI"], swiftSettings: strict),
+        .testTarget(
+            name: "SealerTests", dependencies: ["Sealer", "OCI"], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "CollectTests", dependencies: ["Collect", "BundleFormat", "OCI"], swiftSettings: strict),
         .testTarget(
