@@ -41,10 +41,7 @@ extension SealerImage {
                     value: text(element, "value")))
         }
         sealerVersion = text(spec, "sealer_version")
-        platform.architecture = text(spec["platform"], "architecture")
-        platform.os = text(spec["platform"], "os")
-        platform.osVersion = text(spec["platform"], "os_version")
-        platform.variant = text(spec["platform"], "variant")
+        platform = PlatformText(spec["platform"])
         let config = spec["image_config"]
         type = text(config, "image_type")
         labels = config?["labels"]?.strings ?? [:]
@@ -102,10 +99,7 @@ extension SealerImage {
         let spec: Tree = .fields([
             "id": .text(id), "layers": layers.isEmpty ? nil : .array(layers),
             "sealer_version": .text(sealerVersion),
-            "platform": .fields([
-                "architecture": .text(platform.architecture), "os": .text(platform.os),
-                "os_version": .text(platform.osVersion), "variant": .text(platform.variant),
-            ]),
+            "platform": platform.tree,
             "image_config": config,
         ])
         let metadata: Tree = .fields([
@@ -115,5 +109,24 @@ extension SealerImage {
             "kind": .text(kind), "apiVersion": .text(apiVersion), "metadata": metadata, "spec": spec,
             "status": .object([]),
         ]
+    }
+}
+
+extension SealerImage.PlatformText {
+    /// Reads the fields of an image's or a list's `platform`.
+    init(_ tree: Tree?) {
+        func text(_ key: String) -> String { tree?[key]?.string ?? "" }
+        architecture = text("architecture")
+        os = text("os")
+        osVersion = text("os_version")
+        variant = text("variant")
+    }
+
+    /// The fields in sealer's order.
+    var tree: Tree {
+        .fields([
+            "architecture": .text(architecture), "os": .text(os), "os_version": .text(osVersion),
+            "variant": .text(variant),
+        ])
     }
 }
