@@ -32,7 +32,7 @@ let package = Package(
         .target(name: "Registry", dependencies: ["OCI", "CCurl"], swiftSettings: strict),
         .target(name: "BundleFormat", dependencies: ["OCI", "COpenSSL"], swiftSettings: strict),
         .target(name: "Manifests", dependencies: ["OCI", "CYaml"], swiftSettings: strict),
-        .target(name: "Sealer", dependencies: ["OCI", "CYaml"], swiftSettings: strict),
+        .target(name: "Sealer", dependencies: ["OCI", "CYaml", "CLinux"], swiftSettings: strict),
         .target(
             name: "Collect", dependencies: ["OCI", "Registry", "BundleFormat", "Manifests"],
             swiftSettings: strict),

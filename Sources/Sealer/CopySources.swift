@@ -26,7 +26,8 @@ struct CopySources {
             throw refuse("it has no destination", "write a source and a destination, as in COPY etc .")
         }
         sources = words.dropLast().map { Self.replaceArchitecture(in: $0, by: architecture) }
-        for source in sources where ["http://", "https://", "git://", "git@"].contains(where: source.hasPrefix) {
+        for source in sources
+        where ["http://", "https://", "git://", "git@"].contains(where: source.hasPrefix) {
             throw refuse(
                 "\(source) is on the network", "carry it as a file of the spec and put it into the context")
         }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CLinux
 internal import Glibc
 internal import OCI
 
@@ -153,25 +154,25 @@ final class CopyTree {
     /// Copies the parts of a file that hold data; its holes stay holes.
     private func copyData(from source: File, to copy: File, size: Int64) throws(Failure) {
         guard ftruncate(copy.descriptor, off_t(size)) == 0 else { throw Failure.system("enlarge", copy.path) }
-        var offset: off_t = 0
-        while offset < off_t(size) {
-            let data = lseek(source.descriptor, offset, SEEK_DATA)
+        var offset: Int64 = 0
+        while offset < size {
+            let data = lseek(source.descriptor, off_t(offset), Int32(sealift_seek_data))
             if data < 0, errno == ENXIO { return }
             // A file system that knows no holes has data everywhere.
-            let start = data < 0 ? offset : data
-            let hole = lseek(source.descriptor, start, SEEK_HOLE)
-            let end = hole < 0 ? off_t(size) : hole
+            let start = data < 0 ? offset : Int64(data)
+            let hole = lseek(source.descriptor, off_t(start), Int32(sealift_seek_hole))
+            let end = hole < 0 ? size : Int64(hole)
             try copyRange(from: source, to: copy, start..<end)
             offset = end
         }
     }
 
-    private func copyRange(from source: File, to copy: File, _ range: Range<off_t>) throws(Failure) {
+    private func copyRange(from source: File, to copy: File, _ range: Range<Int64>) throws(Failure) {
         var from = range.lowerBound
         var to = range.lowerBound
         while from < range.upperBound {
-            let count = copy_file_range(
-                source.descriptor, &from, copy.descriptor, &to, Int(range.upperBound - from), 0)
+            let count = sealift_copy_file_range(
+                source.descriptor, &from, copy.descriptor, &to, UInt(range.upperBound - from))
             if count > 0 || count < 0 && errno == EINTR { continue }
             guard count < 0, [EXDEV, ENOSYS, EOPNOTSUPP, EINVAL, EPERM].contains(errno) else {
                 if count < 0 { throw Failure.system("copy", source.path) }
@@ -179,8 +180,8 @@ final class CopyTree {
                     .input, "copy", source.path, because: "it became shorter while it was copied",
                     remedy: "let nothing change the context during a build")
             }
-            var stream = source.stream(at: Int64(from), count: Int64(range.upperBound - from))
-            var offset = Int64(to)
+            var stream = source.stream(at: from, count: range.upperBound - from)
+            var offset = to
             try stream.forEachChunk { (bytes) throws(Failure) in
                 try copy.write(bytes, at: offset)
                 offset += Int64(bytes.count)

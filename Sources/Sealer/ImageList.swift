@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import OCI
+internal import OCI
 
 /// `metadata/images_metadata.json`: the images of a store by name, which makes them visible to sealer.
 ///

@@ -41,7 +41,7 @@ public struct RegistryTree: Sendable {
             remedy: "keep one of them, or give one another tag")
     }
 
-    /// Writes the tree into the empty folder at `path`, every blob verified on its way.
+    /// Writes the tree as the folder `registry` of the empty folder at `path`, every blob verified on its way.
     ///
     /// The same images give the same tree: all times are `time`, and every file belongs to the user, which as
     /// root is 0:0.
@@ -49,7 +49,7 @@ public struct RegistryTree: Sendable {
     /// - Throws: a ``Failure`` of kind `data` where a blob is not what its manifest says; then the folder holds
     ///   a part of the tree.
     public func write(
-        to path: String, from source: any ContentSource, time: Int64
+        below path: String, from source: any ContentSource, time: Int64
     ) throws(Failure) {
         let writer = try RegistryTreeWriter(root: path, time: .init(seconds: time))
         for image in images {
@@ -82,7 +82,7 @@ private final class RegistryTreeWriter {
     private var blobs: Set<Digest> = []
     private var links: Set<String> = []
 
-    private static let prefix = "docker/registry/v2"
+    private static let prefix = "registry/docker/registry/v2"
 
     init(root: String, time: Folder.Time) throws(Failure) {
         self.root = try Folder.open(root)

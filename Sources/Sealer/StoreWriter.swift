@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CLinux
 internal import Glibc
 public import OCI
 internal import Synchronization
@@ -87,7 +88,7 @@ public final class StoreWriter: Sendable {
         try makeFolders(layer.database)
         let artifact = "the layer \(blob.digest)"
         let compressed = ReadAhead(try source.open(blob))
-        let plain = ReadAhead(try decompressed(compressed, limit: nil, artifact: artifact))
+        let plain = try decompressed(compressed, limit: nil, artifact: artifact)
         let measure = try Layer.unpack(plain, into: layer.files, tarSplit: layer.tarSplit)
         guard measure.id == id else {
             throw Failure(
@@ -180,7 +181,7 @@ public final class StoreWriter: Sendable {
         if !missing.isEmpty {
             // A rename may reach the medium before the files do: these first, all at once.
             let root = try File.open(store.path)
-            guard syncfs(root.descriptor) == 0 else { throw Failure.system("flush", store.path) }
+            guard sealift_syncfs(root.descriptor) == 0 else { throw Failure.system("flush", store.path) }
         }
         for layer in missing where !store.hasLayer(layer.id) {
             let trash = try stagingFolder()

@@ -10,7 +10,7 @@ import Testing
         "Registry": ["OCI", "CCurl"],
         "BundleFormat": ["OCI", "COpenSSL"],
         "Manifests": ["OCI", "CYaml"],
-        "Sealer": ["OCI", "CYaml"],
+        "Sealer": ["OCI", "CYaml", "CLinux"],
         "Collect": ["OCI", "Registry", "BundleFormat", "Manifests"],
         "Apply": ["OCI", "BundleFormat", "Sealer", "Manifests"],
         "sealift": ["OCI", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "ArgumentParser"],
