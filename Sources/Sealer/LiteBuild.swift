@@ -70,10 +70,17 @@ public struct LiteBuild: Sendable {
     /// - Throws: a ``Failure``: of kind `configuration` for a Kubefile that cannot be built, `input` where
     ///   the base, a source or a container image is missing; all missing images are named at once.
     public func run(in writer: StoreWriter) throws(Failure) -> Outcome {
+        var staged: [StagedLayer] = []
+        do throws(Failure) { return try run(in: writer, &staged) } catch {
+            for layer in staged { try? writer.discard(layer.folder) }
+            throw error
+        }
+    }
+
+    private func run(in writer: StoreWriter, _ staged: inout [StagedLayer]) throws(Failure) -> Outcome {
         let base = try baseImage(in: writer.store)
         try checkInstructions(base: base)
         var layers = base.layers
-        var staged: [StagedLayer] = []
         for layer in carried { layers.append(try carry(layer, in: writer, &staged)) }
         var own: [String] = []
         for instruction in kubefile.instructions.dropFirst() {

@@ -118,7 +118,8 @@ private final class RegistryTreeWriter {
     /// Sets the times of all folders; nothing may be written afterwards.
     func finish() throws(Failure) {
         for path in folders.reversed() {
-            try set([], of: try root.folder(Array(path.utf8)), mode: 0o750)
+            let folder = try root.folder(Array(path.utf8))
+            try folder.set(uid: geteuid(), gid: getegid(), mode: 0o750, time: time)
         }
     }
 
@@ -128,8 +129,9 @@ private final class RegistryTreeWriter {
         let path = "\(Self.prefix)/\(path)"
         try makeFolder(path)
         let folder = try root.folder(Array(path.utf8))
-        try write(try folder.createFile(Array(name.utf8)))
-        try set(Array(name.utf8), of: folder, mode: 0o600)
+        let file = try folder.createFile(Array(name.utf8))
+        try write(file)
+        try file.set(uid: geteuid(), gid: getegid(), mode: 0o600, time: time)
     }
 
     private func makeFolder(_ path: String) throws(Failure) {
@@ -140,9 +142,5 @@ private final class RegistryTreeWriter {
         let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
         try root.folder(Array(parent.utf8)).createFolder(Array(name.utf8))
         folders.append(path)
-    }
-
-    private func set(_ name: [UInt8], of folder: Folder, mode: UInt32) throws(Failure) {
-        try folder.set(name, uid: geteuid(), gid: getegid(), mode: mode, time: time)
     }
 }

@@ -24,19 +24,24 @@ public final class StoreWriter: Sendable {
         for folder in ["", "/.sealift", "/data/overlay2", "/metadata/layerdb/sha256", "/metadata/imagedb"] {
             try makeFolders(store.path + folder)
         }
-        lock = try File.create("\(store.path)/.sealift/lock")
-        guard flock(lock.descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            guard errno == EWOULDBLOCK else { throw Failure.system("lock", store.path) }
-            throw Failure(
-                .busy, "lock the store", store.path, because: "another sealift is writing there",
-                remedy: "wait until it has ended, then run this again")
-        }
+        lock = try Self.takeLock(of: store)
         // With the lock held, whatever lies in staging was left by a writer that is gone.
         try removeTree(at: staging)
         try makeFolders(staging)
     }
 
     deinit { try? removeTree(at: staging) }
+
+    // A function of its own: an initialiser that throws with everything set runs `deinit`, which would
+    // remove the staging folder of the one that has the lock.
+    private static func takeLock(of store: Store) throws(Failure) -> File {
+        let file = try File.create("\(store.path)/.sealift/lock")
+        if flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 { return file }
+        guard errno == EWOULDBLOCK else { throw Failure.system("lock", store.path) }
+        throw Failure(
+            .busy, "lock the store", store.path, because: "another sealift is writing there",
+            remedy: "wait until it has ended, then run this again")
+    }
 
     /// A new empty folder below the store, mode 0700, for files that become a layer. Its name means nothing.
     /// Removed with everything in it by ``discard(_:)``, or with the writer.

@@ -25,15 +25,14 @@ struct GoldenCases: Decodable {
         case yamlScalars = "yaml_scalars"
     }
 
-    static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden")
-
     static func bytes(_ name: String) throws -> [UInt8] {
-        Array(try Data(contentsOf: folder.appending(path: name)))
+        Array(try Data(contentsOf: Golden.folder.appending(path: name)))
     }
 
     static func load() throws -> GoldenCases {
         try JSONDecoder().decode(
-            GoldenCases.self, from: Data(contentsOf: folder.appending(path: "yaml_and_kubefile_cases.json")))
+            GoldenCases.self,
+            from: Data(contentsOf: Golden.folder.appending(path: "yaml_and_kubefile_cases.json")))
     }
 
     /// The `input` of each image case, as compact JSON.
