@@ -33,44 +33,59 @@ final class CopyTree {
     func copy(_ path: [UInt8], of context: Folder, to destination: String) throws(Failure) {
         var place = destination.split(separator: "/").map { Array($0.utf8) }
         if path.isEmpty {
-            let folder = try makeFolders(place)
-            return try copyContent(of: context, to: folder, at: place)
+            return try copyContent(of: context, to: makeFolders(place), at: place)
         }
-        let slash = path.lastIndex(of: UInt8(ascii: "/"))
-        let parent = try context.folder(slash.map { Array(path[..<$0]) } ?? [])
-        let name = slash.map { Array(path[($0 + 1)...]) } ?? path
+        let (parent, name) = try Self.parent(of: path, in: context)
         if place.last == name { place.removeLast() }
         _ = try parent.status(of: name)
-        var folder = try makeFolders(place)
-        // sealer copies a folder into one of its name that is there already, as `cp -a` does.
-        if try kind(of: name, in: folder) == .directory {
-            place.append(name)
-            folder = try folder.folder(name)
-        }
-        try copy(name, of: parent, to: folder, at: place)
+        // sealer copies into a folder of the source's name that is there already, as `cp -a` does.
+        if try kind(of: name, in: makeFolders(place)) == .directory { place.append(name) }
+        try copy(name, of: parent, to: makeFolders(place), at: place)
     }
 
-    /// Sets the time of every folder below the target that stands for no source.
-    private func makeFolders(_ path: [[UInt8]]) throws(Failure) -> Folder {
+    /// Copies what is at `path` below `source` to the same path, over what is there.
+    func copySame(_ path: [UInt8], of source: Folder) throws(Failure) {
+        if path.isEmpty { return try copyContent(of: source, to: target, at: []) }
+        let (parent, name) = try Self.parent(of: path, in: source)
+        let place = path.split(separator: UInt8(ascii: "/")).dropLast().map(Array.init)
+        try copy(name, of: parent, to: makeFolders(place), at: place)
+    }
+
+    /// The folder that holds what is at `path`, and its name there.
+    static func parent(of path: [UInt8], in folder: Folder) throws(Failure) -> (Folder, [UInt8]) {
+        guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return (folder, path) }
+        return (try folder.folder(Array(path[..<slash])), Array(path[(slash + 1)...]))
+    }
+
+    /// Opens the folder `path` of the target and makes what is missing of it. What is put into it afterwards
+    /// does not change its time.
+    func makeFolders(_ path: [[UInt8]]) throws(Failure) -> Folder {
         var folder = target
-        for name in path {
+        for (depth, name) in path.enumerated() {
             if try kind(of: name, in: folder) == nil {
                 try folder.createFolder(name)
                 try folder.set(name, uid: geteuid(), gid: getegid(), mode: 0o755, time: time)
-                made.append((folder, name))
             }
             folder = try folder.folder(name)
+            try keepTime(of: folder, at: Array(path[...depth]))
         }
         return folder
     }
 
-    /// The folders that stand for no source; their times change when something is put into them.
-    private var made: [(parent: Folder, name: [UInt8])] = []
+    /// The times of folders that get more content, as they shall be.
+    private var times: [[[UInt8]]: Folder.Time] = [:]
 
-    /// Sets the times of the folders that were made; nothing may be copied afterwards.
+    private func keepTime(of folder: Folder, at place: [[UInt8]]) throws(Failure) {
+        if place.isEmpty || times[place] != nil { return }
+        times[place] = try folder.status(of: []).time
+    }
+
+    /// Gives the folders their times again; nothing may be copied afterwards.
     func finish() throws(Failure) {
-        for (parent, name) in made.reversed() {
-            try parent.set(name, uid: geteuid(), gid: getegid(), mode: 0o755, time: time)
+        for (place, time) in times.sorted(by: { $0.key.count > $1.key.count }) {
+            let folder = try target.folder(Array(place.joined(separator: [UInt8(ascii: "/")])))
+            let status = try folder.status(of: [])
+            try folder.set(uid: status.uid, gid: status.gid, mode: status.mode, time: time)
         }
     }
 
@@ -93,11 +108,14 @@ final class CopyTree {
         if status.kind != .directory { try removeFile(name, in: folder, at: place) }
         switch status.kind {
         case .directory:
-            let isNew = try kind(of: name, in: folder) == nil
-            if isNew { try folder.createFolder(name) }
+            if try kind(of: name, in: folder) == nil {
+                try folder.createFolder(name)
+            } else {
+                // A folder that an earlier source brought keeps its own owner, mode and time.
+                try keepTime(of: folder.folder(name), at: place + [name])
+                return try copyContent(of: source.folder(name), to: folder.folder(name), at: place + [name])
+            }
             try copyContent(of: source.folder(name), to: folder.folder(name), at: place + [name])
-            // A folder that an earlier source brought keeps its own owner, mode and time.
-            if !isNew { return }
         case .file:
             if try copyFile(name, of: source, to: folder, at: place) { return }
         case .symlink: try folder.createLink(name, to: source.linkTarget(of: name))
@@ -109,7 +127,7 @@ final class CopyTree {
     }
 
     /// Removes the file or link that has the name, so that a later source takes its place.
-    private func removeFile(_ name: [UInt8], in folder: Folder, at place: [[UInt8]]) throws(Failure) {
+    func removeFile(_ name: [UInt8], in folder: Folder, at place: [[UInt8]]) throws(Failure) {
         guard let kind = try kind(of: name, in: folder) else { return }
         guard kind != .directory else {
             throw Failure(

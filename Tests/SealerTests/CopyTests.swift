@@ -121,6 +121,25 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: scratch("layer/pipe")))
     }
 
+    @Test func foldersOfSeveralSourcesKeepTheirTimes() throws {
+        let scratch = try Scratch()
+        for path in ["1/etc/a", "2/etc/b", "3/c"] { try put("x", at: path, below: scratch("context")) }
+        try FileManager.default.createDirectory(atPath: scratch("layer"), withIntermediateDirectories: true)
+        let context = try Folder.open(scratch("context"))
+        let tree = CopyTree(into: try Folder.open(scratch("layer")), time: 5)
+        for path in ["1", "2", "3"] { try tree.copy(Array(path.utf8), of: context, to: "new/\(path)") }
+        try tree.copySame(Array("3/c".utf8), of: context)
+        try tree.copy(Array("3/c".utf8), of: context, to: "new/1/etc")
+        try tree.finish()
+        let times = try Golden.run(
+            "find", scratch("layer"), "-mindepth", "1", "-type", "d", "-printf", "%P %Ts\n")
+        #expect(
+            times.split(separator: "\n").sorted() == [
+                "3 5", "new 5", "new/1 1600000000", "new/1/etc 1600000000", "new/2 1600000000",
+                "new/2/etc 1600000000", "new/3 1600000000",
+            ])
+    }
+
     @Test func aFolderIsNotReplacedByAFile() throws {
         let failure = #expect(throws: Failure.self) {
             try Self.copied("y/etc z/etc .") { context in
