@@ -30,7 +30,7 @@ let package = Package(
         .target(
             name: "OCI", dependencies: ["CArchive", "COpenSSL", "CISAL", "CLinux"], swiftSettings: strict),
         .target(name: "Registry", dependencies: ["OCI", "CCurl"], swiftSettings: strict),
-        .target(name: "BundleFormat", dependencies: ["OCI", "COpenSSL"], swiftSettings: strict),
+        .target(name: "BundleFormat", dependencies: ["OCI", "COpenSSL", "CLinux"], swiftSettings: strict),
         .target(name: "Manifests", dependencies: ["OCI", "CYaml"], swiftSettings: strict),
         .target(name: "Sealer", dependencies: ["OCI", "CYaml"], swiftSettings: strict),
         .target(

@@ -8,7 +8,7 @@ import Testing
     static let allowed: [String: Set<String>] = [
         "OCI": ["CArchive", "COpenSSL", "CISAL", "CLinux"],
         "Registry": ["OCI", "CCurl"],
-        "BundleFormat": ["OCI", "COpenSSL"],
+        "BundleFormat": ["OCI", "COpenSSL", "CLinux"],
         "Manifests": ["OCI", "CYaml"],
         "Sealer": ["OCI", "CYaml"],
         "Collect": ["OCI", "Registry", "BundleFormat", "Manifests"],
