@@ -34,13 +34,9 @@ struct Member {
 /// other owners, times and order. What is not a member of a bundle does not.
 struct MemberScan {
     private let volumes: Volumes
-    private let artifact: String
     private var position: Int64 = 0
 
-    init(_ volumes: Volumes, artifact: String) {
-        self.volumes = volumes
-        self.artifact = artifact
-    }
+    init(_ volumes: Volumes) { self.volumes = volumes }
 
     /// The next member; `nil` after the last, when the end of the tar has been found right.
     /// - Throws: a `Failure` of kind `data` for a header that is damaged or out of place, padding that is
@@ -49,25 +45,26 @@ struct MemberScan {
         while true {
             let start = position
             var reader = TarReader(
-                HeaderStream(volumes: volumes, position: start), artifact: "\(artifact), at byte \(start)")
+                HeaderStream(volumes: volumes, position: start),
+                artifact: "\(volumes.paths(at: start, count: 512)), at byte \(start)")
             guard let entry = try reader.next() else {
                 try checkEnd(reader.trailer)
                 return nil
             }
             let (header, raw) = (entry.header, entry.raw)
             guard Self.hasExactChecksum(raw[(raw.count - TarBlock.size)...]) else {
-                throw refuse("the checksum of the header at byte \(start) is damaged")
+                throw refuse("the checksum of the header at byte \(start) is damaged", at: start)
             }
             let content = start + Int64(raw.count)
             let end = content + header.size
             position = end + Int64(TarBlock.padding(after: header.size))
             guard position <= volumes.size else {
-                throw refuse("it ends at byte \(volumes.size), inside \(header.shownName)")
+                throw refuse("it ends at byte \(volumes.size), inside \(header.shownName)", at: end)
             }
             guard try volumes.bytes(at: end, count: Int(position - end)).allSatisfy({ $0 == 0 }) else {
-                throw refuse("the padding after \(header.shownName) is not zero")
+                throw refuse("the padding after \(header.shownName) is not zero", at: end)
             }
-            guard let name = try name(of: header) else { continue }
+            guard let name = try name(of: header, at: start) else { continue }
             return Member(
                 name: name, offset: content, size: header.size,
                 isCanonical: raw == Member.header(name, size: header.size))
@@ -75,19 +72,19 @@ struct MemberScan {
     }
 
     /// The name of a member without `./`; `nil` for a directory on the way to the blobs.
-    private func name(of header: TarHeader) throws(Failure) -> String? {
+    private func name(of header: TarHeader, at start: Int64) throws(Failure) -> String? {
         var name = header.name[...]
         if name.starts(with: "./".utf8) { name = name.dropFirst(2) }
         let text = String(decoding: name, as: UTF8.self)
         let bare = text.hasSuffix("/") ? String(text.dropLast()) : text
         if header.kind == .directory, ["", ".", "blobs", "blobs/sha256"].contains(bare) { return nil }
         guard header.kind == .file else {
-            throw refuse("\(header.shownName) is a \(header.kind), which a bundle does not hold")
+            throw refuse("\(header.shownName) is a \(header.kind), which a bundle does not hold", at: start)
         }
         if text == FormatName.layoutMember || text == FormatName.indexMember { return text }
         let member = Member(name: text, offset: 0, size: 0, isCanonical: false)
         guard member.digest != nil else {
-            throw refuse("\(header.shownName) is not a member of a bundle")
+            throw refuse("\(header.shownName) is not a member of a bundle", at: start)
         }
         return text
     }
@@ -95,11 +92,13 @@ struct MemberScan {
     /// A tar ends with two zero blocks; GNU tar fills up its last record of 10240 bytes.
     private func checkEnd(_ trailer: [UInt8]) throws(Failure) {
         guard trailer.count >= Layout.trailer else {
-            throw refuse("it ends at byte \(volumes.size), before the end of the tar")
+            throw refuse("it ends at byte \(volumes.size), before the end of the tar", at: volumes.size - 1)
         }
         let filled = volumes.size % 10240 == 0 && trailer.count < 10240 + Int(Layout.trailer)
         guard trailer.allSatisfy({ $0 == 0 }), trailer.count == Layout.trailer || filled else {
-            throw refuse("\(trailer.count) bytes follow its last member, where 1024 zeros are expected")
+            throw refuse(
+                "\(trailer.count) bytes follow its last member, where 1024 zeros are expected",
+                at: volumes.size - 1)
         }
     }
 
@@ -109,9 +108,9 @@ struct MemberScan {
         return field.prefix(6).allSatisfy { (0x30...0x37).contains($0) } && field.suffix(2) == [0, 0x20]
     }
 
-    private func refuse(_ reason: String) -> Failure {
+    private func refuse(_ reason: String, at offset: Int64) -> Failure {
         Failure(
-            .data, "read the bundle", artifact, because: reason,
+            .data, "read the bundle", volumes.paths(at: offset, count: 1), because: reason,
             remedy: "copy it again from where it was made, and compare the sizes")
     }
 }

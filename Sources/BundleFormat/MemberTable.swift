@@ -13,7 +13,7 @@ struct MemberTable {
     /// - Throws: a `Failure` of kind `data` for what is not a bundle's tar, or a member that is there twice.
     init(_ set: VolumeSet) throws(Failure) {
         self.set = set
-        var scan = MemberScan(set.volumes, artifact: set.base)
+        var scan = MemberScan(set.volumes)
         while let member = try scan.next() {
             let before =
                 member.digest.map { blobs.updateValue(member, forKey: $0) }
@@ -39,7 +39,7 @@ struct MemberTable {
         }
         var stream = VerifyingStream(
             set.volumes.stream(at: member.offset, count: member.size), descriptor,
-            artifact: "\(descriptor.digest) in \(set.base)")
+            artifact: "\(descriptor.digest) in \(set.volumes.paths(at: member.offset, count: member.size))")
         return try stream.readAll(limit: Int(limit), artifact: "\(descriptor.digest)")
     }
 
@@ -79,9 +79,9 @@ struct MemberTable {
     }
 
     func refuse(_ reason: String, at offset: Int64? = nil) -> Failure {
-        let file = offset.flatMap { set.volumes.regions(at: $0, count: 1).first?.file.path }
+        let paths = offset.map { set.volumes.paths(at: $0, count: 1) }
         return Failure(
-            .data, "read the bundle", file ?? set.base, because: reason,
+            .data, "read the bundle", paths ?? set.base, because: reason,
             remedy: "copy it again from where it was made; if it stays so, make it anew")
     }
 }

@@ -37,7 +37,7 @@ struct VolumeSet {
     /// the document later; here they tell which files to look for.
     private static func split(_ first: Volumes) throws(Failure) -> (size: Int64, volumeSize: Int64)? {
         let name = first.files[0].path
-        var scan = MemberScan(first, artifact: name)
+        var scan = MemberScan(first)
         guard let layout = try scan.next(), layout.name == FormatName.layoutMember,
             let index = try scan.next(), index.name == FormatName.indexMember,
             index.size <= BundleContents.largestIndex

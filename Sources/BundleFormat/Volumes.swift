@@ -58,6 +58,13 @@ final class Volumes: Sendable {
         return regions
     }
 
+    /// The paths of the files that the bytes lie in, for errors.
+    func paths(at offset: Int64, count: Int64) -> String {
+        let start = min(max(0, offset), size)
+        let found = regions(at: start, count: min(max(0, count), size - start)).map(\.file.path)
+        return found.isEmpty ? files[files.count - 1].path : found.joined(separator: ", ")
+    }
+
     /// Fills `buffer` from `offset`.
     /// - Throws: a ``Failure`` of kind `data` where the files end before.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(Failure) {
