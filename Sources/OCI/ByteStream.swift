@@ -65,7 +65,8 @@ public struct VerifyingStream: ByteStream {
         var hash = SHA256()
     }
     private var upstream: any ByteStream
-    private let descriptor: Descriptor
+    private let digest: Digest
+    private let size: Int64?
     private let artifact: String
     private let state = State()
     private var seen: Int64 = 0
@@ -73,8 +74,15 @@ public struct VerifyingStream: ByteStream {
 
     /// Verifies `upstream` against size and digest of `descriptor`; `artifact` names it in errors.
     public init(_ upstream: any ByteStream, _ descriptor: Descriptor, artifact: String) {
+        self.init(upstream, digest: descriptor.digest, size: descriptor.size, artifact: artifact)
+    }
+
+    /// Verifies `upstream` against `digest`, and against `size` bytes where a size was promised: the
+    /// `diff_ids` of an image config promise none.
+    public init(_ upstream: any ByteStream, digest: Digest, size: Int64? = nil, artifact: String) {
         self.upstream = upstream
-        self.descriptor = descriptor
+        self.digest = digest
+        self.size = size
         self.artifact = artifact
     }
 
@@ -84,17 +92,17 @@ public struct VerifyingStream: ByteStream {
         if ended { return 0 }
         let count = try upstream.read(into: buffer)
         seen += Int64(count)
-        if seen > descriptor.size {
-            throw refuse("it has more than the \(descriptor.size) bytes that were promised")
+        if let size, seen > size {
+            throw refuse("it has more than the \(size) bytes that were promised")
         }
         if count > 0 {
             state.hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             return count
         }
-        if seen < descriptor.size { throw refuse("it ends after \(seen) of \(descriptor.size) bytes") }
-        let digest = state.hash.digest()
-        if digest != descriptor.digest {
-            throw refuse("its content is \(digest), not the promised \(descriptor.digest)")
+        if let size, seen < size { throw refuse("it ends after \(seen) of \(size) bytes") }
+        let found = state.hash.digest()
+        if found != digest {
+            throw refuse("its content is \(found), not the promised \(digest)")
         }
         ended = true
         return 0

@@ -67,6 +67,24 @@ public final class File: Sendable {
         }
     }
 
+    /// Writes all of `bytes` where the descriptor stands, which may be a pipe.
+    /// - Throws: a ``Failure`` of kind `space` when there is none left.
+    public func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        var done = 0
+        while done < bytes.count, let base = bytes.baseAddress {
+            let count = Glibc.write(descriptor, base + done, bytes.count - done)
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN {
+                // Standard output may be a pipe that somebody has set not to block.
+                var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&wanted, 1, -1)
+                continue
+            }
+            guard count >= 0 else { throw Failure.system("write", path) }
+            done += count
+        }
+    }
+
     /// Waits until all that was written is on the medium.
     public func synchronize() throws(Failure) {
         guard fsync(descriptor) == 0 else { throw Failure.system("flush", path) }

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A run of bytes of an open file: where a blob, or a part of it, lies.
+public struct Region: Sendable {
+    /// The file that holds it.
+    public let file: File
+    /// Its first byte's offset in the file.
+    public let offset: Int64
+    /// Its length in bytes.
+    public let count: Int64
+
+    /// Creates a region.
+    public init(file: File, offset: Int64, count: Int64) {
+        self.file = file
+        self.offset = offset
+        self.count = count
+    }
+}
