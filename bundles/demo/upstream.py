@@ -54,7 +54,11 @@ http {{
   scgi_temp_path {folder}/temporary;
   default_type application/octet-stream;
   sendfile on;
-  server {{ listen 127.0.0.1:{port}; root {folder}/www; }}
+  server {{
+    listen 127.0.0.1:{port};
+    root {folder}/www;
+    location /slow/ {{ alias {folder}/www/; limit_rate 10m; }}
+  }}
 }}
 """
 
