@@ -223,7 +223,7 @@ def refuses_a_short_body(world):
 def refuses_a_file_of_another_digest(world):
     """A file whose sha256 the spec gives, and which is another, is told with both digests."""
     url = f"{world.said['web']}/linux/static/stable/{{machine}}/docker-19.03.15.tgz"
-    text = spec_of(world, files=[url]) + f"    sha256: {'0' * 64}\n"
+    text = spec_of(world, files=[url]) + f"    sha256: sha256:{'0' * 64}\n"
     refuse(world, "sha256", 65, ["0{64}", "docker-19.03.15.tgz"], text)
 
 

@@ -191,7 +191,7 @@ def description(folder, registry_port, web_port, roots, ids):
         "registry-program": str(folder / REGISTRY_PROGRAM),
         "web": f"http://127.0.0.1:{web_port}",
         "architectures": list(roots),
-        "arguments": [*arguments, "--insecure", registry],
+        "arguments": [*arguments, "--insecure", registry, "--insecure", f"127.0.0.1:{web_port}"],
         "layers": ids,
     }
 
