@@ -24,7 +24,9 @@ part "swift format lint"
 swift format lint --strict --recursive Sources Tests Package.swift || failed=1
 
 part "swift build"
-swift build
+swift build --build-tests
+# The acceptance suite runs what people run.
+swift build -c release --product sealift
 
 part "swift test"
 # The whole output goes to the log; what a reader needs is shown: failures and the closing lines.
@@ -38,7 +40,7 @@ fi
 closing=$(grep -E 'Test run with' "$log" | tail -n 1 || true)
 
 part "acceptance"
-python3 "$tests/acceptance/run.py" "$(swift build --show-bin-path)/sealift" "$@" | tee "$log" || failed=1
+python3 "$tests/acceptance/run.py" "$(swift build -c release --show-bin-path)/sealift" "$@" | tee "$log" || failed=1
 
 part "result"
 echo "${closing:-swift test did not finish}"
