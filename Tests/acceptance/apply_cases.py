@@ -9,14 +9,12 @@ import os
 import re
 import shutil
 import struct
-import subprocess
-import time
 from pathlib import Path
 
 import contents
 import image_id
 import sealer_layer
-from harness import DEMO, Store, call, case, equal, require, sha256, snapshot
+from harness import DEMO, Store, call, case, equal, require, serving, sha256, snapshot
 
 ALPINE = "kubernetes-rawdocker:v1.19.8-alpine"
 FULL = "kubernetes-rawdocker:v1.19.8"
@@ -200,15 +198,7 @@ def other_platform_is_built(world):
 def serves(world, store, architecture):
     """Serves the merged registry/ folder and pulls every image for the platform."""
     files = Store(store).merged(FULL, world.folder("merged"))
-    folder = world.folder("served")
-    settings = folder / "config.yml"
-    settings.write_text(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {files / 'registry'}}}}}\n"
-                        "http: {addr: '127.0.0.1:0', secret: test}\n")
-    with open(folder / "log", "w") as log:
-        server = subprocess.Popen([world.said["registry-program"], "serve", settings], stdin=subprocess.DEVNULL,
-                                  stdout=log, stderr=log)
-    try:
-        place = address(folder / "log")
+    with serving(world, world.folder("served"), files / "registry") as place:
         own = ["coredns:1.7.0", "kube-apiserver:v1.19.8", "kube-proxy:v1.19.8", "pause:3.2"]
         for name in [*contents.CALICO, contents.OPERATOR, *own]:
             target = world.folder("pulled")
@@ -220,19 +210,6 @@ def serves(world, store, architecture):
         tagged = call("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{place}/calico/node:v3.19.1")
         upstream = f"docker://{world.registry}/docker.io/calico/node:v3.19.1"
         equal(tagged, call("skopeo", "inspect", "--raw", "--tls-verify=false", upstream), "the tag's document")
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def address(log):
-    """host:port that the started registry tells in its log."""
-    for _ in range(200):
-        said = re.search(r"listening on (127\.0\.0\.1:\d+)", log.read_text())
-        if said:
-            return said.group(1)
-        time.sleep(0.05)
-    raise RuntimeError(f"docker-registry did not start: {log.read_text()}")
 
 
 @case

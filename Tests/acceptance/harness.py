@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the acceptance cases stand on: cases by name, a world with a real upstream, and checks."""
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -82,6 +83,43 @@ def snapshot(*places):
             size = 0 if path.is_dir() else facts.st_size
             found[str(path)] = (facts.st_mode, size, moment, facts.st_ino)
     return found
+
+
+@contextlib.contextmanager
+def medium(folder, options):
+    """A file system of its own on `folder`, as `mount -o` describes it; needs root."""
+    require(os.geteuid() == 0, "mounting a small file system needs root")
+    call("mount", "-t", "tmpfs", "-o", options, "tmpfs", folder)
+    try:
+        yield folder
+    finally:
+        call("umount", folder)
+
+
+@contextlib.contextmanager
+def serving(world, folder, data, more=""):
+    """A docker-registry over the storage in `data`; gives its host:port. `more` is further configuration."""
+    settings, log = folder / "config.yml", folder / "log"
+    settings.write_text(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {data}}}}}\n"
+                        f"http: {{addr: '127.0.0.1:0', secret: test}}\n{more}")
+    with open(log, "w") as out:
+        server = subprocess.Popen([world.said["registry-program"], "serve", settings], stdin=subprocess.DEVNULL,
+                                  stdout=out, stderr=out)
+    try:
+        yield address(log)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def address(log):
+    """host:port that the started registry tells in its log."""
+    for _ in range(400):
+        said = re.search(r"listening on (127\.0\.0\.1:\d+)", log.read_text())
+        if said:
+            return said.group(1)
+        time.sleep(0.05)
+    raise Failed(f"docker-registry did not start: {log.read_text()}")
 
 
 class World:

@@ -6,7 +6,7 @@ import shutil
 
 import base
 import images
-from harness import call, case, equal, require, snapshot
+from harness import call, case, equal, medium, require, snapshot
 
 GOOD = {
     "cri/docker.tar.gz": base.sealer_docker(),
@@ -130,14 +130,9 @@ def refuses_a_base_whose_layer_id_lies(world):
 @case
 def refuses_a_store_that_is_not_writable(world):
     """A read-only store is told as such, before a byte of the bundle is copied."""
-    require(os.geteuid() == 0, "mounting needs root")
-    medium = world.folder("readonly")
-    call("mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", medium)
-    try:
-        world.refused((73, 77), [str(medium)], "apply", world.bundle, "--store", medium / "sealer", "--platform",
+    with medium(world.folder("readonly"), "ro,size=1m") as place:
+        world.refused((73, 77), [str(place)], "apply", world.bundle, "--store", place / "sealer", "--platform",
                       world.own, unchanged=[world.bundle.parent])
-    finally:
-        call("umount", medium)
 
 
 @case
@@ -166,22 +161,18 @@ def refuses_another_users_store(world):
 
 def toolchain_libraries(world):
     """Where the loader finds Swift's libraries when the binary is not beside them."""
-    found = [line.split()[2] for line in call("ldd", world.sealift).splitlines() if "libswift" in line and "=> /" in line]
+    lines = call("ldd", world.sealift).splitlines()
+    found = [line.split()[2] for line in lines if "libswift" in line and "=> /" in line]
     return os.path.dirname(found[0]) if found else ""
 
 
 @case
 def refuses_a_store_without_room(world):
     """A store on a file system that is too small is told before the base is unpacked, and stays empty."""
-    require(os.geteuid() == 0, "mounting a small file system needs root")
-    medium = world.folder("narrow")
-    call("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", medium)
-    try:
-        world.refused(73, ["space|room"], "apply", world.bundle, "--store", medium / "sealer", "--platform", world.own)
-        kept = [path for path in medium.rglob("*") if path.is_file() and path.stat().st_size > 0]
+    with medium(world.folder("narrow"), "size=16m") as place:
+        world.refused(73, ["space|room"], "apply", world.bundle, "--store", place / "sealer", "--platform", world.own)
+        kept = [path for path in place.rglob("*") if path.is_file() and path.stat().st_size > 0]
         equal(kept, [], "files in the store")
-    finally:
-        call("umount", medium)
 
 
 @case

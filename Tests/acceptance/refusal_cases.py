@@ -4,14 +4,11 @@
 import contextlib
 import http.server
 import json
-import os
 import re
-import subprocess
 import threading
 
 import images
-from apply_cases import address
-from harness import call, case, equal, require
+from harness import call, case, equal, medium, require, serving
 
 
 def spec_of(world, images=(), files=()):
@@ -112,23 +109,12 @@ def private_registry(world):
     folder = world.folder("private")
     entry = call("htpasswd", "-nbB", "reader", "fathoms-deep")
     (folder / "htpasswd").write_text(entry.strip() + "\n")
-    settings = folder / "config.yml"
-    settings.write_text(
-        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n"
-        "http: {addr: '127.0.0.1:0', secret: test}\n"
-        f"auth: {{htpasswd: {{realm: demo, path: {folder}/htpasswd}}}}\n")
-    with open(folder / "log", "w") as log:
-        server = subprocess.Popen([world.said["registry-program"], "serve", settings], stdin=subprocess.DEVNULL,
-                                  stdout=log, stderr=log)
-    try:
-        place = address(folder / "log")
+    login = f"auth: {{htpasswd: {{realm: demo, path: {folder}/htpasswd}}}}\n"
+    with serving(world, folder, folder / "data", login) as place:
         call("skopeo", "copy", "-q", "--src-tls-verify=false", "--dest-tls-verify=false", "--dest-creds",
              "reader:fathoms-deep", f"docker://{world.registry}/docker.io/demo/oci:1",
              f"docker://{place}/private/oci:1")
         yield place
-    finally:
-        server.terminate()
-        server.wait()
 
 
 @case
@@ -230,19 +216,13 @@ def refuses_a_file_of_another_digest(world):
 @case
 def refuses_a_full_disk(world):
     """A medium without room is told before anything is fetched, and no part of a bundle stays there."""
-    require(os.geteuid() == 0, "mounting a small file system needs root")
     folder = world.folder("full")
     spec = world.spec(folder)
-    medium = folder / "medium"
-    medium.mkdir()
-    call("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", medium)
-    try:
-        (medium / "bundle.sealift").write_bytes(b"an earlier bundle")
-        world.refused(73, ["space|room"], "collect", spec, "-o", medium / "bundle.sealift", "--platform", world.own,
-                      *world.network, unchanged=[medium])
-        equal([path.name for path in medium.iterdir()], ["bundle.sealift"], "files on the medium")
-    finally:
-        call("umount", medium)
+    with medium(world.folder("full-medium"), "size=8m") as place:
+        (place / "bundle.sealift").write_bytes(b"an earlier bundle")
+        world.refused(73, ["space|room"], "collect", spec, "-o", place / "bundle.sealift", "--platform", world.own,
+                      *world.network, unchanged=[place])
+        equal([path.name for path in place.iterdir()], ["bundle.sealift"], "files on the medium")
 
 
 @case
