@@ -53,6 +53,21 @@ public struct ParsedSpec: Sendable {
         self.marks = marks
     }
 
+    /// The same spec for `platforms` alone, in its own order; for all of them where none is given.
+    /// - Throws: a ``Failure`` of kind `usage` for a platform that the spec does not list.
+    func narrowed(to platforms: [Platform]) throws(Failure) -> ParsedSpec {
+        if platforms.isEmpty { return self }
+        for platform in platforms where !spec.platforms.contains(platform) {
+            throw Failure(
+                .usage, "collect for", "\(platform)",
+                because: "the spec lists \(spec.platforms.map(\.description).joined(separator: ", "))",
+                remedy: "name one of these, or add the platform to \(path)")
+        }
+        var narrow = spec
+        narrow.platforms = spec.platforms.filter(platforms.contains)
+        return ParsedSpec(spec: narrow, path: path, marks: marks)
+    }
+
     /// Line and column of a part; of the file's begin where it is not written out.
     public func position(of part: SpecPath) -> SourcePosition {
         marks[part] ?? SourcePosition(line: 1, column: 1)
