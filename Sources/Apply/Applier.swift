@@ -49,7 +49,8 @@ public struct Applier: Sendable {
     private static func base(of bundle: Bundle, _ platform: Platform) throws(Failure) -> Base? {
         guard let reference = bundle.spec.base?.image else { return nil }
         guard let carried = bundle.image(reference),
-            let manifest = carried.instance(for: platform), case .image(let config, let blobs) = manifest.content
+            let manifest = carried.instance(for: platform),
+            case .image(let config, let blobs) = manifest.content
         else {
             throw Failure(.data, "find the base", reference.familiar, because: "the bundle does not hold it")
         }
@@ -75,7 +76,8 @@ public struct Applier: Sendable {
         let receipt = try doneBefore()
         for build in bundle.spec.builds {
             let isDone = receipt?.images.contains { $0.name == build.tag.description } ?? false
-            steps.append(.init(title: "build \(build.tag)", bytes: isDone ? 0 : bytes(of: build), isDone: isDone))
+            steps.append(
+                .init(title: "build \(build.tag)", bytes: isDone ? 0 : bytes(of: build), isDone: isDone))
         }
         return ApplyPlan(bundle: bundle.spec.name, store: store.path, platform: platform, steps: steps)
     }
@@ -108,7 +110,8 @@ public struct Applier: Sendable {
         if let base { images.append(try register(base, in: writer)) }
         for build in bundle.spec.builds {
             images.append(
-                try step { () throws(Failure) in try self.build(build, base: images.first, source, in: writer) })
+                try step { () throws(Failure) in try self.build(build, base: images.first, source, in: writer)
+                })
         }
         let receipt = receipt(images)
         try receipt.save()
@@ -132,7 +135,7 @@ public struct Applier: Sendable {
         do throws(Failure) {
             let context = Context(
                 bundle: bundle, source: source, store: store, base: base, platform: platform,
-                folder: try Folder.open(path), note: { events(.note($0)) })
+                files: try BuildContext(at: path), note: { events(.note($0)) })
             try context.assemble(build)
             let kubefile = try Kubefile(parsing: build.kubefile, artifact: "the Kubefile of \(build.tag)")
             var lite = LiteBuild(kubefile, as: build.tag, context: path, platform: platform, content: source)
@@ -158,9 +161,14 @@ public struct Applier: Sendable {
         var taken: Set<Digest> = []
         for case .layer(let role, nil) in build.context { taken.insert(try context.layer(role)) }
         if taken.isEmpty { return [] }
-        let lost = store.registryLayers(of: base).filter { layer in layer.id.map { !taken.contains($0) } ?? false }
+        let lost = store.registryLayers(of: base).filter { layer in
+            layer.id.map { !taken.contains($0) } ?? false
+        }
         if !lost.isEmpty {
-            events(.note("\(build.tag.path): \(lost.count) further layers of the base hold container images; they are carried on"))
+            events(
+                .note(
+                    "\(build.tag.path): \(lost.count) further layers of the base hold container images; they are carried on"
+                ))
         }
         return lost
     }
@@ -184,7 +192,9 @@ public struct Applier: Sendable {
         guard let receipt = try Receipt.load(path), receipt.bundle == bundle.indexDigest else { return nil }
         for image in receipt.images {
             let stored = try store.image(named: try Reference(image.name), for: platform)
-            guard stored?.id == image.id, image.layers.allSatisfy({ store.hasLayer($0.id) }) else { return nil }
+            guard stored?.id == image.id, image.layers.allSatisfy({ store.hasLayer($0.id) }) else {
+                return nil
+            }
         }
         return receipt
     }
@@ -250,7 +260,9 @@ extension Platform {
     static var host: Platform {
         var name = utsname()
         uname(&name)
-        let machine = withUnsafeBytes(of: &name.machine) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let machine = withUnsafeBytes(of: &name.machine) {
+            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
         let architectures = ["x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"]
         return Platform(os: "linux", architecture: architectures[machine] ?? machine)
     }

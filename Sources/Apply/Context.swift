@@ -18,7 +18,7 @@ struct Context {
     let base: SealerImage?
     let platform: Platform
     /// The folder that becomes the context.
-    let folder: Folder
+    let files: BuildContext
     let note: @Sendable (String) -> Void
 
     private var spec: Spec { bundle.spec }
@@ -35,12 +35,14 @@ struct Context {
                 try change(path) { (bytes) throws(Failure) in try edited(bytes, path, remove, set) }
             case .rewrite(let path):
                 try change(path) { (bytes) throws(Failure) in
-                    try ImageScan.yaml(bytes, path: path, known: Set(spec.images)).rewritten(to: spec.registry)
+                    try ImageScan.yaml(bytes, path: path, known: Set(spec.images)).rewritten(
+                        to: spec.registry)
                 }
             case .imageList(let patterns): try writeImageList(patterns)
             }
         }
-        try put("Kubefile", Array(build.kubefile.utf8))
+        try files.write(Array(build.kubefile.utf8), to: "Kubefile")
+        try files.finish()
     }
 
     // MARK: layers
@@ -54,29 +56,26 @@ struct Context {
         let candidates = selector.id[platform.description].map { [$0] } ?? ids.reversed()
         for id in candidates where ids.contains(id) {
             guard let path = selector.holds else { return id }
-            if try Folder.open(store.layerFolder(id)).holds(Array(path.utf8)) { return id }
+            if try store.holds(path, inLayer: id) { return id }
         }
         throw Failure(
             .input, "find the layer '\(role)' of", base.name,
-            because: selector.holds.map { "no layer that may be meant holds \($0)" } ?? "the base lacks the pinned layer",
+            because: selector.holds.map { "no layer that may be meant holds \($0)" }
+                ?? "the base lacks the pinned layer",
             remedy: "correct base.layers.\(role) in the spec and collect the bundle anew")
     }
 
     private func copyLayer(_ role: String, _ paths: [String]?) throws(Failure) {
-        let layer = try Folder.open(store.layerFolder(layer(role)))
-        let copy = CopyTree(into: folder, time: Self.time.seconds)
-        for path in paths ?? [""] {
-            let above = path.split(separator: "/").dropLast().joined(separator: "/")
-            do throws(Failure) {
-                try copy.copy(Array(path.utf8), of: layer, to: above)
-            } catch {
-                if error.kind != .input { throw error }
-                throw Failure(
-                    .input, "take \(path) from the layer '\(role)' of", base?.name ?? "the base",
-                    because: "it is not there", remedy: "correct the path in the spec and collect the bundle anew")
+        do throws(Failure) {
+            try files.add(layer: layer(role), of: store, paths: paths)
+        } catch {
+            var failure = error
+            if failure.kind == .input {
+                failure.remedy =
+                    "correct the layer '\(role)' or its paths in the spec and collect the bundle anew"
             }
+            throw failure
         }
-        try copy.finish()
     }
 
     // MARK: files
@@ -92,7 +91,7 @@ struct Context {
 
     private func putFile(_ path: String, _ name: String) throws(Failure) {
         let file = try locked(name)
-        try create(path) { (target) throws(Failure) in
+        try files.write(path) { (target) throws(Failure) in
             var stream = try source.open(file.descriptor)
             var offset: Int64 = 0
             try stream.forEachChunk { (bytes) throws(Failure) in
@@ -107,8 +106,9 @@ struct Context {
         let version = DockerTraps.version(ofTarball: file.url)
         let repack = Repack(marker: Array((version ?? "").utf8))
         var outcome = Repack.Outcome()
-        try create(path) { (target) throws(Failure) in
-            outcome = try repack.write({ () throws(Failure) in try source.open(file.descriptor) }, artifact: name, to: target)
+        try files.write(path) { (target) throws(Failure) in
+            outcome = try repack.write(
+                { () throws(Failure) in try source.open(file.descriptor) }, artifact: name, to: target)
         }
         guard outcome.programs.contains("dockerd") else { return }
         try repin(to: version, isCertain: outcome.holdsMarker, tarball: file.url)
@@ -121,8 +121,9 @@ struct Context {
                 .input, "save", reference.familiar, because: "the bundle has none for \(platform)",
                 remedy: "collect the bundle with --platform \(platform)")
         }
-        try create(path) { (target) throws(Failure) in
-            try DockerArchive.write([.init(references: [reference], manifest: manifest)], from: source, to: target)
+        try files.write(path) { (target) throws(Failure) in
+            try DockerArchive.write(
+                [.init(references: [reference], manifest: manifest)], from: source, to: target)
         }
         try checkRegistry(reference)
     }
@@ -132,7 +133,10 @@ struct Context {
     ) throws(Failure) -> [UInt8] {
         var changes: [Edit.Change] = []
         for key in remove { changes.append(.remove(try FieldPath(key))) }
-        for item in set { changes.append(.set(try FieldPath(item.key), item.literal ? .literal(item.value) : .text(item.value))) }
+        for item in set {
+            changes.append(
+                .set(try FieldPath(item.key), item.literal ? .literal(item.value) : .text(item.value)))
+        }
         return try Edit(changes).applied(to: bytes, path: path)
     }
 
@@ -144,7 +148,7 @@ struct Context {
                 because: "no image of the spec matches \(patterns.joined(separator: ", "))",
                 remedy: "correct the patterns of imageList in the spec")
         }
-        try put("imageList", Array(ImagePattern.imageList(images, in: spec.registry).utf8))
+        try files.write(Array(ImagePattern.imageList(images, in: spec.registry).utf8), to: "imageList")
     }
 
     // MARK: traps
@@ -183,17 +187,30 @@ struct Context {
         }
     }
 
-    /// The shell scripts below `scripts/`, by name.
+    /// The shell scripts of a docker base that carry pins, those that are there.
     private func scripts() throws(Failure) -> [(String, [UInt8])] {
-        guard try folder.holds(Array("scripts".utf8), kind: .directory) else { return [] }
-        let scripts = try folder.folder(Array("scripts".utf8))
         var found: [(String, [UInt8])] = []
-        for name in try scripts.names() where name.suffix(3).elementsEqual(".sh".utf8) {
-            guard try scripts.status(of: name).kind == .file else { continue }
-            let file = try scripts.file(name)
-            var stream = file.stream(count: try file.size())
-            found.append((String(decoding: name, as: UTF8.self), try stream.readAll(limit: 8 << 20, artifact: file.path)))
+        for name in ["docker.sh", "init-registry.sh"] {
+            do throws(Failure) {
+                found.append((name, try files.read("scripts/\(name)")))
+            } catch {
+                if error.kind != .input { throw error }
+            }
         }
         return found
+    }
+
+    /// Replaces the content of the file at `path` by what `body` makes of it.
+    private func change(_ path: String, _ body: ([UInt8]) throws(Failure) -> [UInt8]) throws(Failure) {
+        let old: [UInt8]
+        do throws(Failure) {
+            old = try files.read(path)
+        } catch {
+            guard error.kind == .input else { throw error }
+            throw Failure(
+                .input, "edit", path, because: "the context has no such file",
+                remedy: "correct the path in the spec, or the layer and paths that it takes before")
+        }
+        try files.write(try body(old), to: path)
     }
 }

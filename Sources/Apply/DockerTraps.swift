@@ -52,6 +52,8 @@ enum DockerTraps {
 extension [UInt8] {
     /// The lines, without their ends.
     var lineRanges: [Range<Int>] {
-        split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { $0.startIndex..<$0.endIndex }
+        split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map {
+            $0.startIndex..<$0.endIndex
+        }
     }
 }

@@ -51,7 +51,8 @@ public struct Receipt: Sendable, Codable, Equatable {
         guard access(path, F_OK) == 0 else { return nil }
         let file = try File.open(path)
         var stream = file.stream(count: try file.size())
-        return try? JSONDecoder().decode(Receipt.self, from: Data(stream.readAll(limit: 16 << 20, artifact: path)))
+        return try? JSONDecoder().decode(
+            Receipt.self, from: Data(stream.readAll(limit: 16 << 20, artifact: path)))
     }
 
     /// Puts the receipt in place, atomically.

@@ -53,7 +53,10 @@ struct Repack {
                 guard isFolder, top == nil || top == first else { return nil }
             }
             top = first
-            guard var header = entry.header.renamed(parts.dropFirst(stripping ? 1 : 0), below: stripping ? first : []) else {
+            guard
+                var header = entry.header.renamed(
+                    parts.dropFirst(stripping ? 1 : 0), below: stripping ? first : [])
+            else {
                 continue
             }
             (header.uid, header.gid, header.userName, header.groupName) = (0, 0, [], [])
@@ -118,7 +121,9 @@ struct Search {
     private func occurs(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var rest = bytes[...]
         while rest.count >= needle.count, let base = rest.baseAddress {
-            guard let hit = memchr(base, Int32(needle[0]), rest.count - needle.count + 1) else { return false }
+            guard let hit = memchr(base, Int32(needle[0]), rest.count - needle.count + 1) else {
+                return false
+            }
             if memcmp(hit, needle, needle.count) == 0 { return true }
             rest = rest.dropFirst(UnsafeRawPointer(hit) - base + 1)
         }

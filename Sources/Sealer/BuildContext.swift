@@ -99,3 +99,16 @@ public final class BuildContext {
         return bytes
     }
 }
+
+extension Store {
+    /// Whether the layer has a regular file at `path`; false where a link stands on the way.
+    public func holds(_ path: String, inLayer id: Digest) throws(Failure) -> Bool {
+        do throws(Failure) {
+            _ = try Folder.open(layerFolder(id)).file(Array(path.utf8))
+            return true
+        } catch {
+            if error.kind == .input || error.kind == .data { return false }
+            throw error
+        }
+    }
+}
