@@ -20,5 +20,9 @@ final class ApplyDisplay: Sendable {
     }
 
     /// Takes the display away.
-    func finish() { progress.withLock { $0?.finish(); $0 = nil } }
+    func finish() {
+        progress.withLock {
+            $0?.finish(); $0 = nil
+        }
+    }
 }

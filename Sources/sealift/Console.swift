@@ -64,7 +64,8 @@ extension Int64 {
         for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
             if value < 1000 || unit == "TiB" {
                 let tenths = Int64((value * 10).rounded())
-                return unit == "B" || value >= 100 ? "\(Int64(value.rounded())) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
+                return unit == "B" || value >= 100
+                    ? "\(Int64(value.rounded())) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
             }
             value /= 1024
         }

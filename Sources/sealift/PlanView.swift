@@ -38,7 +38,9 @@ struct PlanView {
             }
         }
         let children = owners.map { Tree("\($0.name)  \($0.blobs) blobs, \($0.bytes.asBytes)") }
-        for line in Tree(Console.bold("would fetch \(plan.size.asBytes)"), children).lines { Console.print(line) }
+        for line in Tree(Console.bold("would fetch \(plan.size.asBytes)"), children).lines {
+            Console.print(line)
+        }
         Console.print("\(plan.indexDigest)")
     }
 }
@@ -47,13 +49,15 @@ extension Spec.Step {
     /// The step in a line, in the words of the spec.
     var summary: String {
         switch self {
-        case .layer(let role, let paths): "layer \(role)" + (paths.map { ": " + $0.joined(separator: ", ") } ?? "")
+        case .layer(let role, let paths):
+            "layer \(role)" + (paths.map { ": " + $0.joined(separator: ", ") } ?? "")
         case .putFile(let path, let file): "put \(path): the file \(file)"
         case .putRepacked(let path, let file): "put \(path): \(file), repacked"
         case .putSaved(let path, let image): "put \(path): \(image.familiar), saved"
         case .edit(let path, let remove, let set):
             "edit \(path): "
-                + (remove.map { "remove \($0)" } + set.map { "set \($0.key) to \($0.value)" }).joined(separator: ", ")
+                + (remove.map { "remove \($0)" } + set.map { "set \($0.key) to \($0.value)" }).joined(
+                    separator: ", ")
         case .rewrite(let path): "rewrite the images of \(path)"
         case .imageList(let patterns): "imageList: " + patterns.joined(separator: ", ")
         }

@@ -89,7 +89,8 @@ final class Progress: Sendable {
     }
 
     private func summary(_ state: State) -> String {
-        let elapsed = Double((ContinuousClock.now - started).components.seconds)
+        let elapsed =
+            Double((ContinuousClock.now - started).components.seconds)
             + Double((ContinuousClock.now - started).components.attoseconds) / 1e18
         let moved = state.done - state.skipped
         let speed = elapsed > 0.3 ? Int64(Double(moved) / elapsed) : 0
@@ -114,13 +115,15 @@ final class Progress: Sendable {
             var lines = ["\(verb)  " + summary(state)]
             let room = max(10, min(40, width - lines[0].count - 4))
             let filled = total > 0 ? Int(min(total, state.done) * Int64(room) / total) : room
-            lines[0] += "  " + String(repeating: "█", count: filled) + String(repeating: "░", count: room - filled)
+            lines[0] +=
+                "  " + String(repeating: "█", count: filled) + String(repeating: "░", count: room - filled)
             for (name, part) in state.running.sorted(by: { $0.key < $1.key }).prefix(8) {
                 lines.append("  \(name)  \(part.done.asBytes) of \(part.total.asBytes)")
             }
             if let notice = state.notice { lines.append("  " + notice) }
             let back = state.shown > 0 ? "\r\u{1B}[\(state.shown)A\u{1B}[J" : ""
-            Console.write(back + lines.map { String($0.prefix(width - 1)) + "\n" }.joined(), to: STDERR_FILENO)
+            Console.write(
+                back + lines.map { String($0.prefix(width - 1)) + "\n" }.joined(), to: STDERR_FILENO)
             state.shown = lines.count
         }
     }

@@ -36,14 +36,18 @@ struct ApplyCommand: AsyncParsableCommand {
         if json { return try Console.printJSON(receipt) }
         for image in receipt.images {
             let layers = image.layers.map { Tree("\($0.id.short)  \($0.type) \($0.value)") }
-            for line in Tree(Console.bold(image.name) + "  \(image.id)  \(image.platform)", layers).lines { Console.print(line) }
+            for line in Tree(Console.bold(image.name) + "  \(image.id)  \(image.platform)", layers).lines {
+                Console.print(line)
+            }
         }
         Console.say("receipt: \(receipt.path)")
     }
 
     private func describe(_ plan: ApplyPlan) -> [String] {
         let steps = plan.steps.enumerated().map { index, step in
-            Tree("\(index + 1). \(step.title)" + (step.bytes > 0 ? "  \(step.bytes.asBytes)" : "") + (step.isDone ? "  done already" : ""))
+            Tree(
+                "\(index + 1). \(step.title)" + (step.bytes > 0 ? "  \(step.bytes.asBytes)" : "")
+                    + (step.isDone ? "  done already" : ""))
         }
         return Tree("apply \(plan.bundle) to \(plan.store) for \(plan.platform)", steps).lines
     }

@@ -11,11 +11,16 @@ struct CollectCommand: AsyncParsableCommand {
             it fetches nothing.
             """)
 
-    @Argument(help: ArgumentHelp("What to carry and build.", valueName: "spec.yaml"), completion: .file(extensions: ["yaml", "yml"]))
+    @Argument(
+        help: ArgumentHelp("What to carry and build.", valueName: "spec.yaml"),
+        completion: .file(extensions: ["yaml", "yml"]))
     var spec: String
-    @Option(name: [.short, .long], help: "Where the bundle goes. (default: NAME.sealift)", completion: .file())
+    @Option(
+        name: [.short, .long], help: "Where the bundle goes. (default: NAME.sealift)", completion: .file())
     var output: String?
-    @Option(help: "Carry this platform alone; may be repeated. (default: all of the spec)", transform: { try Platform($0) })
+    @Option(
+        help: "Carry this platform alone; may be repeated. (default: all of the spec)",
+        transform: { try Platform($0) })
     var platform: [Platform] = []
     @OptionGroup var network: NetworkOptions
     @Flag(help: "Show what would be fetched, and fetch no layer.")
@@ -30,7 +35,8 @@ struct CollectCommand: AsyncParsableCommand {
         options.jobs = network.jobs
         options.fileMirrors = network.fileMirrors
         let display = CollectDisplay()
-        let collector = Collector(options, client: try network.client { display.show($0) }, events: { display.show($0) })
+        let collector = Collector(
+            options, client: try network.client { display.show($0) }, events: { display.show($0) })
         if dryRun { return try await PlanView(collector.plan()).print(json: json) }
         let collected = try await collector.run()
         display.finish()
@@ -38,7 +44,8 @@ struct CollectCommand: AsyncParsableCommand {
         Console.say(
             collected.unchanged
                 ? "\(collected.path) is up to date"
-                : "\(collected.path): \(collected.blobs) blobs, \(collected.size.asBytes), \(collected.fetched.asBytes) fetched, every byte verified")
+                : "\(collected.path): \(collected.blobs) blobs, \(collected.size.asBytes), \(collected.fetched.asBytes) fetched, every byte verified"
+        )
         Console.print("\(collected.digest)  \(collected.path)")
     }
 }

@@ -36,13 +36,15 @@ struct InspectCommand: AsyncParsableCommand {
     private func tree(_ bundle: Bundle) -> [String] {
         let spec = bundle.spec
         var root = Tree(
-            Console.bold(spec.name) + "  \(bundle.size.asBytes)  \(spec.platforms.map(\.description).joined(separator: ", "))")
+            Console.bold(spec.name)
+                + "  \(bundle.size.asBytes)  \(spec.platforms.map(\.description).joined(separator: ", "))")
         root.children.append(Tree("index  \(bundle.indexDigest)"))
         func describe(_ image: BundleImage) -> Tree {
             var node = Tree("\(image.reference.familiar)  \(image.locked.digest.short)")
             for (platform, manifest) in zip(image.locked.platforms, image.instances) {
                 let size = manifest.children.reduce(0) { $0 + $1.size }
-                node.children.append(Tree("\(platform.platform)  \(manifest.children.count - 1) layers, \(size.asBytes)"))
+                node.children.append(
+                    Tree("\(platform.platform)  \(manifest.children.count - 1) layers, \(size.asBytes)"))
             }
             return node
         }
@@ -55,7 +57,9 @@ struct InspectCommand: AsyncParsableCommand {
                     "files",
                     bundle.lock.files.map { file in
                         let platform = file.platform.map { " for \($0)" } ?? ""
-                        return Tree("\(file.name)\(platform)  \(file.size.asBytes)  \(file.digest.short)  \(file.url)")
+                        return Tree(
+                            "\(file.name)\(platform)  \(file.size.asBytes)  \(file.digest.short)  \(file.url)"
+                        )
                     }))
         }
         let images = bundle.images.filter { $0.reference != spec.base?.image }
@@ -88,7 +92,8 @@ struct Tree {
     private func below(_ indent: String) -> [String] {
         children.enumerated().flatMap { index, child in
             let isLast = index == children.count - 1
-            return [indent + (isLast ? "└── " : "├── ") + child.title] + child.below(indent + (isLast ? "    " : "│   "))
+            return [indent + (isLast ? "└── " : "├── ") + child.title]
+                + child.below(indent + (isLast ? "    " : "│   "))
         }
     }
 }

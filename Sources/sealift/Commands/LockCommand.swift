@@ -12,7 +12,9 @@ struct LockCommand: AsyncParsableCommand {
             entry anew, --update-all all of them. `collect` obeys the lock: what has changed upstream is an error.
             """)
 
-    @Argument(help: ArgumentHelp("The spec.", valueName: "spec.yaml"), completion: .file(extensions: ["yaml", "yml"]))
+    @Argument(
+        help: ArgumentHelp("The spec.", valueName: "spec.yaml"),
+        completion: .file(extensions: ["yaml", "yml"]))
     var spec: String
     @Option(help: ArgumentHelp("Resolve this image or file anew; may be repeated.", valueName: "name"))
     var update: [String] = []

@@ -14,7 +14,9 @@ struct NetworkOptions: ParsableArguments {
     var mirrors: [Mirror] = []
     @Option(
         name: .customLong("insecure"),
-        help: ArgumentHelp("Allow plain HTTP and unverified TLS with this host[:port] alone; may be repeated.", valueName: "host"))
+        help: ArgumentHelp(
+            "Allow plain HTTP and unverified TLS with this host[:port] alone; may be repeated.",
+            valueName: "host"))
     var insecure: [String] = []
     @Option(help: "How many blobs are fetched at once.")
     var jobs = 8
@@ -49,7 +51,9 @@ struct NetworkOptions: ParsableArguments {
         var settings = TransferSettings()
         settings.jobs = jobs
         settings.insecureHosts = Set(insecure)
-        for mirror in mirrors where !mirror.isOfFiles { settings.mirrors[mirror.from, default: []].append(mirror.to) }
+        for mirror in mirrors where !mirror.isOfFiles {
+            settings.mirrors[mirror.from, default: []].append(mirror.to)
+        }
         settings.onEvent = events
         return try RegistryClient(settings)
     }

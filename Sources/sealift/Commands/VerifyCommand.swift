@@ -5,7 +5,8 @@ internal import OCI
 
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Check every byte of a bundle, and its signature where a key is given.")
+        commandName: "verify",
+        abstract: "Check every byte of a bundle, and its signature where a key is given.")
 
     @OptionGroup var source: BundleOptions
     @Flag(help: "Print the outcome as JSON.")
@@ -25,9 +26,11 @@ struct VerifyCommand: AsyncParsableCommand {
         }
         struct Outcome: Encodable { let digest: Digest, size: Int64, blobs: Int }
         if json {
-            return try Console.printJSON(Outcome(digest: bundle.indexDigest, size: bundle.size, blobs: bundle.blobs.count))
+            return try Console.printJSON(
+                Outcome(digest: bundle.indexDigest, size: bundle.size, blobs: bundle.blobs.count))
         }
-        Console.say("\(source.bundle): \(bundle.blobs.count) blobs, \(bundle.size.asBytes), every byte as promised")
+        Console.say(
+            "\(source.bundle): \(bundle.blobs.count) blobs, \(bundle.size.asBytes), every byte as promised")
         Console.print("\(bundle.indexDigest)  \(source.bundle)")
     }
 }
@@ -36,7 +39,9 @@ struct VerifyCommand: AsyncParsableCommand {
 struct BundleOptions: ParsableArguments {
     @Argument(help: "The bundle, or the first of its volumes.", completion: .file())
     var bundle: String
-    @Option(name: .customLong("with"), help: "A bundle that holds what this one leaves out; may be repeated.", completion: .file())
+    @Option(
+        name: .customLong("with"), help: "A bundle that holds what this one leaves out; may be repeated.",
+        completion: .file())
     var with: [String] = []
     @Option(help: "Demand a signature BUNDLE.sig by this public key (PEM).", completion: .file())
     var key: String?
