@@ -6,7 +6,7 @@ internal import OCI
 ///
 /// One JSON object a line, in the spelling of Go's encoder. Source: sealer.md section 3, "tar-split".
 struct TarSplitWriter: ~Copyable {
-    private var gzip: GzipWriter
+    private let gzip: GzipWriter
     private let file: File
     private var position = 0
     private var line: [UInt8] = []
