@@ -15,16 +15,20 @@ struct SpecReading {
         var built: [Reference] = []
     }
 
+    /// Nobody reads more.
+    private static let mostProblems = 500
+
     let source: SourceText
     var problems: [SpecProblem] = []
     var marks: [SpecPath: SourcePosition] = [:]
     var context = Context()
     // Aliases may multiply what a short file says; a spec of a person stays far below.
-    private var left = 100_000
+    private var left = 50_000
 
     init(_ source: SourceText) { self.source = source }
 
     mutating func note(offset: Int, _ message: String) {
+        guard problems.count < Self.mostProblems else { return }
         problems.append(
             SpecProblem(path: source.path, position: source.position(of: offset), message: message))
     }
@@ -48,7 +52,10 @@ struct SpecReading {
 
     private mutating func spend(_ count: Int, _ node: YamlNode) -> Bool {
         left -= count
-        if left < 0, left + count >= 0 { note(node, "the spec's aliases multiply to over 100,000 values") }
+        if left < 0, left + count >= 0 {
+            problems.removeLast(problems.count == Self.mostProblems ? 1 : 0)
+            note(node, "the spec's aliases multiply to over 50,000 values")
+        }
         return left >= 0
     }
 

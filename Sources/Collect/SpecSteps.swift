@@ -143,7 +143,14 @@ extension SpecReading {
                 note(item, "the pattern '\(pattern)' means none of 'images'\(meant)")
             }
         }
-        collisions(ImagePattern.select(context.images, matching: patterns), node)
+        let listed = ImagePattern.select(context.images, matching: patterns)
+        for image in listed where image.tag == nil {
+            note(
+                node,
+                "\(image.familiar) has no tag, and an imageList names images by their tags; add one before the '@'"
+            )
+        }
+        collisions(listed, node)
         return .imageList(patterns: patterns)
     }
 

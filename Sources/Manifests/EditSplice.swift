@@ -15,7 +15,7 @@ struct EditSplice {
     private let syntax: Edit.Syntax
     private var bytes: [UInt8] { source.bytes }
 
-    init(_ target: EditTarget, _ change: Edit.Change, _ state: EditState) throws(Failure) {
+    init(_ target: EditTarget, _ change: Edit.Change, _ state: EditState) {
         self.target = target
         self.change = change
         source = state.source
@@ -103,10 +103,7 @@ struct EditSplice {
         let start = entry.key.range.lowerBound
         let inFlow = bytes[target.parent.range.lowerBound] == UInt8(ascii: "{")
         if entries.count == 1 {
-            let whole =
-                inFlow
-                ? target.parent.range : start..<max(endOfContent(entry.value), entry.key.range.upperBound)
-            return Replacement(range: inFlow ? whole : start..<valueEnd(entry), text: "{}")
+            return Replacement(range: inFlow ? target.parent.range : start..<valueEnd(entry), text: "{}")
         }
         if inFlow {
             if index + 1 < entries.count {

@@ -11,6 +11,36 @@ import Testing
         .deletingLastPathComponent()
     static let shipped = root.appending(path: "bundles/kubernetes-rawdocker-v1.19.8.yaml").path()
 
+    static let id = "sha256:" + String(repeating: "0a", count: 32)
+    /// Every key in its short form, and some in their long one.
+    static let forms = """
+        version: 1
+        name: forms
+        release: 1.20
+        platforms: linux/amd64
+        base:
+          image: kubernetes:v1.19.8
+          layers:
+            a: cri/docker.tar.gz
+            b: \(id)
+            c: { holds: etc/x, id: { linux/amd64: \(id.dropFirst(7)) } }
+        files:
+          one: { url: ["https://a.b/x-{release}", "http://c.d:8080/x"], sha256: \(id) }
+          two: { url: "https://a.b/{machine}", sha256: { linux/amd64: \(id) }, sha256sums: "https://a.b/S" }
+        registries:
+          docker.io: https://mirror.example/prefix
+          quay.io: [mirror.example:5000, "http://10.0.0.1"]
+        builds:
+          - tag: x:1
+            context:
+              - { put: a/b, file: one }
+              - edit: a.yaml
+                remove: spec.x
+                set: { spec.n: 3, spec.t: "3", spec.b: true, spec.e: }
+            kubefile: "from scratch\\n"
+          - { tag: "y:1", context: [], kubefile: FROM x:1 }
+        """
+
     @Test func readsTheWholeGuide() throws {
         let parsed = try SpecReader.read(path: Self.shipped)
         let spec = parsed.spec
@@ -65,36 +95,9 @@ import Testing
     }
 
     @Test func shortAndLongFormsMeanTheSame() throws {
-        let id = "sha256:" + String(repeating: "0a", count: 32)
+        let id = Self.id
         let spec = try SpecReader.read(
-            Array(
-                """
-                version: 1
-                name: forms
-                release: 1.20
-                platforms: linux/amd64
-                base:
-                  image: kubernetes:v1.19.8
-                  layers:
-                    a: cri/docker.tar.gz
-                    b: \(id)
-                    c: { holds: etc/x, id: { linux/amd64: \(id.dropFirst(7)) } }
-                files:
-                  one: { url: ["https://a.b/x-{release}", "http://c.d:8080/x"], sha256: \(id) }
-                  two: { url: "https://a.b/{machine}", sha256: { linux/amd64: \(id) }, sha256sums: "https://a.b/S" }
-                registries:
-                  docker.io: https://mirror.example/prefix
-                  quay.io: [mirror.example:5000, "http://10.0.0.1"]
-                builds:
-                  - tag: x:1
-                    context:
-                      - { put: a/b, file: one }
-                      - edit: a.yaml
-                        remove: spec.x
-                        set: { spec.n: 3, spec.t: "3", spec.b: true, spec.e: }
-                    kubefile: "from x\\n"
-                  - { tag: "y:1", context: [], kubefile: FROM x:1 }
-                """.replacingOccurrences(of: "from x\\n", with: "from scratch\\n").utf8), path: "s.yaml"
+            Array(Self.forms.utf8), path: "s.yaml"
         ).spec
         let digest = try Digest(id)
         #expect(spec.release == "1.20")
