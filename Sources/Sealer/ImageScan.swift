@@ -118,7 +118,8 @@ public struct ImageScan: Sendable {
         let folder: Folder
         do throws(Failure) { folder = try root.folder(Array(path.utf8)) } catch {
             // Not there, or a file or a link of that name: sealer has nothing to scan either.
-            return
+            if error.kind == .input || error.kind == .data { return }
+            throw error
         }
         for bytes in try folder.names() {
             guard let name = String(validating: bytes, as: UTF8.self) else { continue }

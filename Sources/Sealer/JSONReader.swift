@@ -38,9 +38,9 @@ private struct JSONReader {
         while let byte = next, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { at += 1 }
     }
 
-    private mutating func expect(_ byte: UInt8, _ what: String) throws(Failure) {
+    private mutating func expect(_ character: Unicode.Scalar) throws(Failure) {
         skipSpace()
-        guard next == byte else { throw refuse("expected \(what)") }
+        guard next == UInt8(ascii: character) else { throw refuse("expected '\(character)'") }
         at += 1
     }
 
@@ -65,46 +65,40 @@ private struct JSONReader {
     }
 
     private mutating func object(depth: Int) throws(Failure) -> Tree {
-        at += 1
         var members: [Tree.Member] = []
-        skipSpace()
-        if next == UInt8(ascii: "}") {
-            at += 1
-            return .object([])
+        try items(until: "}") { (reader) throws(Failure) in
+            reader.skipSpace()
+            guard reader.next == UInt8(ascii: "\"") else { throw reader.refuse("expected a key") }
+            let key = try reader.string()
+            try reader.expect(":")
+            members.append(Tree.Member(key: key, value: try reader.value(depth: depth + 1)))
         }
-        while true {
-            skipSpace()
-            guard next == UInt8(ascii: "\"") else { throw refuse("expected a key") }
-            let key = try string()
-            try expect(UInt8(ascii: ":"), "':'")
-            members.append(Tree.Member(key: key, value: try value(depth: depth + 1)))
-            skipSpace()
-            if next == UInt8(ascii: ",") {
-                at += 1
-                continue
-            }
-            try expect(UInt8(ascii: "}"), "',' or '}'")
-            return .object(members)
-        }
+        return .object(members)
     }
 
     private mutating func array(depth: Int) throws(Failure) -> Tree {
-        at += 1
         var elements: [Tree] = []
+        try items(until: "]") { (reader) throws(Failure) in
+            elements.append(try reader.value(depth: depth + 1))
+        }
+        return .array(elements)
+    }
+
+    /// Reads what stands between brackets, separated by commas; `read` takes one item.
+    private mutating func items(
+        until close: Unicode.Scalar, _ read: (inout JSONReader) throws(Failure) -> Void
+    ) throws(Failure) {
+        at += 1
         skipSpace()
-        if next == UInt8(ascii: "]") {
+        if next == UInt8(ascii: close) {
             at += 1
-            return .array([])
+            return
         }
         while true {
-            elements.append(try value(depth: depth + 1))
+            try read(&self)
             skipSpace()
-            if next == UInt8(ascii: ",") {
-                at += 1
-                continue
-            }
-            try expect(UInt8(ascii: "]"), "',' or ']'")
-            return .array(elements)
+            if next != UInt8(ascii: ",") { return try expect(close) }
+            at += 1
         }
     }
 

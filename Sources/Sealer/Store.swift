@@ -75,10 +75,8 @@ public final class Store: Sendable {
     /// others: give what is missing to ``LiteBuild/carried``.
     public func registryLayers(of image: SealerImage) -> [SealerImage.Layer] {
         image.layers.filter { layer in
-            guard let id = layer.id else { return false }
-            var status = stat()
-            let found = lstat("\(layerFolder(id))/registry/docker/registry/v2/repositories", &status) == 0
-            return found && status.st_mode & S_IFMT == S_IFDIR
+            guard let id = layer.id, let files = try? Folder.open(layerFolder(id)) else { return false }
+            return (try? files.folder(Array("registry/docker/registry/v2/repositories".utf8))) != nil
         }
     }
 
