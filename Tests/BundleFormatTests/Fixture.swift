@@ -87,7 +87,7 @@ struct Fixture: ContentSource {
                     descriptor.platform = PlatformFields(platform)
                     return descriptor
                 })
-            top = try Manifest(parsing: Array(JSONEncoder().encode(index)), type: type, artifact: "test")
+            top = try Manifest(parsing: Self.json(index), type: type, artifact: "test")
         }
         let named = instances.prefix(carried.count)
         let locked = Lock.Image(
@@ -128,9 +128,13 @@ struct Fixture: ContentSource {
             mediaType: form == .ociWithoutType ? nil : type,
             config: Descriptor(mediaType: configType, of: config),
             layers: layers.map { Descriptor(mediaType: layerType, of: $0) })
+        return try Manifest(parsing: Self.json(image), type: type, artifact: "test")
+    }
+
+    private static func json(_ value: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        return try Manifest(parsing: Array(encoder.encode(image)), type: type, artifact: "test")
+        return Array(try encoder.encode(value))
     }
 
     func plan(have: Set<Digest> = [], volumeSize: Int64? = nil) throws -> BundlePlan {

@@ -48,6 +48,33 @@ import Testing
         }
     }
 
+    @Test func aKilledProcessIsContinuedByAnother() async throws {
+        let folder = FileManager.default.temporaryDirectory.path() + "/sealift-killed-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        await #expect(processExitsWith: .signal(SIGKILL)) { [folder = folder as String] in
+            let fixture = try Fixture(layer: 3 << 20)
+            let writer = try BundleWriter(try fixture.plan(), at: folder + "/b.tar")
+            for blob in writer.pending.prefix(7) { try writer.fill(blob, from: fixture) }
+            let large = try #require(writer.pending.last { $0.size > 3 << 20 })
+            let sink = try writer.sink(for: large)
+            var stream = try fixture.open(large)
+            try stream.forEachChunk(of: 1 << 16) { (bytes) throws(Failure) in
+                try sink.append(bytes)
+                if sink.received > 5 << 19 { kill(getpid(), SIGKILL) }
+            }
+        }
+        let plan = try fixture.plan()
+        let writer = try BundleWriter(plan, at: folder + "/b.tar")
+        let large = try #require(writer.pending.last { $0.size > 3 << 20 })
+        #expect(writer.pending.count == plan.blobs.filter { $0.bytes == nil }.count - 7)
+        #expect(writer.received(of: large.digest) == 2 << 20)
+        for blob in writer.pending { try writer.fill(blob, from: fixture) }
+        try writer.finish()
+        try fixture.write(plan, at: folder + "/whole")
+        #expect(try bytes(of: folder + "/b.tar") == bytes(of: folder + "/whole"))
+    }
+
     @Test func aTornJournalLosesOnlyItsEnd() throws {
         try withFolder { folder in
             let plan = try fixture.plan()
