@@ -14,7 +14,7 @@ public final class Folder: Sendable {
     /// Where the folder is, for errors.
     public let path: String
 
-    /// 0 until openat2 turned out to be missing: before Linux 5.6, or forbidden by a seccomp filter.
+    /// Set once openat2 turned out to be missing: before Linux 5.6, or forbidden by a seccomp filter.
     private static let walksByComponent = Atomic<Bool>(false)
 
     private init(taking descriptor: Int32, path: String) {
