@@ -83,8 +83,6 @@ struct EditState {
         let index = try EditTarget.document(for: change, in: self)
         let target = try EditTarget(change, document: documents[index], state: self)
         let splice = try EditSplice(target, change, self).made()
-        var expected = documents.map { EditTree($0.root) }
-        expected[index] = expected[index].applying(change, ArraySlice(change.path.parts))
         let bytes = source.replacing(splice.range, with: splice.text.utf8)
         let result: EditState
         do {
@@ -92,7 +90,15 @@ struct EditState {
         } catch {
             throw refuse(change, at: target.offset, "the result would no longer parse (\(error.reason))")
         }
-        guard result.documents.map({ EditTree($0.root) }) == expected else {
+        let parts = ArraySlice(change.path.parts)
+        let asMeant =
+            documents.count == result.documents.count
+            && documents.indices.allSatisfy { number in
+                let before = EditTree(documents[number].root)
+                let expected = number == index ? before.applying(change, parts) : before
+                return expected == EditTree(result.documents[number].root)
+            }
+        guard asMeant else {
             throw refuse(change, at: target.offset, "other values would change with it")
         }
         return result

@@ -3,11 +3,12 @@ public import OCI
 
 /// Reads YAML text into documents, one after another.
 ///
-/// Bounds: 8 MiB of text, 250,000 nodes, 200 levels. Larger input is refused, with the place.
+/// Bounds: 16 MiB of text, 250,000 nodes a document and twice that in documents that are kept together,
+/// 200 levels. Larger input is refused, with the place.
 public struct YamlDocuments {
     /// The largest text in bytes.
-    public static let largestText = 8 << 20
-    /// The most nodes in one text.
+    public static let largestText = 16 << 20
+    /// The most nodes in one document.
     public static let mostNodes = 250_000
     /// The deepest nesting.
     public static let deepestNesting = 200
@@ -35,7 +36,16 @@ public struct YamlDocuments {
     public static func all(_ source: SourceText) throws(Failure) -> [YamlDocument] {
         var reader = try YamlDocuments(source)
         var all: [YamlDocument] = []
-        while let document = try reader.next() { all.append(document) }
+        var nodes = 0
+        while let document = try reader.next() {
+            nodes += reader.nodes
+            guard nodes <= 2 * mostNodes else {
+                throw reader.refuse(
+                    document.root.range.lowerBound, "it has more than \(2 * mostNodes) values",
+                    "split the file")
+            }
+            all.append(document)
+        }
         return all
     }
 
@@ -47,6 +57,7 @@ public struct YamlDocuments {
             switch event.kind {
             case .streamEnd: ended = true
             case .documentStart:
+                nodes = 0
                 anchors = [:]
                 aliased = []
                 let root = try node(events.next(), depth: 0)
