@@ -23,12 +23,6 @@ static inline unsigned long sealift_makedev(unsigned major, unsigned minor) { re
 static inline unsigned sealift_major(unsigned long device) { return major(device); }
 static inline unsigned sealift_minor(unsigned long device) { return minor(device); }
 
-// fallocate(2) and copy_file_range(2), which glibc declares to _GNU_SOURCE alone.
+// fallocate(2), which glibc declares to _GNU_SOURCE alone.
 extern int fallocate(int file, int mode, off_t offset, off_t length);
-extern ssize_t copy_file_range(int from, off_t *from_offset, int to, off_t *to_offset, size_t length,
-                               unsigned int flags);
 static inline int sealift_fallocate(int file, off_t length) { return fallocate(file, 0, 0, length); }
-static inline ssize_t sealift_copy_file_range(int from, off_t *from_offset, int to, off_t *to_offset,
-                                              size_t length) {
-    return copy_file_range(from, from_offset, to, to_offset, length, 0);
-}
