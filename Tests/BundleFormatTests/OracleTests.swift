@@ -53,10 +53,12 @@ import Testing
         try withFolder { folder in
             let fixture = try Fixture([.list, .oci])
             try fixture.write(try fixture.plan(), at: folder + "/b.tar")
+            // podman bounds the length of its paths.
+            let short = FileManager.default.temporaryDirectory.path() + UUID().uuidString.prefix(8)
             let storage = [
-                "--root", folder + "/root", "--runroot", folder + "/run", "--storage-driver", "vfs",
+                "--root", folder + "/root", "--runroot", short, "--storage-driver", "vfs",
             ]
-            defer { for part in ["root", "run"] { _ = try? run("rm", "-rf", "\(folder)/\(part)") } }
+            defer { _ = try? run("rm", "-rf", short) }
             for image in fixture.images {
                 let source = "oci-archive:\(folder)/b.tar:\(image.reference)"
                 let pulled = try run(["podman"] + storage + ["pull", "--arch", "amd64", source])
