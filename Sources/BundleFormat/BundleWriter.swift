@@ -69,10 +69,7 @@ public final class BundleWriter: Sendable {
     /// so that `received` of the sink tells where to go on.
     /// - Throws: a `Failure` of kind `fault` for a blob that is not pending or has a sink already.
     public func sink(for blob: Descriptor) throws(Failure) -> any BlobSink {
-        try pendingSink(for: blob.digest)
-    }
-
-    func pendingSink(for digest: Digest) throws(Failure) -> WriterSink {
+        let digest = blob.digest
         guard let place = places[digest], place.bytes == nil, let files else {
             throw refuse(digest, "pending")
         }

@@ -37,9 +37,13 @@ struct Leftovers {
             let copy = Journal.Progress(
                 offset: blob.offset, size: old.size, received: old.size, done: true)
             var hash = SHA256()
-            try target.copy(
-                volumes.regions(at: old.offset, count: old.size), to: blob.offset
-            ) { (bytes) throws(Failure) in hash.update(bytes) }
+            var stream = volumes.stream(at: old.offset, count: old.size)
+            var end = blob.offset
+            try stream.forEachChunk { (bytes) throws(Failure) in
+                try target.write(bytes, at: end)
+                hash.update(bytes)
+                end += Int64(bytes.count)
+            }
             guard hash.digest() == digest else { continue }
             try journal.note(digest, copy)
             moved[digest] = copy

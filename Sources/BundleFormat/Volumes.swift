@@ -2,7 +2,7 @@
 internal import Glibc
 public import OCI
 
-/// A run of bytes in one file: what `sendfile` and `copy_file_range` take.
+/// A run of bytes in one file: what `sendfile` takes.
 public struct Region: Sendable {
     /// The file that holds them.
     public let file: File
@@ -110,17 +110,18 @@ final class Volumes: Sendable {
 
     /// The bytes in order.
     func stream(at offset: Int64, count: Int64) -> VolumeStream {
-        VolumeStream(
-            parts: regions(at: offset, count: count).map { $0.file.stream(at: $0.offset, count: $0.count) })
+        VolumeStream(regions(at: offset, count: count))
     }
 }
 
 /// Bytes of a part of a bundle, in order.
 struct VolumeStream: ByteStream {
-    var parts: [FileStream]
+    private var parts: [FileStream]
     private var current = 0
 
-    init(parts: [FileStream]) { self.parts = parts }
+    init(_ regions: [Region]) {
+        parts = regions.map { $0.file.stream(at: $0.offset, count: $0.count) }
+    }
 
     /// Reads on.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {

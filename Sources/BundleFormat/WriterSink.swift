@@ -35,17 +35,6 @@ final class WriterSink: BlobSink, @unchecked Sendable {
             throw refuse("it has more than the \(place.descriptor.size) bytes that were promised")
         }
         try files.write(bytes, at: place.offset + received)
-        try advance(bytes)
-    }
-
-    /// Takes the whole blob from other files, inside the kernel where it can.
-    /// - Precondition: `regions` have as many bytes as the blob.
-    func copy(_ regions: [Region]) throws(Failure) {
-        try restart()
-        try files.copy(regions, to: place.offset) { (bytes) throws(Failure) in try advance(bytes) }
-    }
-
-    private func advance(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
         hash.update(bytes)
         received += Int64(bytes.count)
         guard received - noted >= Self.noteEvery else { return }

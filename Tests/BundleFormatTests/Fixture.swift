@@ -183,7 +183,11 @@ struct Outcome {
 
 /// Runs a program to its end.
 @discardableResult
-func run(_ command: String..., in folder: String? = nil) throws -> Outcome {
+func run(_ command: String..., in folder: String? = nil) throws -> Outcome { try run(command, in: folder) }
+
+/// Runs a program to its end.
+@discardableResult
+func run(_ command: [String], in folder: String? = nil) throws -> Outcome {
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = command

@@ -48,4 +48,24 @@ import Testing
             }
         }
     }
+
+    @Test func podmanLoadsIt() throws {
+        try withFolder { folder in
+            let fixture = try Fixture([.list, .oci])
+            try fixture.write(try fixture.plan(), at: folder + "/b.tar")
+            // podman bounds the length of its paths.
+            let short = FileManager.default.temporaryDirectory.path() + UUID().uuidString.prefix(8)
+            let storage = [
+                "--root", folder + "/root", "--runroot", short, "--storage-driver", "vfs",
+            ]
+            defer { _ = try? run("rm", "-rf", short) }
+            for image in fixture.images {
+                let source = "oci-archive:\(folder)/b.tar:\(image.reference)"
+                let pulled = try run(["podman"] + storage + ["pull", "--arch", "amd64", source])
+                #expect(pulled.status == 0, "\(pulled.errors)")
+            }
+            let list = try run(["podman"] + storage + ["images", "--quiet"])
+            #expect(list.text.split(separator: "\n").count == 2, "\(list.text)\(list.errors)")
+        }
+    }
 }
