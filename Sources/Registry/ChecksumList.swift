@@ -64,16 +64,19 @@ public struct ChecksumList: Sendable, Equatable {
 
     /// Name, where there is one, and digest of a line.
     private static func parse(_ line: Substring) -> (String?, Digest)? {
-        if line.hasPrefix("SHA256 (") {
-            let words = line.dropFirst(8)
-            guard let digest = Digest(hex: words.suffix(64).lowercased()),
-                words.dropLast(64).hasSuffix(") = ")
-            else { return nil }
-            return (String(words.dropLast(68)), digest)
-        }
         // A backslash in front says that the name is escaped.
         let isEscaped = line.hasPrefix("\\")
         let rest = isEscaped ? line.dropFirst() : line
+        func plain(_ name: some StringProtocol, _ digest: Digest) -> (String?, Digest)? {
+            isEscaped ? unescape(String(name)).map { ($0, digest) } : (String(name), digest)
+        }
+        if rest.hasPrefix("SHA256 (") {
+            let words = rest.dropFirst(8)
+            guard let digest = Digest(hex: words.suffix(64).lowercased()),
+                words.dropLast(64).hasSuffix(") = ")
+            else { return nil }
+            return plain(words.dropLast(68), digest)
+        }
         guard let digest = Digest(hex: rest.prefix(64).lowercased()) else { return nil }
         let tail = rest.dropFirst(64)
         if tail.allSatisfy(\.isWhitespace) { return (nil, digest) }
@@ -82,8 +85,7 @@ public struct ChecksumList: Sendable, Equatable {
             let name = tail.drop(while: \.isWhitespace)
             return name.count < tail.count ? (String(name), digest) : nil
         }
-        let name = String(tail.dropFirst(2))
-        return isEscaped ? unescape(name).map { ($0, digest) } : (name, digest)
+        return plain(tail.dropFirst(2), digest)
     }
 
     private static func unescape(_ name: String) -> String? {

@@ -54,7 +54,7 @@ final class Transfer {
         handle.set(CURLOPT_FOLLOWLOCATION, false)
         handle.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, true)
         handle.set(CURLOPT_TCP_KEEPALIVE, true)
-        handle.set(CURLOPT_BUFFERSIZE, 512 << 10)
+        handle.set(CURLOPT_BUFFERSIZE, 256 << 10)
         handle.set(CURLOPT_USERAGENT, options.userAgent)
         handle.set(CURLOPT_CAINFO, options.authorities)
         handle.set(CURLOPT_SSL_VERIFYPEER, request.verifiesServer)
@@ -204,6 +204,7 @@ final class Transfer {
     func finish(_ result: CURLcode?) {
         if result == CURLE_OK { decide() }
         flush()
+        if case .stream(let feed) = job.request.body { feed.abandon() }
         let ending: Outcome.Ending
         if let refusal {
             ending = .refused(refusal)

@@ -81,7 +81,7 @@ final class TransferEngine: Sendable {
             }
         } onCancel: {
             cancelled.set()
-            mailbox.post { $0.look = true }
+            mailbox.post { $0.cancelled = true }
         }
     }
 }
@@ -92,8 +92,9 @@ final class TransferEngine: Sendable {
 final class Mailbox: @unchecked Sendable {
     struct Wishes {
         var arrivals: [TransferEngine.Job] = []
-        /// Something was cancelled, a buffer came free, or a sink failed.
+        /// A buffer came free, a sink failed, or bytes to send are there.
         var look = false
+        var cancelled = false
         var stopped = false
     }
     private let wishes = Monitor(Wishes())
@@ -141,7 +142,8 @@ final class EngineLoop {
         while true {
             let wishes = mailbox.collect()
             queued += wishes.arrivals
-            if wishes.look { look() }
+            if wishes.cancelled { dropCancelled() }
+            if wishes.look || wishes.cancelled { look() }
             if wishes.stopped { break }
             startQueued()
             var count: Int32 = 0
@@ -170,12 +172,17 @@ final class EngineLoop {
                 transfer.resume()
             }
         }
+    }
+
+    private func dropCancelled() {
         let cancelled = queued.filter(\.cancelled.isSet)
         queued.removeAll(where: \.cancelled.isSet)
         for job in cancelled { Transfer(job, options, writers).finish(nil) }
     }
 
     private func startQueued() {
+        // Thousands may wait: they are not looked at while there is no slot.
+        guard !queued.isEmpty, running.count < options.jobs else { return }
         var waiting: [TransferEngine.Job] = []
         for (index, job) in queued.enumerated() {
             if running.count >= options.jobs {

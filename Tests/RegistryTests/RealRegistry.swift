@@ -7,6 +7,9 @@ import Testing
 
 /// The real docker-registry on loopback, its data in a folder of its own.
 final class RealRegistry: Sendable {
+    /// One for all tests that need nothing special of it.
+    static let shared = Task { try await RealRegistry() }
+
     let port: Int
     let scratch: Scratch
     private let server: Server

@@ -15,45 +15,45 @@ import Testing
             ("ocinomt", MediaType.manifest, 3),
         ])
     func fetches(_ kind: String, _ type: String, _ count: Int) async throws {
-        let registry = try await RealRegistry()
-        let digest = try registry.push(kind, "some/image:1")
+        let registry = try await RealRegistry.shared.value
+        let digest = try registry.push(kind, "\(kind)/image:1")
         let client = try RegistryClient(registry.settings())
-        let reference = try registry.reference("some/image:1")
+        let reference = try registry.reference("\(kind)/image:1")
         let found = try await client.resolve(reference)
         #expect(found.digest == digest)
         #expect(found.mediaType == type)
         let manifest = try await client.manifest(reference, expecting: found)
         #expect(manifest.descriptor == found)
         #expect(try await fetchAll(client, reference) == count)
-        let pinned = try registry.reference("some/image@\(digest)")
+        let pinned = try registry.reference("\(kind)/image@\(digest)")
         #expect(try await client.resolve(pinned) == found)
     }
 
     @Test("speaks neither plain HTTP nor unproven TLS unasked")
     func isStrict() async throws {
-        let registry = try await RealRegistry()
-        try registry.push("v2", "a/b:1")
+        let registry = try await RealRegistry.shared.value
+        try registry.push("v2", "t2/b:1")
         var settings = registry.settings()
         settings.insecureHosts = []
         settings.retry.attempts = 1
         let client = try RegistryClient(settings)
-        let failure = try await failure { _ = try await client.resolve(registry.reference("a/b:1")) }
+        let failure = try await failure { _ = try await client.resolve(registry.reference("t2/b:1")) }
         #expect(failure.kind == .unavailable)
         #expect(failure.remedy.contains("--insecure \(registry.host)"), "\(failure)")
     }
 
     @Test("says what is missing")
     func missing() async throws {
-        let registry = try await RealRegistry()
-        try registry.push("v2", "a/b:1")
+        let registry = try await RealRegistry.shared.value
+        try registry.push("v2", "t3/b:1")
         let client = try RegistryClient(registry.settings())
-        let failure = try await failure { _ = try await client.resolve(registry.reference("a/b:2")) }
+        let failure = try await failure { _ = try await client.resolve(registry.reference("t3/b:2")) }
         #expect(failure.kind == .unavailable)
-        #expect(failure.artifact.hasSuffix("/a/b:2"))
+        #expect(failure.artifact.hasSuffix("/t3/b:2"))
         #expect(failure.reason.contains("404"))
         let blob = Descriptor(mediaType: MediaType.octets, of: [1, 2, 3])
         let other = try await RegistryTests.failure {
-            _ = try await client.bytes(blob, of: registry.reference("a/b:1"), limit: 10)
+            _ = try await client.bytes(blob, of: registry.reference("t3/b:1"), limit: 10)
         }
         #expect(other.kind == .unavailable)
         #expect(other.artifact.contains("\(blob.digest)"))
@@ -62,26 +62,26 @@ import Testing
     @Test("asks mirrors first and the registry last")
     func mirrors() async throws {
         let mirror = try await RealRegistry()
-        let origin = try await RealRegistry()
-        try mirror.push("v2", "copies/a/b:1")
-        try origin.push("v2", "a/b:1")
-        let last = try origin.push("v2", "a/b:2")
+        let origin = try await RealRegistry.shared.value
+        try mirror.push("v2", "copies/t4/b:1")
+        try origin.push("v2", "t4/b:1")
+        let last = try origin.push("v2", "t4/b:2")
         var settings = origin.settings()
         settings.insecureHosts.insert(mirror.host)
         settings.mirrors = [origin.host: ["http://\(mirror.host)/copies"]]
         let client = try RegistryClient(settings)
         // The mirror's image has another name in it, and so another digest.
-        let first = try await client.resolve(origin.reference("a/b:1"))
-        #expect(try await client.resolve(mirror.reference("copies/a/b:1")) == first)
-        #expect(try await fetchAll(client, origin.reference("a/b:1")) == 3)
-        #expect(try await client.resolve(origin.reference("a/b:2")).digest == last)
-        #expect(try await fetchAll(client, origin.reference("a/b:2")) == 3)
+        let first = try await client.resolve(origin.reference("t4/b:1"))
+        #expect(try await client.resolve(mirror.reference("copies/t4/b:1")) == first)
+        #expect(try await fetchAll(client, origin.reference("t4/b:1")) == 3)
+        #expect(try await client.resolve(origin.reference("t4/b:2")).digest == last)
+        #expect(try await fetchAll(client, origin.reference("t4/b:2")) == 3)
     }
 
     @Test("goes past a mirror that nobody answers at, and remembers it")
     func deadMirror() async throws {
-        let origin = try await RealRegistry()
-        try origin.push("list", "a/b:1")
+        let origin = try await RealRegistry.shared.value
+        try origin.push("list", "t5/b:1")
         let dead = "127.0.0.1:\(try Server.freePort())"
         var settings = origin.settings()
         let events = Events()
@@ -89,7 +89,7 @@ import Testing
         settings.insecureHosts.insert(dead)
         settings.mirrors = [origin.host: [dead]]
         let client = try RegistryClient(settings)
-        #expect(try await fetchAll(client, origin.reference("a/b:1")) == 6)
+        #expect(try await fetchAll(client, origin.reference("t5/b:1")) == 6)
         #expect(events.waits.count == 1)
     }
 
@@ -106,11 +106,11 @@ import Testing
 
     @Test("fetches a large blob in parallel with others, unchanged")
     func large() async throws {
-        let registry = try await RealRegistry()
-        for name in ["a/a:1", "a/b:1", "a/c:1"] { try registry.push("oci", name, mebibytes: 6) }
+        let registry = try await RealRegistry.shared.value
+        for name in ["t7/a:1", "t7/b:1", "t7/c:1"] { try registry.push("oci", name, mebibytes: 6) }
         let client = try RegistryClient(registry.settings())
         try await withThrowingTaskGroup(of: Int.self) { group in
-            for name in ["a/a:1", "a/b:1", "a/c:1"] {
+            for name in ["t7/a:1", "t7/b:1", "t7/c:1"] {
                 group.addTask { try await fetchAll(client, registry.reference(name)) }
             }
             var count = 0

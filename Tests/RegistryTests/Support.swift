@@ -27,87 +27,104 @@ final class Scratch: Sendable {
     }
 }
 
-/// A server's process. It is ended by its id when the object goes; one that watches its stdin ends with us.
+/// A server's process. It ends when the object goes, or when this process ends in whatever way.
 final class Server: Sendable {
     private let process: Process
-    private let input = Pipe()
-    private let output = Pipe()
+    private let input: Pipe
+    private let scratch: Scratch
 
-    init(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws {
-        process = Process()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+    /// Children inherit descriptors that another thread opens while they are started: a pipe would then
+    /// stay open after its owner has closed it. So one at a time, and output goes to files.
+    private static let starting = Mutex(())
+
+    init(_ program: String, _ arguments: [String]) throws {
+        scratch = try Scratch()
+        // A shell that ends the server as soon as nobody holds the other end of its input.
+        let script = "\"$@\" & server=$!; cat >/dev/null; kill $server; wait $server"
+        let arguments = ["-c", script, "sh", program] + arguments
+        let path = scratch.path + "/output"
+        (process, input) = try Self.starting.withLock { _ in
+            let input = Pipe()
+            return (try Self.start("/bin/sh", arguments, input: input, output: path), input)
+        }
     }
 
     deinit {
-        process.terminate()
+        try? input.fileHandleForWriting.close()
         process.waitUntilExit()
+    }
+
+    private static func start(
+        _ program: String, _ arguments: [String], input: Any, output: String
+    ) throws -> Process {
+        try Data().write(to: URL(filePath: output))
+        let file = try FileHandle(forWritingTo: URL(filePath: output))
+        let process = Process()
+        process.executableURL = URL(filePath: program)
+        process.arguments = arguments
+        process.standardInput = input
+        process.standardOutput = file
+        process.standardError = file
+        try process.run()
+        return process
     }
 
     /// The first line that it prints, as numbers.
     func ports() throws -> [Int] {
-        var line: [UInt8] = []
-        while let byte = try output.fileHandleForReading.read(upToCount: 1)?.first, byte != 10 {
-            line.append(byte)
+        for _ in 0..<2000 {
+            let text = try String(contentsOfFile: scratch.path + "/output", encoding: .utf8)
+            if let end = text.firstIndex(of: "\n") {
+                let ports = text[..<end].split(separator: " ").compactMap { Int($0) }
+                try #require(!ports.isEmpty, "\(text)")
+                return ports
+            }
+            usleep(10_000)
         }
-        return String(decoding: line, as: UTF8.self).split(separator: " ").compactMap { Int($0) }
+        throw Failure(.fault, "start", "a server", because: "it prints nothing")
     }
 
     /// Runs a program to its end and returns what it printed.
     @discardableResult static func run(_ program: String, _ arguments: [String]) throws -> String {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
+        let scratch = try Scratch()
+        let path = scratch.path + "/output"
+        let process = try starting.withLock { _ in
+            try start(program, arguments, input: FileHandle.nullDevice, output: path)
+        }
         process.waitUntilExit()
-        let text = String(decoding: data, as: UTF8.self)
+        let text = try String(contentsOfFile: path, encoding: .utf8)
         try #require(process.terminationStatus == 0, "\(program) \(arguments): \(text)")
         return text
     }
 
-    /// A port that nobody listens at.
+    /// A port that nobody listens at, and that no client is given by chance.
     static func freePort() throws -> Int {
+        for _ in 0..<100 {
+            let port = Int.random(in: 10_000..<32_000)
+            if withSocket(port, bind) == 0 { return port }
+        }
+        throw Failure(.fault, "find", "a free port", because: "there is none")
+    }
+
+    private static func withSocket(
+        _ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(socket) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let port = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic -> UInt16? in
-                guard bind(socket, generic, length) == 0, getsockname(socket, generic, &length) == 0 else {
-                    return nil
-                }
-                return UInt16(bigEndian: pointer.pointee.sin_port)
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        return Int(try #require(port))
     }
 
     /// Waits until somebody listens at `port`.
     static func wait(for port: Int) async throws {
-        for _ in 0..<400 {
-            let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            defer { close(socket) }
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = UInt16(port).bigEndian
-            address.sin_addr.s_addr = inet_addr("127.0.0.1")
-            let code = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
-            if code == 0 { return }
+        for _ in 0..<800 {
+            if withSocket(port, connect) == 0 { return }
             try await Task.sleep(for: .milliseconds(25))
         }
         Issue.record("nobody listens at the port \(port)")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A web server that misbehaves as its path says. Three ports: two plain ones and one with TLS.
 
-usage: misbehave.py CERTIFICATE KEY      prints the three ports, serves until stdin ends.
+usage: misbehave.py CERTIFICATE KEY      prints the three ports, serves until it is ended.
 /file/KIND/ID and /v2/KIND/ID/...        KIND names a method below; ID keeps tests apart.
 /log/ID                                  what was asked for so far, as JSON.
 The content is SIZE bytes of a known pattern (`pattern` below; the tests make the same).
@@ -294,6 +294,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def manifest_malformed(self):
         self.document(manifest(), Docker_Content_Digest='sha256:../../x')
 
+    def manifest_malformed_head(self):
+        if self.command == 'HEAD':
+            return self.manifest_malformed()
+        self.document(manifest())
+
     def manifest_mixed(self):
         self.document(manifest(manifests=[]))
 
@@ -342,4 +347,4 @@ context.load_cert_chain(sys.argv[1], sys.argv[2])
 secure.socket = context.wrap_socket(secure.socket, server_side=True, do_handshake_on_connect=False)
 serve(secure)
 print(*ports, flush=True)
-sys.stdin.read()
+threading.Event().wait()

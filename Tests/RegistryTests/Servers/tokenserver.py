@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A token server for docker-registry (distribution's token authentication specification).
 
-usage: token.py KEY CERTIFICATE USER PASSWORD     prints its port, serves until stdin ends.
+usage: tokenserver.py KEY CERTIFICATE USER PASSWORD     prints its port, serves until it is ended.
 Anybody may pull below `open/`, USER everything. /log gives the requests so far as JSON.
 """
 import base64, http.server, json, sys, threading, time, urllib.parse
@@ -68,4 +68,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
 server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(server.server_port, flush=True)
-sys.stdin.read()
+threading.Event().wait()
