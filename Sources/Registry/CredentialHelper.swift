@@ -86,7 +86,19 @@ struct CredentialHelper {
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
         var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), strdup("get"), nil]
         defer { arguments.forEach { free($0) } }
-        return posix_spawnp(&child, program, &actions, nil, &arguments, environ)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // A program that waits for signals blocks them and ignores SIGPIPE; a helper must not inherit that.
+        var none = sigset_t()
+        var pipe = sigset_t()
+        sigemptyset(&none)
+        sigemptyset(&pipe)
+        sigaddset(&pipe, SIGPIPE)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &pipe)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        return posix_spawnp(&child, program, &actions, &attributes, &arguments, environ)
     }
 
     /// All that comes, at most 1 MiB.

@@ -20,6 +20,7 @@ struct Sealift: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             CollectCommand.self, LockCommand.self, VerifyCommand.self, InspectCommand.self, ApplyCommand.self,
+            SignCommand.self, KeygenCommand.self, DiffCommand.self, ImagesCommand.self,
         ])
 
     static func main() async {

@@ -52,12 +52,7 @@ struct BundleOptions: ParsableArguments {
             var overlays: [Bundle] = []
             for path in with { overlays.append(try Bundle(opening: path)) }
             let bundle = try Bundle(opening: bundle, with: overlays)
-            if let key {
-                let file = try File.open(key)
-                var stream = file.stream(count: try file.size())
-                let pem = try stream.readAll(limit: 1 << 16, artifact: key)
-                try bundle.checkSignature(by: [try SigningKey(pem: pem, path: key)])
-            }
+            if let key { try bundle.checkSignature(by: [try SigningKey(at: key)]) }
             return bundle
         }
     }
