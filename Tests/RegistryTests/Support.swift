@@ -45,6 +45,8 @@ final class Server: Sendable {
         let path = scratch.path + "/output"
         (process, input) = try Self.starting.withLock { _ in
             let input = Pipe()
+            // Else the servers hold each other's input open, and none would end.
+            _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
             return (try Self.start("/bin/sh", arguments, input: input, output: path), input)
         }
     }

@@ -7,7 +7,7 @@ usage: misbehave.py CERTIFICATE KEY      prints the three ports, serves until it
 /log/ID                                  what was asked for so far, as JSON.
 The content is SIZE bytes of a known pattern (`pattern` below; the tests make the same).
 """
-import base64, collections, gzip, hashlib, http.server, json, ssl, sys, threading, time
+import base64, collections, gzip, hashlib, http.server, json, signal, ssl, sys, threading, time
 from email.utils import formatdate
 
 SIZE = 1 << 20
@@ -347,4 +347,6 @@ context.load_cert_chain(sys.argv[1], sys.argv[2])
 secure.socket = context.wrap_socket(secure.socket, server_side=True, do_handshake_on_connect=False)
 serve(secure)
 print(*ports, flush=True)
+# The test's process may have started us with the signal blocked.
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 threading.Event().wait()

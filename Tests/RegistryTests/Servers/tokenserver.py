@@ -5,7 +5,7 @@
 usage: tokenserver.py KEY CERTIFICATE USER PASSWORD     prints its port, serves until it is ended.
 Anybody may pull below `open/`, USER everything. /log gives the requests so far as JSON.
 """
-import base64, http.server, json, sys, threading, time, urllib.parse
+import base64, http.server, json, signal, sys, threading, time, urllib.parse
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -68,4 +68,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(server.server_port, flush=True)
+# The test's process may have started us with the signal blocked.
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 threading.Event().wait()
