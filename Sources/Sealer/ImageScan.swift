@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import OCI
+internal import OCI
 
 /// The container images that the layers of one build name, found as sealer finds them: in
 /// `manifests/imageList`, in every `.yaml`, `.yml` and `.tmpl` below `manifests/`, and in the templates of
@@ -7,31 +7,31 @@ public import OCI
 ///
 /// Where sealer glues a comment to a name, or renders a chart, only what a line plainly says is taken: a name
 /// that a template still has to make is noted, and belongs into the imageList. Source: sealer.md, section 5.
-public struct ImageScan: Sendable {
+struct ImageScan: Sendable {
     /// One name, where it was found.
-    public struct Mention: Sendable, Equatable {
+    struct Mention: Sendable, Equatable {
         /// The name as it is written, quotes removed.
-        public var text: String
+        var text: String
         /// The file's path in the image.
-        public var file: String
+        var file: String
         /// The line, from 1.
-        public var line: Int
+        var line: Int
 
         /// `FILE:LINE`.
-        public var place: String { "\(file):\(line)" }
+        var place: String { "\(file):\(line)" }
     }
 
     /// What names an image.
-    public private(set) var mentions: [Mention] = []
+    private(set) var mentions: [Mention] = []
     /// What would name one only after a template is rendered.
-    public private(set) var templated: [Mention] = []
+    private(set) var templated: [Mention] = []
 
     /// The largest file that is read.
     private static let largestFile = 16 << 20
 
     /// Scans the tree that `layers` make, each over those before it.
     /// - Throws: a ``Failure`` of kind `data` for a file of more than 16 MiB.
-    public init(layers: [String]) throws(Failure) {
+    init(layers: [String]) throws(Failure) {
         let roots = try layers.map { (path) throws(Failure) in try Folder.open(path) }
         for (path, folder) in try Self.files(below: "manifests", in: roots) {
             if path == "manifests/imageList" {

@@ -104,7 +104,7 @@ func gzippedTar(file: String, content: String) throws -> (compressed: [UInt8], d
     let tar = try stream.readAll(limit: 1 << 20, artifact: file)
     final class Sink { var bytes: [UInt8] = [] }
     let sink = Sink()
-    var writer = GzipWriter { (bytes) throws(Failure) in sink.bytes += bytes }
+    let writer = GzipWriter { (bytes) throws(Failure) in sink.bytes += bytes }
     try writer.write(tar)
     try writer.finish()
     return (sink.bytes, Digest(of: tar))
