@@ -42,7 +42,7 @@ let package = Package(
         .executableTarget(
             name: "sealift",
             dependencies: [
-                "OCI", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply",
+                "OCI", "Registry", "BundleFormat", "Manifests", "Collect", "Apply",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
 

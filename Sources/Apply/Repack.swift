@@ -39,7 +39,7 @@ struct Repack {
     ) throws(Failure) -> Outcome? {
         var reader = TarReader(try decompressed(tarball, limit: nil, artifact: artifact), artifact: artifact)
         var written: Int64 = 0
-        var writer = GzipWriter { (bytes) throws(Failure) in
+        let writer = GzipWriter { (bytes) throws(Failure) in
             try target.write(bytes, at: written)
             written += Int64(bytes.count)
         }

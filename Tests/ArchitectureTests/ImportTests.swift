@@ -13,7 +13,7 @@ import Testing
         "Sealer": ["OCI", "CYaml", "CLinux"],
         "Collect": ["OCI", "Registry", "BundleFormat", "Manifests"],
         "Apply": ["OCI", "BundleFormat", "Sealer", "Manifests"],
-        "sealift": ["OCI", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "ArgumentParser"],
+        "sealift": ["OCI", "Registry", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "ArgumentParser"],
     ]
     static let everywhere: Set<String> = ["Glibc", "FoundationEssentials", "Synchronization", "Dispatch"]
     static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
