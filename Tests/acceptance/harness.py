@@ -133,7 +133,12 @@ class World:
         self._upstream = None
 
     def start(self):
-        """Brings the upstream up."""
+        """Brings the upstream up, or uses the running one whose folder SEALIFT_DEMO_UPSTREAM names."""
+        running = os.environ.get("SEALIFT_DEMO_UPSTREAM")
+        if running:
+            self.upstream_folder = Path(running)
+            self.said = json.loads((self.upstream_folder / "upstream.json").read_text())
+            return
         self._upstream = subprocess.Popen([sys.executable, DEMO / "upstream.py", self.upstream_folder])
         told = self.upstream_folder / "upstream.json"
         while not told.exists():
