@@ -19,6 +19,7 @@ STEPS = """      - edit: etc/daemon.json
       - edit: etc/custom-resources.yaml
         set: { "Installation:spec.registry": "sea.hub:5000" }
       - rewrite: etc/tigera-operator.yaml
+      - imageList: [tigera/*]
 """
 
 
@@ -34,7 +35,7 @@ def mini_base(world, name, files):
             "  layers:\n    rootfs: { holds: cri/docker.tar.gz }\n"
             "images:\n  - quay.io/tigera/operator:v1.17.4\nregistry: sea.hub:5000\n"
             f"builds:\n  - tag: mini/{name}-built:1\n    context:\n      - layer: rootfs\n{STEPS}"
-            "    kubefile: |\n      FROM scratch\n      COPY . .\n")
+            "    kubefile: |\n      FROM scratch\n      COPY . .\n      COPY imageList manifests\n")
 
 
 def collect_then_apply(world, name, files, codes, words):
