@@ -168,14 +168,6 @@ def image_starts_calico(world):
 
 
 @case
-def docker_script_wants_the_new_docker(world):
-    """scripts/docker.sh demands the version of the tarball, no longer that of sealer's own docker."""
-    files = Store(world.store).merged(FULL, world.folder("merged"))
-    base = (DEMO / "rootfs/scripts/docker.sh").read_text()
-    equal((files / "scripts/docker.sh").read_text(), base.replace("19.03.14-sealer", "19.03.15"), "docker.sh")
-
-
-@case
 def registry_folder_is_served(world):
     """docker-registry serves the built registry/; skopeo pulls each image, and those of the base, from it."""
     serves(world, world.store, world.architectures[0])

@@ -6,7 +6,7 @@ import shutil
 
 import base
 import images
-from harness import call, case, equal, medium, require, snapshot
+from harness import Store, call, case, equal, medium, require, snapshot
 
 GOOD = {
     "cri/docker.tar.gz": base.sealer_docker(),
@@ -19,6 +19,7 @@ STEPS = """      - edit: etc/daemon.json
       - edit: etc/custom-resources.yaml
         set: { "Installation:spec.registry": "sea.hub:5000" }
       - rewrite: etc/tigera-operator.yaml
+      - imageList: [tigera/*]
 """
 
 
@@ -34,7 +35,7 @@ def mini_base(world, name, files):
             "  layers:\n    rootfs: { holds: cri/docker.tar.gz }\n"
             "images:\n  - quay.io/tigera/operator:v1.17.4\nregistry: sea.hub:5000\n"
             f"builds:\n  - tag: mini/{name}-built:1\n    context:\n      - layer: rootfs\n{STEPS}"
-            "    kubefile: |\n      FROM scratch\n      COPY . .\n")
+            "    kubefile: |\n      FROM scratch\n      COPY . .\n      COPY imageList manifests\n")
 
 
 def collect_then_apply(world, name, files, codes, words):
@@ -68,6 +69,44 @@ def builds_from_a_sound_small_base(world):
     spec = world.spec(folder, mini_base(world, "good", GOOD))
     world.ok("collect", spec, "-o", folder / "mini.sealift", *world.network)
     world.ok("apply", folder / "mini.sealift", "--store", world.folder("base-store-good"), "--platform", world.own)
+
+
+def pinned(world, name, version):
+    """The spec of a base whose docker.sh demands sealer's docker, and that gets a tarball of `version`."""
+    script = b'#!/bin/bash\nset -e\nDOCKER_VERSION="19.03.14-sealer"   # checked below\nfalse\n'
+    program = images.Entry("docker/dockerd", 0o755, base.stand_in("dockerd", version))
+    tarball = world.upstream_folder / f"www/{name}/docker-19.03.15.tgz"
+    tarball.parent.mkdir(exist_ok=True)
+    tarball.write_bytes(images.compressed(images.tar(images.files([program]))))
+    text = mini_base(world, name, {**GOOD, "scripts/docker.sh": script})
+    text = text.replace("builds:\n", f"files:\n  docker:\n    url: {world.said['web']}/{name}/docker-19.03.15.tgz\n"
+                                     "builds:\n")
+    return text.replace(STEPS, "      - put: cri/docker.tar.gz\n        repack: docker\n" + STEPS), script
+
+
+@case
+def docker_script_wants_the_new_docker(world):
+    """scripts/docker.sh of the build demands the tarball's version, and no other byte of it changes."""
+    folder, store = world.folder("base-pinned"), world.folder("base-store-pinned")
+    text, script = pinned(world, "pinned", "19.03.15")
+    spec = world.spec(folder, text)
+    world.ok("collect", spec, "-o", folder / "mini.sealift", *world.network)
+    world.ok("apply", folder / "mini.sealift", "--store", store, "--platform", world.own)
+    built = Store(store)
+    layer = built.layers("mini/pinned-built:1")[0]
+    equal((built.data(layer) / "scripts/docker.sh").read_bytes(),
+          script.replace(b"19.03.14-sealer", b"19.03.15"), "docker.sh")
+
+
+@case
+def refuses_a_docker_that_the_script_would_not(world):
+    """A tarball whose programs are of another version than its name says does not satisfy docker.sh."""
+    folder, store = world.folder("base-otherpin"), world.folder("base-store-otherpin")
+    spec = world.spec(folder, pinned(world, "otherpin", "20.10.24")[0])
+    world.ok("collect", spec, "-o", folder / "mini.sealift", *world.network)
+    world.refused((65, 78), ["docker.sh", "19.03.14-sealer"], "apply", folder / "mini.sealift", "--store", store,
+                  "--platform", world.own)
+    require(not list(store.glob("metadata/imagedb/*built*")), "an image was built")
 
 
 @case

@@ -218,6 +218,8 @@ def refuses_a_full_disk(world):
     """A medium without room is told before anything is fetched, and no part of a bundle stays there."""
     folder = world.folder("full")
     spec = world.spec(folder)
+    # With a lock every size is known, so that nothing is fetched for a medium that is too small.
+    world.ok("lock", spec, *world.network)
     with medium(world.folder("full-medium"), "size=8m") as place:
         (place / "bundle.sealift").write_bytes(b"an earlier bundle")
         world.refused(73, ["space|room"], "collect", spec, "-o", place / "bundle.sealift", "--platform", world.own,
