@@ -13,7 +13,10 @@ import Testing
         "Sealer": ["OCI", "CYaml"],
         "Collect": ["OCI", "Registry", "BundleFormat", "Manifests"],
         "Apply": ["OCI", "BundleFormat", "Sealer", "Manifests"],
-        "sealift": ["OCI", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "ArgumentParser"],
+        "Serve": ["OCI", "CCrypt", "COpenSSL", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"],
+        "sealift": [
+            "OCI", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "Serve", "ArgumentParser",
+        ],
     ]
     static let everywhere: Set<String> = ["Glibc", "FoundationEssentials", "Synchronization", "Dispatch"]
     static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
