@@ -36,7 +36,7 @@ import Testing
         let storage = ["--root", folder.path + "/root", "--runroot", folder.path + "/run", "--storage-driver", "vfs"]
         let load = try await run("podman", storage + ["load", "-q", "-i", path])
         #expect(load.status == 0, "\(load.err)")
-        #expect(load.text.contains("docker.io/library/registry:2.7.1"))
+        #expect(load.text.contains("/registry:2.7.1"))
         #expect(load.text.contains("quay.io/calico/node:v3.19.1"))
         let images = try await run("podman", storage + ["images", "--no-trunc", "-q"])
         let config = try #require(try sample.layout.manifest(sample.registry).children.first)

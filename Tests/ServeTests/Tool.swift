@@ -47,7 +47,8 @@ final class TemporaryFolder: Sendable {
     let path: String
 
     init() throws(Failure) {
-        path = FileManager.default.temporaryDirectory.path() + "sealift-\(UUID().uuidString)"
+        // podman takes no run folder whose path is longer than 50 bytes.
+        path = FileManager.default.temporaryDirectory.path() + "sl-\(UUID().uuidString.prefix(13))"
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch { throw Failure(.fault, "create", path, because: "\(error)") }
