@@ -162,7 +162,7 @@ final class Connection: ChannelInboundHandler {
         let delivery = Delivery(digest, range, copy: copy.index, copy.regions, site: site, outlet: outlet)
         response?.delivery = delivery
         response?.waiting = false
-        delivery.pump()
+        delivery.start()
     }
 
     /// Sends an answer whose body is in memory, or the head alone of one that is not.

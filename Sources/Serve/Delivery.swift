@@ -51,8 +51,16 @@ final class Delivery {
         check = site.verifier.check(digest, copy: copy, regions, on: outlet.loop)
     }
 
+    /// Begins to send. A blob that turns out to be damaged ends it at once.
+    func start() {
+        check.assumeIsolated().whenSuccess { outcome in
+            if case .failure(let failure) = outcome, !self.ended { self.end(failure) }
+        }
+        pump()
+    }
+
     /// Sends what can be sent now. Two pieces are under way at a time, so that the socket never starves.
-    func pump() {
+    private func pump() {
         while inFlight < 2, !ended, let next = takePiece() {
             inFlight += 1
             hand(next).assumeIsolated().whenComplete { result in
@@ -62,7 +70,7 @@ final class Delivery {
                 case .success:
                     self.outlet.progress(next.count, false)
                     self.pump()
-                case .failure(let error): self.end(self.failure("\(error)"))
+                case .failure(let error): self.end(error as? Failure ?? self.failure("\(error)"))
                 }
             }
         }
@@ -99,6 +107,10 @@ final class Delivery {
         }
         guard let handle = handle(of: piece.file) else {
             return outlet.loop.makeFailedFuture(Failure.system("open", piece.file.path))
+        }
+        // sendfile would wait for ever for bytes that were cut off the file.
+        guard let size = try? piece.file.size(), size >= piece.offset + piece.count else {
+            return outlet.loop.makeFailedFuture(failure("\(piece.file.path) has become shorter"))
         }
         let region = FileRegion(
             fileHandle: handle, readerIndex: Int(piece.offset), endIndex: Int(piece.offset + piece.count))

@@ -13,10 +13,7 @@ public final class Server: Sendable {
     public let port: Int
 
     private let listener: any Channel
-    private let group: MultiThreadedEventLoopGroup
-    private let readers: NIOThreadPool
-    private let hashers: NIOThreadPool
-    private let verifier: Verifier
+    private let parts: Parts
     private let connections: Connections
 
     /// Listens, and answers from then on.
@@ -29,11 +26,11 @@ public final class Server: Sendable {
     ) async throws(Failure) -> Server {
         raiseFileLimit()
         let security = try settings.tls.map { (identity) throws(Failure) in try identity.context() }
-        let server = Parts(settings: settings, log: log)
-        let site = Site(catalog, settings, verifier: server.verifier, readers: server.readers, log: log)
+        let parts = Parts(settings: settings, log: log)
+        let site = Site(catalog, settings, verifier: parts.verifier, readers: parts.readers, log: log)
         let connections = Connections()
         do {
-            let listener = try await ServerBootstrap(group: server.group)
+            let listener = try await ServerBootstrap(group: parts.group)
                 .serverChannelOption(.backlog, value: 1024)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelInitializer { channel in
@@ -43,9 +40,9 @@ public final class Server: Sendable {
                 }
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .bind(host: settings.host, port: settings.port).get()
-            return Server(listener, server, connections)
+            return Server(listener, parts, connections)
         } catch {
-            await server.shutDown()
+            await parts.shutDown()
             throw Self.explain(error, "\(settings.host):\(settings.port)")
         }
     }
@@ -73,17 +70,11 @@ public final class Server: Sendable {
         }
     }
 
-    private let parts: Parts
-
     private init(_ listener: any Channel, _ parts: Parts, _ connections: Connections) {
         self.listener = listener
         self.parts = parts
         self.connections = connections
         port = listener.localAddress?.port ?? 0
-        group = parts.group
-        readers = parts.readers
-        hashers = parts.hashers
-        verifier = parts.verifier
     }
 
     /// Accepts nobody any more, lets running responses end for at most `grace`, then cuts them off. After
