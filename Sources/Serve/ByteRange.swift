@@ -16,14 +16,18 @@ enum ByteRange: Equatable {
         guard set.count == 1 else { return }
         let text = set[0].filter { $0 != " " && $0 != "\t" }
         let ends = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard ends.count == 2, let first = Self.number(ends[0]), let last = Self.number(ends[1]) else { return }
+        guard ends.count == 2, let first = Self.number(ends[0]), let last = Self.number(ends[1]) else {
+            return
+        }
         switch (first, last) {
         case (nil, nil): return
         case (nil, let suffix?):
             self = suffix == 0 || size == 0 ? .unsatisfiable : .part(max(0, size - suffix)..<size)
         case (let first?, let last):
             if let last, last < first { return }
-            self = first >= size ? .unsatisfiable : .part(first..<min(size, (last ?? size) &+ (last == nil ? 0 : 1)))
+            self =
+                first >= size
+                ? .unsatisfiable : .part(first..<min(size, (last ?? size) &+ (last == nil ? 0 : 1)))
         }
     }
 

@@ -115,7 +115,8 @@ struct CatalogBuilder {
         {
             let referrer = Descriptor(
                 mediaType: stored.descriptor.mediaType, digest: descriptor.digest, size: descriptor.size,
-                annotations: fields.annotations, artifactType: fields.artifactType ?? fields.config?.mediaType)
+                annotations: fields.annotations, artifactType: fields.artifactType ?? fields.config?.mediaType
+            )
             subjects[descriptor.digest] = (subject.digest, referrer)
         }
         return parsed[descriptor.digest]

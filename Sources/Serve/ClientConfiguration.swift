@@ -81,7 +81,8 @@ public struct ClientConfiguration: Sendable {
     /// sealer asks the registry that the image names carry, https first, then http, and checks no certificate.
     private var sealer: String {
         let name = registry.split(separator: ":").first.map(String.init) ?? registry
-        let host = address.hasPrefix("[")
+        let host =
+            address.hasPrefix("[")
             ? String(address.dropFirst().prefix { $0 != "]" })
             : String(address.prefix { $0 != ":" })
         return """

@@ -93,7 +93,8 @@ final class Connection: ChannelInboundHandler {
             .assumeIsolated().whenSuccess { user in
                 self.response?.user = user
                 if user != nil { return self.route(head) }
-                var answer = Answer.error(.unauthorized, "UNAUTHORIZED", "a user of this registry is asked for")
+                var answer = Answer.error(
+                    .unauthorized, "UNAUTHORIZED", "a user of this registry is asked for")
                 answer.headers.add(name: "WWW-Authenticate", value: "Basic realm=\"sealift\"")
                 self.send(answer, head)
             }

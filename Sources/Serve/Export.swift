@@ -131,7 +131,9 @@ public enum Export {
         depth: Int = 0
     ) throws(Failure) -> Manifest {
         let manifest = try source.manifest(descriptor)
-        guard case .index(let children) = manifest.content, depth < Manifest.deepestNesting else { return manifest }
+        guard case .index(let children) = manifest.content, depth < Manifest.deepestNesting else {
+            return manifest
+        }
         if let child = children.first(where: { $0.platform?.value == platform }) {
             return try instance(of: child, platform, name, source, depth: depth + 1)
         }

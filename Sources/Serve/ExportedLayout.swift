@@ -47,7 +47,8 @@ struct ExportedLayout {
 
     /// Adds what `manifest` leads to; returns the instances that are there, with their platforms.
     private static func gather(
-        _ manifest: Manifest, _ source: any ContentSource, _ seen: inout Set<Digest>, _ blobs: inout [Descriptor],
+        _ manifest: Manifest, _ source: any ContentSource, _ seen: inout Set<Digest>,
+        _ blobs: inout [Descriptor],
         depth: Int
     ) throws(Failure) -> [Descriptor] {
         if seen.insert(manifest.descriptor.digest).inserted { blobs.append(manifest.descriptor) }

@@ -13,9 +13,12 @@ struct Page {
     /// The whole document.
     var html: String {
         var text = Self.head
-        let bytes = catalog.images.reduce(Int64(0)) { $0 + (catalog.manifests[$1.descriptor.digest]?.total ?? 0) }
+        let bytes = catalog.images.reduce(Int64(0)) {
+            $0 + (catalog.manifests[$1.descriptor.digest]?.total ?? 0)
+        }
         let files = catalog.files.reduce(Int64(0)) { $0 + $1.size }
-        text += "<header><h1>sealift</h1><p>This registry serves bundles: \(count(catalog.images.count, "image"))"
+        text +=
+            "<header><h1>sealift</h1><p>This registry serves bundles: \(count(catalog.images.count, "image"))"
         text += " (\(Self.size(bytes))) and \(count(catalog.files.count, "file")) (\(Self.size(files)))."
         text += " It is read-only.</p></header>\n"
         if !catalog.missing.isEmpty {
@@ -39,7 +42,8 @@ struct Page {
             text += "<article><h3>\(Self.escape(reference.familiar))</h3>\n<dl>"
             text += term("Size", Self.size(stored.total))
             if !stored.platforms.isEmpty {
-                text += term("Platforms", stored.platforms.map { Self.escape("\($0)") }.joined(separator: ", "))
+                text += term(
+                    "Platforms", stored.platforms.map { Self.escape("\($0)") }.joined(separator: ", "))
             }
             text += term("From", Self.escape(reference.domain))
             text += term("Digest", "<code>\(image.descriptor.digest)</code>")
@@ -61,21 +65,26 @@ struct Page {
         return text + "Check what you fetched with <code>sha256sum -c SHA256SUMS</code>.</p></section>\n"
     }
 
-    private func term(_ name: String, _ value: String) -> String { "<div><dt>\(name)</dt><dd>\(value)</dd></div>" }
+    private func term(_ name: String, _ value: String) -> String {
+        "<div><dt>\(name)</dt><dd>\(value)</dd></div>"
+    }
 
-    private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+    private func count(_ number: Int, _ noun: String) -> String {
+        "\(number) \(noun)\(number == 1 ? "" : "s")"
+    }
 
     /// Bytes as people read them: `1.5 GB`, in powers of 1000.
     static func size(_ bytes: Int64) -> String {
         if bytes < 1000 { return "\(bytes) B" }
         var rest = Double(bytes)
         var unit = ""
-        for next in ["kB", "MB", "GB", "TB", "PB"] where unit.isEmpty || rest >= 999.95 {
+        for next in ["kB", "MB", "GB", "TB", "PB"] where unit.isEmpty || rest >= 999.5 {
             rest /= 1000
             unit = next
         }
+        if rest >= 99.95 { return "\(Int64(rest.rounded())) \(unit)" }
         let tenths = Int64((rest * 10).rounded())
-        return tenths % 10 == 0 || tenths >= 1000 ? "\((tenths + 5) / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
+        return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
     }
 
     /// `text` as HTML: nothing in it is markup.

@@ -114,7 +114,8 @@ public final class Server: Sendable {
 
     private static func explain(_ error: any Error, _ address: String) -> Failure {
         guard let code = (error as? IOError)?.errnoCode else {
-            return Failure(.configuration, "listen on", address, because: "\(error)", remedy: "check the address")
+            return Failure(
+                .configuration, "listen on", address, because: "\(error)", remedy: "check the address")
         }
         var failure = Failure.system("listen on", address, code: code)
         switch code {
@@ -151,7 +152,9 @@ final class Connections: Sendable {
             return true
         }
         if taken {
-            channel.closeFuture.whenComplete { _ in self.state.withLock { _ = $0.channels.removeValue(forKey: key) } }
+            channel.closeFuture.whenComplete { _ in
+                self.state.withLock { _ = $0.channels.removeValue(forKey: key) }
+            }
         }
         return taken
     }

@@ -54,7 +54,8 @@ public struct ServerIdentity: Sendable {
             return try NIOSSLContext(configuration: configuration)
         } catch {
             throw Failure(
-                .configuration, "serve TLS with", name, because: "certificate and key cannot be used: \(error)",
+                .configuration, "serve TLS with", name,
+                because: "certificate and key cannot be used: \(error)",
                 remedy: "give a PEM certificate chain and its unencrypted PEM key")
         }
     }

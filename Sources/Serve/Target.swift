@@ -53,7 +53,9 @@ struct Target: Sendable {
 
     private static func decode(_ text: Substring, plusIsSpace: Bool) -> String? {
         // Nearly every target is plain: nothing to decode, nothing to copy twice.
-        if text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x25 && $0 != 0x2B }) { return String(text) }
+        if text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x25 && $0 != 0x2B }) {
+            return String(text)
+        }
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
         while let byte = rest.popFirst() {

@@ -104,7 +104,8 @@ final class Verifier: Sendable {
     private func hash(_ digest: Digest, _ regions: [Region]) -> Result<Void, Failure> {
         let stopped = self.stopped
         var stream = VerifyingStream(
-            RegionStream(regions), digest: digest, size: Catalog.size(regions), artifact: "the blob \(digest)")
+            RegionStream(regions), digest: digest, size: Catalog.size(regions), artifact: "the blob \(digest)"
+        )
         do throws(Failure) {
             try stream.forEachChunk(of: 1 << 20) { (_) throws(Failure) in
                 if stopped.withLock({ $0 }) { throw Self.interrupted(digest) }

@@ -70,7 +70,9 @@ import Testing
             let url = "http://\(served.authority)/v2/a/blobs/\(blob.digest)"
             let target = folder.path + "/blob"
             async let download = run("curl", ["-sS", "--limit-rate", "10M", "-o", target, url])
-            while (try? File.open(target).size()) ?? 0 < 1 << 20 { try await Task.sleep(for: .milliseconds(5)) }
+            while (try? File.open(target).size()) ?? 0 < 1 << 20 {
+                try await Task.sleep(for: .milliseconds(5))
+            }
             try Self.flip(layout.path(of: blob.digest), at: 29 << 20)
             #expect(try await download.status != 0)
             #expect(try await served.logs("cut:"))
@@ -81,7 +83,8 @@ import Testing
         let sample = try await Sample()
         #expect(truncate(sample.layout.path(of: sample.large.digest), 1_500_000) == 0)
         try await Served.with(sample.layout) { served in
-            let response = try await served.curl("/v2/calico/node/blobs/\(sample.large.digest)", ["-m", "20"])
+            let response = try await served.curl(
+                "/v2/calico/node/blobs/\(sample.large.digest)", ["-m", "20"])
             #expect(response.curl != 0 && response.curl != 28)
             #expect(try await served.logs("damaged \(sample.large.digest)"))
         }

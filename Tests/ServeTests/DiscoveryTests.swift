@@ -79,7 +79,8 @@ import Testing
             #expect(manifests.count == 2)
             #expect(manifests.allSatisfy { ($0["annotations"] as? [String: String])?["made.by"] == "test" })
             let type = "application/vnd.example.sbom"
-            let some = try await served.curl("/v2/calico/node/referrers/\(subject.digest)?artifactType=\(type)")
+            let some = try await served.curl(
+                "/v2/calico/node/referrers/\(subject.digest)?artifactType=\(type)")
             #expect(some.headers["oci-filters-applied"] == "artifactType")
             let filtered = try #require(try some.json()["manifests"] as? [[String: Any]])
             #expect(filtered.map { $0["artifactType"] as? String } == [type])
@@ -108,7 +109,8 @@ import Testing
     ]) func namesResolveWithAndWithoutTheirDomain(
         name: String, tag: String, domain: String?, status: Int
     ) async throws {
-        try await Served.with(Sample().layout, settings: ServerSettings(aliases: ["sea.hub:5000"])) { served in
+        try await Served.with(Sample().layout, settings: ServerSettings(aliases: ["sea.hub:5000"])) {
+            served in
             let query = domain.map { "?ns=\($0)" } ?? ""
             let response = try await served.curl("/v2/\(name)/manifests/\(tag)\(query)")
             #expect(response.status == status)
@@ -126,7 +128,8 @@ import Testing
             }
             #expect(try await digest("calico/node/manifests/v3.19.1") == "\(sample.node.digest)")
             #expect(try await digest("quay.io/calico/node/manifests/v3.19.1") == "\(sample.registry.digest)")
-            #expect(try await digest("calico/node/manifests/v3.19.1?ns=quay.io") == "\(sample.registry.digest)")
+            #expect(
+                try await digest("calico/node/manifests/v3.19.1?ns=quay.io") == "\(sample.registry.digest)")
             #expect(try await digest("calico/node/manifests/only-quay") == "\(sample.registry.digest)")
             let names = try await served.curl("/v2/_catalog").json()["repositories"] as? [String]
             #expect(names?.contains("quay.io/calico/node") == true)

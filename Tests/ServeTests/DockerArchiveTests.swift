@@ -11,14 +11,19 @@ import Testing
         }
     }
 
-    static func registry(_ sample: Sample, _ names: [String] = ["registry:2.7.1"]) throws -> DockerArchive.Image {
-        .init(references: try names.map { try Reference($0) }, manifest: try sample.layout.manifest(sample.registry))
+    static func registry(_ sample: Sample, _ names: [String] = ["registry:2.7.1"]) throws
+        -> DockerArchive.Image
+    {
+        .init(
+            references: try names.map { try Reference($0) },
+            manifest: try sample.layout.manifest(sample.registry))
     }
 
     static func node(_ sample: Sample) throws -> DockerArchive.Image {
         let child = try #require(try sample.layout.manifest(sample.node).children.first)
         return .init(
-            references: [try Reference("quay.io/calico/node:v3.19.1")], manifest: try sample.layout.manifest(child))
+            references: [try Reference("quay.io/calico/node:v3.19.1")],
+            manifest: try sample.layout.manifest(child))
     }
 
     @Test func skopeoAndPodmanReadIt() async throws {
@@ -31,9 +36,12 @@ import Testing
                 "skopeo", ["copy", "-q", "docker-archive:\(path):\(name)", "dir:\(folder.path)/copy"])
             #expect(copy.status == 0, "\(copy.err)")
         }
-        let inspect = try await run("skopeo", ["inspect", "--config", "docker-archive:\(path):registry:2.7.1"])
+        let inspect = try await run(
+            "skopeo", ["inspect", "--config", "docker-archive:\(path):registry:2.7.1"])
         #expect(inspect.text.contains("diff_ids"))
-        let storage = ["--root", folder.path + "/root", "--runroot", folder.path + "/run", "--storage-driver", "vfs"]
+        let storage = [
+            "--root", folder.path + "/root", "--runroot", folder.path + "/run", "--storage-driver", "vfs",
+        ]
         let load = try await run("podman", storage + ["load", "-q", "-i", path])
         #expect(load.status == 0, "\(load.err)")
         #expect(load.text.contains("/registry:2.7.1"))
@@ -49,7 +57,8 @@ import Testing
         let folder = try TemporaryFolder()
         let path = folder.path + "/two.tar"
         try await Self.write(
-            [try Self.registry(sample, ["registry:2.7.1", "registry:2"]), try Self.node(sample)], sample.layout,
+            [try Self.registry(sample, ["registry:2.7.1", "registry:2"]), try Self.node(sample)],
+            sample.layout,
             to: path)
         let list = try await run("tar", ["-tf", path])
         #expect(list.status == 0)
@@ -59,9 +68,10 @@ import Testing
         let manifest = try await run("tar", ["-xOf", path, "manifest.json"])
         let entries = try #require(
             try JSONSerialization.jsonObject(with: manifest.out) as? [[String: Any]])
-        #expect(entries.map { $0["RepoTags"] as? [String] } == [
-            ["registry:2.7.1", "registry:2"], ["quay.io/calico/node:v3.19.1"],
-        ])
+        #expect(
+            entries.map { $0["RepoTags"] as? [String] } == [
+                ["registry:2.7.1", "registry:2"], ["quay.io/calico/node:v3.19.1"],
+            ])
     }
 
     @Test func aPipeAndAFileGetTheSameBytes() async throws {
@@ -104,8 +114,10 @@ import Testing
         let layout = try Layout()
         let maker = ImageMaker(layout: layout)
         let (layer, _) = try await maker.layer("one", [1])
-        let manifest = try maker.image([(layer, Digest(of: [9]))], Platform(os: "linux", architecture: "amd64"))
-        let image = DockerArchive.Image(references: [try Reference("a:1")], manifest: try layout.manifest(manifest))
+        let manifest = try maker.image(
+            [(layer, Digest(of: [9]))], Platform(os: "linux", architecture: "amd64"))
+        let image = DockerArchive.Image(
+            references: [try Reference("a:1")], manifest: try layout.manifest(manifest))
         let folder = try TemporaryFolder()
         await #expect(throws: Failure.self) {
             try await Self.write([image], layout, to: folder.path + "/a.tar")

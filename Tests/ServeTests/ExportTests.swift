@@ -6,7 +6,9 @@ import Testing
 
 /// Exports, read by skopeo, podman and GNU tar.
 @Suite struct ExportTests {
-    static func export(_ body: @escaping @Sendable () throws(Failure) -> Void) async throws { try await onThread(body) }
+    static func export(_ body: @escaping @Sendable () throws(Failure) -> Void) async throws {
+        try await onThread(body)
+    }
 
     @Test(arguments: [Export.Format.ociArchive, .oci]) func skopeoReadsALayoutOfSeveralImages(
         format: Export.Format
@@ -24,7 +26,8 @@ import Testing
         let transport = format == .oci ? "oci" : "oci-archive"
         for image in sample.layout.images {
             let copy = try await run(
-                "skopeo", ["copy", "-q", "\(transport):\(path):\(image.reference)", "dir:\(folder.path)/copy"])
+                "skopeo",
+                ["copy", "-q", "\(transport):\(path):\(image.reference)", "dir:\(folder.path)/copy"])
             #expect(copy.status == 0, "\(image.reference) \(copy.err)")
         }
         let all = try await run(
@@ -83,7 +86,10 @@ import Testing
         }
         let copy = try await run(
             "skopeo",
-            ["copy", "-q", "--override-arch", "amd64", "oci-archive:\(folder.path)/a", "dir:\(folder.path)/copy"])
+            [
+                "copy", "-q", "--override-arch", "amd64", "oci-archive:\(folder.path)/a",
+                "dir:\(folder.path)/copy",
+            ])
         #expect(copy.status == 0, "\(copy.err)")
     }
 

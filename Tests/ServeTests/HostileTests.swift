@@ -33,7 +33,9 @@ import Testing
                 bytes[Int(state >> 33) % bytes.count] = UInt8(truncatingIfNeeded: state >> 20)
             }
             let target = Target(String(decoding: bytes, as: UTF8.self))
-            if let target { #expect(target.path.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "\u{7F}" }) }
+            if let target {
+                #expect(target.path.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "\u{7F}" })
+            }
             _ = target?.value("last")
         }
     }
@@ -41,7 +43,8 @@ import Testing
     @Test func aMebibyteOfHeadersIsRefused() async throws {
         let folder = try TemporaryFolder()
         let one = "X-Large: " + String(repeating: "a", count: 1 << 20)
-        let many = (0..<1000).map { "X-\($0): " + String(repeating: "b", count: 1000) }.joined(separator: "\n")
+        let many = (0..<1000).map { "X-\($0): " + String(repeating: "b", count: 1000) }.joined(
+            separator: "\n")
         try Data(one.utf8).write(to: URL(filePath: folder.path + "/one"))
         try Data(many.utf8).write(to: URL(filePath: folder.path + "/many"))
         try await Served.with(Sample().layout) { served in
@@ -62,7 +65,10 @@ import Testing
                 // nc ends when the server closes; it would wait for ever otherwise.
                 let outcome = try await run(
                     "bash",
-                    ["-c", "exec 3<>/dev/tcp/127.0.0.1/\(served.server.port); printf '\(start)' >&3; timeout 20 cat <&3"])
+                    [
+                        "-c",
+                        "exec 3<>/dev/tcp/127.0.0.1/\(served.server.port); printf '\(start)' >&3; timeout 20 cat <&3",
+                    ])
                 #expect(outcome.status == 0)
             }
         }
@@ -117,7 +123,8 @@ import Testing
     @Test func aBodyWithoutEndIsNotRead() async throws {
         try await Served.with(Sample().layout) { served in
             let response = try await served.curl(
-                "/v2/calico/node/blobs/uploads/", ["-X", "POST", "-H", "Transfer-Encoding: chunked", "-d", "@/dev/null"])
+                "/v2/calico/node/blobs/uploads/",
+                ["-X", "POST", "-H", "Transfer-Encoding: chunked", "-d", "@/dev/null"])
             #expect(response.status == 405)
             #expect(response.headers["connection"] == "close")
         }

@@ -32,7 +32,8 @@ final class Layout: Shelf, ContentSource {
 
     /// Adds a blob; as several `parts`, each in a file of its own at an odd offset, like volumes.
     @discardableResult
-    func add(_ bytes: [UInt8], type: String = "application/octet-stream", parts: Int = 1) throws -> Descriptor {
+    func add(_ bytes: [UInt8], type: String = "application/octet-stream", parts: Int = 1) throws -> Descriptor
+    {
         let descriptor = Descriptor(mediaType: type, of: bytes)
         var regions: [Region] = []
         let size = (bytes.count + parts - 1) / parts
@@ -109,6 +110,11 @@ struct ImageMaker {
     }
 
     func image(_ layers: [(Descriptor, diffID: Digest)], _ platform: Platform) throws -> Descriptor {
+        let layers = layers.map { layer, diffID in
+            var layer = layer
+            if docker { layer.mediaType = "application/vnd.docker.image.rootfs.diff.tar.gzip" }
+            return (layer, diffID: diffID)
+        }
         let config = try layout.add(
             json: [
                 "architecture": platform.architecture, "os": platform.os, "config": ["Cmd": ["/one"]],

@@ -16,10 +16,14 @@ import Testing
                 try? FileManager.default.removeItem(atPath: target)
                 let copy = try await run(
                     "skopeo",
-                    ["copy", "-q", "--all", "--preserve-digests", "--src-tls-verify=false", "\(host)/\(name)", "dir:\(target)"])
+                    [
+                        "copy", "-q", "--all", "--preserve-digests", "--src-tls-verify=false",
+                        "\(host)/\(name)", "dir:\(target)",
+                    ])
                 #expect(copy.status == 0, "\(copy.err)")
             }
-            let inspect = try await run("skopeo", ["inspect", "--tls-verify=false", "\(host)/calico/node:v3.19.1"])
+            let inspect = try await run(
+                "skopeo", ["inspect", "--tls-verify=false", "\(host)/calico/node:v3.19.1"])
             #expect(inspect.text.contains("\(sample.node.digest)"))
             let tags = try await run("skopeo", ["list-tags", "--tls-verify=false", "\(host)/calico/node"])
             #expect(tags.text.contains("v3.19.1"))
@@ -30,9 +34,12 @@ import Testing
         let sample = try await Sample()
         let folder = try TemporaryFolder()
         try await Served.with(sample.layout) { served in
-            let storage = ["--root", folder.path + "/root", "--runroot", folder.path + "/run", "--storage-driver", "vfs"]
+            let storage = [
+                "--root", folder.path + "/root", "--runroot", folder.path + "/run", "--storage-driver", "vfs",
+            ]
             let pull = try await run(
-                "podman", storage + ["pull", "-q", "--tls-verify=false", "\(served.authority)/calico/node:v3.19.1"])
+                "podman",
+                storage + ["pull", "-q", "--tls-verify=false", "\(served.authority)/calico/node:v3.19.1"])
             #expect(pull.status == 0, "\(pull.err)")
             let amd = try sample.layout.manifest(sample.node).children[0]
             let config = try #require(try sample.layout.manifest(amd).children.first)
@@ -46,7 +53,9 @@ import Testing
         let socket = folder.path + "/s"
         let daemon = Process()
         daemon.executableURL = URL(filePath: "/usr/bin/env")
-        daemon.arguments = ["containerd", "--root", folder.path + "/r", "--state", folder.path + "/t", "-a", socket]
+        daemon.arguments = [
+            "containerd", "--root", folder.path + "/r", "--state", folder.path + "/t", "-a", socket,
+        ]
         daemon.standardError = FileHandle.nullDevice
         daemon.standardOutput = FileHandle.nullDevice
         try daemon.run()
@@ -67,7 +76,10 @@ import Testing
             #expect(images.text.contains("\(sample.node.digest)"))
             let unpacked = try await run(
                 "ctr",
-                ctr + ["images", "pull", "--plain-http", "--snapshotter", "native", "--platform", "linux/amd64", name])
+                ctr + [
+                    "images", "pull", "--plain-http", "--snapshotter", "native", "--platform", "linux/amd64",
+                    name,
+                ])
             #expect(unpacked.status == 0, "\(unpacked.err)")
             // As a mirror of the original name, which asks with ?ns=docker.io.
             let hosts = folder.path + "/hosts/docker.io"
@@ -76,7 +88,10 @@ import Testing
             try Data(settings.text(for: .containerd).utf8).write(to: URL(filePath: hosts + "/hosts.toml"))
             let mirrored = try await run(
                 "ctr",
-                ctr + ["content", "fetch", "--hosts-dir", folder.path + "/hosts", "docker.io/library/registry:2.7.1"])
+                ctr + [
+                    "content", "fetch", "--hosts-dir", folder.path + "/hosts",
+                    "docker.io/library/registry:2.7.1",
+                ])
             #expect(mirrored.status == 0, "\(mirrored.err)")
             #expect(served.log.contains { $0.contains("?ns=docker.io 200") })
         }

@@ -62,7 +62,8 @@ import Testing
     @Test func severalRangesAreAnsweredWhole() async throws {
         let sample = try await Sample()
         try await Served.with(sample.layout) { served in
-            let response = try await served.curl("/v2/calico/node/blobs/\(sample.large.digest)", ["-r", "0-1,5-6"])
+            let response = try await served.curl(
+                "/v2/calico/node/blobs/\(sample.large.digest)", ["-r", "0-1,5-6"])
             #expect(response.status == 200)
             #expect(Digest(of: response.body) == sample.large.digest)
         }
@@ -74,7 +75,8 @@ import Testing
             let path = "/v2/calico/node/blobs/\(sample.small.digest)"
             let other = try await served.curl(path, ["-r", "1-2", "-H", "If-Range: \"sha256:0\""])
             #expect(other.status == 200)
-            let same = try await served.curl(path, ["-r", "1-2", "-H", "If-Range: \"\(sample.small.digest)\""])
+            let same = try await served.curl(
+                path, ["-r", "1-2", "-H", "If-Range: \"\(sample.small.digest)\""])
             #expect(same.status == 206)
         }
     }

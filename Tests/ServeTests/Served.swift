@@ -53,7 +53,8 @@ final class Served: Sendable {
     }
 
     static func with(
-        _ shelves: any Shelf..., settings: ServerSettings = ServerSettings(), _ body: (Served) async throws -> Void
+        _ shelves: any Shelf..., settings: ServerSettings = ServerSettings(),
+        _ body: (Served) async throws -> Void
     ) async throws {
         var settings = settings
         settings.port = 0
@@ -71,7 +72,10 @@ final class Served: Sendable {
         let folder = try TemporaryFolder()
         let outcome = try await run(
             "curl",
-            ["-sS", "--path-as-is", "-o", folder.path + "/body", "-D", folder.path + "/head", "-w", "%{http_code}"]
+            [
+                "-sS", "--path-as-is", "-o", folder.path + "/body", "-D", folder.path + "/head", "-w",
+                "%{http_code}",
+            ]
                 + arguments + ["\(scheme)://\(authority)\(path)"])
         var response = Response()
         response.curl = outcome.status
