@@ -60,11 +60,7 @@ import Testing
     }
 
     @Test func damageWhileItIsSentCutsTheResponse() async throws {
-        let layout = try Layout()
-        let blob = try layout.add(noise(30 << 20, seed: 8))
-        let image = try ImageMaker(layout: layout).image(
-            [(blob, blob.digest)], Platform(os: "linux", architecture: "amd64"))
-        try layout.add("example.com/a:1", image)
+        let (layout, blob) = try Layout.holding(noise(30 << 20, seed: 8))
         let folder = try TemporaryFolder()
         try await Served.with(layout) { served in
             let url = "http://\(served.authority)/v2/a/blobs/\(blob.digest)"

@@ -75,12 +75,7 @@ import Testing
     }
 
     @Test func aClientThatTakesNothingIsCutOff() async throws {
-        let layout = try Layout()
-        let blob = try layout.add(noise(60 << 20, seed: 5))
-        try layout.add(file: "large", noise(0, seed: 1))
-        let image = try ImageMaker(layout: layout).image(
-            [(blob, blob.digest)], Platform(os: "linux", architecture: "amd64"))
-        try layout.add("example.com/a:1", image)
+        let (layout, blob) = try Layout.holding(noise(60 << 20, seed: 5))
         let settings = ServerSettings(stallLimit: .milliseconds(500))
         try await Served.with(layout, settings: settings) { served in
             let request = "GET /v2/a/blobs/\(blob.digest) HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n"
@@ -143,11 +138,7 @@ import Testing
     }
 
     @Test func aRunningDownloadEndsBeforeTheServerStops() async throws {
-        let layout = try Layout()
-        let blob = try layout.add(noise(20 << 20, seed: 6))
-        let image = try ImageMaker(layout: layout).image(
-            [(blob, blob.digest)], Platform(os: "linux", architecture: "amd64"))
-        try layout.add("example.com/a:1", image)
+        let (layout, blob) = try Layout.holding(noise(20 << 20, seed: 6))
         let server = try await Server.start(try Catalog([layout]), ServerSettings(port: 0))
         let url = "http://127.0.0.1:\(server.port)/v2/a/blobs/\(blob.digest)"
         let folder = try TemporaryFolder()

@@ -16,6 +16,16 @@ final class Layout: Shelf, ContentSource {
 
     init() throws { folder = try TemporaryFolder() }
 
+    /// A layout of the image `example.com/a:1`, whose one layer is a blob of `bytes` in `parts`.
+    static func holding(_ bytes: [UInt8], parts: Int = 1) throws -> (layout: Layout, blob: Descriptor) {
+        let layout = try Layout()
+        let blob = try layout.add(bytes, parts: parts)
+        let image = try ImageMaker(layout: layout).image(
+            [(blob, blob.digest)], Platform(os: "linux", architecture: "amd64"))
+        try layout.add("example.com/a:1", image)
+        return (layout, blob)
+    }
+
     var images: [ServedImage] { state.withLock { $0.images } }
     var files: [ServedFile] { state.withLock { $0.files } }
     func regions(of digest: Digest) -> [Region] { state.withLock { $0.regions[digest] ?? [] } }
