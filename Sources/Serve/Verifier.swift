@@ -85,13 +85,14 @@ final class Verifier: Sendable {
         let after = FileState.all(of: regions)
         let steady = before.count == after.count && zip(before, after).allSatisfy { $0.matches($1) }
         // A change within the clock's grain leaves the times as they are: such a proof is good for those
-        // who wait for it, and is not kept.
-        let settled = steady && before.allSatisfy { $0.changed + FileState.grain < start }
+        // who wait for it, and is not kept. That a blob is damaged is kept, so that another copy stands in.
+        let settled = before.allSatisfy { $0.changed + FileState.grain < start }
+        let failed = if case .failure = outcome { true } else { false }
+        let keep = active && steady && (settled || failed) && !stopped.withLock { $0 }
         let promises = entries.withLock { entries in
             guard case .checking(let waiting)? = entries[key] else {
                 return [EventLoopPromise<Outcome>]()
             }
-            let keep = settled && !self.stopped.withLock { $0 }
             entries[key] = keep ? .checked(outcome.map { Proof(files: before) }, files: before) : nil
             return waiting
         }
