@@ -87,7 +87,7 @@ final class Verifier: Sendable {
         // A change within the clock's grain leaves the times as they are: such a proof is good for those
         // who wait for it, and is not kept. That a blob is damaged is kept, so that another copy stands in.
         let settled = before.allSatisfy { $0.changed + FileState.grain < start }
-        let failed = if case .failure = outcome { true } else { false }
+        let failed = if case .failure(let failure) = outcome { failure.kind == .data } else { false }
         let keep = active && steady && (settled || failed) && !stopped.withLock { $0 }
         let promises = entries.withLock { entries in
             guard case .checking(let waiting)? = entries[key] else {
