@@ -103,21 +103,24 @@ public struct Spec: Sendable, Codable, Equatable {
         case edit(path: String, remove: [String], set: [Assignment])
         /// Leads every image reference in a YAML file of the context to ``Spec/registry``.
         case rewrite(path: String)
-        /// Writes `imageList`: the images whose familiar name matches a pattern, led to ``Spec/registry``.
+        /// Writes `imageList`: the images that a pattern means (`*`: any run of characters), led to ``Spec/registry``.
         case imageList(patterns: [String])
     }
 
     /// `set: { spec.registry: sea.hub:5000 }`: one key path and its new value.
     public struct Assignment: Sendable, Codable, Equatable {
-        /// The key path, its parts separated by dots.
+        /// The key path, its parts separated by dots; `KIND:` or `KIND/NAME:` before it names a document.
         public var key: String
         /// The scalar's new value.
         public var value: String
+        /// Whether the value is a number, `true`, `false` or `null` rather than text.
+        public var literal: Bool
 
         /// Creates an assignment.
-        public init(key: String, value: String) {
+        public init(key: String, value: String, literal: Bool = false) {
             self.key = key
             self.value = value
+            self.literal = literal
         }
     }
 

@@ -19,6 +19,9 @@ typedef size_t (*sealift_data_callback)(char *, size_t, size_t, void *);
 static inline CURLcode sealift_setopt_callback(CURL *easy, CURLoption option, sealift_data_callback value) {
     return curl_easy_setopt(easy, option, value);
 }
+static inline CURLcode sealift_setopt_prerequest(CURL *easy, curl_prereq_callback value) {
+    return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, value);
+}
 static inline CURLcode sealift_getinfo_long(CURL *easy, CURLINFO info, long *value) {
     return curl_easy_getinfo(easy, info, value);
 }

@@ -16,7 +16,7 @@ public func decompressed(
 ) throws(Failure) -> any ByteStream {
     var upstream = stream
     var head: [UInt8] = []
-    let longest = 6
+    let longest = 10
     try withUnsafeTemporaryBytes(longest) { (buffer) throws(Failure) in
         while head.count < longest {
             let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(longest - head.count)])
@@ -39,18 +39,22 @@ public func decompressed(
 enum Compression: CaseIterable {
     case gzip, zstd, xz, bzip2
 
-    /// Tells the form by the first bytes; `nil` for anything else.
+    /// Tells the form by the first ten bytes; `nil` for anything else.
     init?(_ head: [UInt8]) {
-        guard let found = Self.allCases.first(where: { head.starts(with: $0.magic) }) else { return nil }
+        guard let found = Self.allCases.first(where: { $0.begins(head) }) else { return nil }
         self = found
     }
 
-    private var magic: [UInt8] {
+    private func begins(_ head: [UInt8]) -> Bool {
         switch self {
-        case .gzip: [0x1F, 0x8B]
-        case .zstd: [0x28, 0xB5, 0x2F, 0xFD]
-        case .xz: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]
-        case .bzip2: [0x42, 0x5A, 0x68]
+        case .gzip: head.starts(with: [0x1F, 0x8B])
+        case .zstd: head.starts(with: [0x28, 0xB5, 0x2F, 0xFD])
+        case .xz: head.starts(with: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00])
+        // `BZh` alone may begin the name of a tar's first file: a block or the end must follow.
+        case .bzip2:
+            head.starts(with: [0x42, 0x5A, 0x68])
+                && [[0x31, 0x41, 0x59, 0x26, 0x53, 0x59], [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]]
+                    .contains(head.dropFirst(4).prefix(6).map(Int.init))
         }
     }
 }

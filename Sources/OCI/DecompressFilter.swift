@@ -25,6 +25,8 @@ final class FilterReader: ByteStream {
             }
         try check(code)
         try check(archive_read_support_format_raw(archive))
+        // The raw format wants at least one byte.
+        try check(archive_read_support_format_empty(archive))
         let opened = archive_read_open(
             archive, Unmanaged.passUnretained(feed).toOpaque(), nil,
             { _, context, bytes in Unmanaged<Feed>.fromOpaque(context!).takeUnretainedValue().next(bytes!) },
@@ -32,8 +34,9 @@ final class FilterReader: ByteStream {
         try check(opened)
         var entry: OpaquePointer?
         let first = archive_read_next_header(archive, &entry)
-        // Nothing at all inside: the raw format has no entry for it.
         if first == ARCHIVE_EOF { ended = true } else { try check(first) }
+        // A head that libarchive does not take for the form would be passed on as it is.
+        guard archive_filter_count(archive) == 2 else { throw refuse("its compressed data is damaged") }
     }
 
     deinit { archive_read_free(archive) }

@@ -8,14 +8,15 @@ import Testing
     static let allowed: [String: Set<String>] = [
         "OCI": ["CArchive", "COpenSSL", "CISAL", "CLinux"],
         "Registry": ["OCI", "CCurl"],
-        "BundleFormat": ["OCI", "COpenSSL"],
+        "BundleFormat": ["OCI", "COpenSSL", "CLinux"],
         "Manifests": ["OCI", "CYaml"],
-        "Sealer": ["OCI", "CYaml"],
+        "Sealer": ["OCI", "CYaml", "CLinux"],
         "Collect": ["OCI", "Registry", "BundleFormat", "Manifests"],
         "Apply": ["OCI", "BundleFormat", "Sealer", "Manifests"],
         "Serve": ["OCI", "CCrypt", "COpenSSL", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"],
         "sealift": [
-            "OCI", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "Serve", "ArgumentParser",
+            "OCI", "Registry", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "Serve",
+            "ArgumentParser",
         ],
     ]
     static let everywhere: Set<String> = ["Glibc", "FoundationEssentials", "Synchronization", "Dispatch"]

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+public import BundleFormat
+internal import Glibc
+internal import Manifests
+public import OCI
+internal import Sealer
+
+/// Brings a bundle into a sealer layer store: the base's layers, then the builds, then the receipt.
+///
+/// Each step is atomic, verified, and skipped when an earlier run has done it. What the store held before
+/// stays, whatever happens. All methods block.
+public struct Applier: Sendable {
+    let bundle: Bundle
+    let store: Store
+    let platform: Platform
+    let base: Base?
+    let events: @Sendable (ApplyEvent) -> Void
+
+    /// The base of the bundle for the platform.
+    struct Base: Sendable {
+        let reference: Reference
+        let image: SealerImage
+        let layers: [(id: Digest, blob: Descriptor)]
+    }
+
+    /// Prepares to apply `bundle` to the store at `store`.
+    /// - Parameter platform: `nil` for that of this host.
+    /// - Throws: a ``Failure`` of kind `usage` for a platform that the bundle does not carry, `data` where
+    ///   the base is not a sealer image of the 0.8 line.
+    public init(
+        _ bundle: Bundle, store: String, platform: Platform?, events: @escaping @Sendable (ApplyEvent) -> Void
+    ) throws(Failure) {
+        let carried = bundle.spec.platforms
+        guard let chosen = carried.first(where: { $0 == platform ?? .host }) else {
+            throw Failure(
+                .usage, "apply for", "\(platform ?? .host)",
+                because: "the bundle carries \(carried.map(\.description).joined(separator: ", "))",
+                remedy: platform == nil
+                    ? "pass --platform \(carried[0]) to build for another host"
+                    : "name one of these, or collect the bundle with --platform")
+        }
+        self.bundle = bundle
+        self.store = try Store(at: store)
+        self.platform = chosen
+        self.events = events
+        base = try Self.base(of: bundle, chosen)
+    }
+
+    private static func base(of bundle: Bundle, _ platform: Platform) throws(Failure) -> Base? {
+        guard let reference = bundle.spec.base?.image else { return nil }
+        guard let carried = bundle.image(reference),
+            let manifest = carried.instance(for: platform),
+            case .image(let config, let blobs) = manifest.content
+        else {
+            throw Failure(.data, "find the base", reference.familiar, because: "the bundle does not hold it")
+        }
+        let image = try SealerImage(config: bundle.bytes(of: config), artifact: reference.familiar)
+        guard image.layerIDs.count == blobs.count else {
+            throw Failure(
+                .data, "read the base", reference.familiar,
+                because: "its config names \(image.layerIDs.count) layers, its manifest \(blobs.count)",
+                remedy: "name a sealer image of the 0.8 line as base.image")
+        }
+        return Base(reference: reference, image: image, layers: zip(image.layerIDs, blobs).map { ($0, $1) })
+    }
+
+    /// What ``run()`` would do now. Changes nothing.
+    public func plan() throws(Failure) -> ApplyPlan {
+        var steps: [ApplyPlan.Step] = []
+        for (index, layer) in (base?.layers ?? []).enumerated() {
+            steps.append(
+                .init(
+                    title: "base layer \(index + 1) of \(base!.layers.count)  \(layer.id.short)",
+                    bytes: layer.blob.size, isDone: store.hasLayer(layer.id)))
+        }
+        let receipt = try doneBefore()
+        for build in bundle.spec.builds {
+            let isDone = receipt?.images.contains { $0.name == build.tag.description } ?? false
+            steps.append(
+                .init(title: "build \(build.tag)", bytes: isDone ? 0 : bytes(of: build), isDone: isDone))
+        }
+        return ApplyPlan(bundle: bundle.spec.name, store: store.path, platform: platform, steps: steps)
+    }
+
+    /// Applies the bundle and returns the receipt, which then lies beside the store.
+    /// - Throws: a ``Failure``; of kind `busy` where another sealift is writing there. What the store held
+    ///   before is still there, and a further run does what is missing.
+    public func run() throws(Failure) -> Receipt {
+        let plan = try plan()
+        if plan.steps.allSatisfy(\.isDone), let receipt = try doneBefore() {
+            events(.note("all of it has been applied before: nothing to do"))
+            return receipt
+        }
+        let writer = try store.writer()
+        let source = ObservedSource(inner: bundle) { events(.read(bytes: $0)) }
+        var number = 0
+        func step<Result>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+            let step = plan.steps[number]
+            number += 1
+            events(.began(number: number, count: plan.steps.count, title: step.title, bytes: step.bytes))
+            defer { events(.ended) }
+            return try body()
+        }
+        var images: [SealerImage] = []
+        for layer in base?.layers ?? [] {
+            _ = try step { () throws(Failure) in
+                try writer.importLayer(layer.blob, from: source, id: layer.id, repository: base?.reference)
+            }
+        }
+        if let base { images.append(try register(base, in: writer)) }
+        for build in bundle.spec.builds {
+            images.append(
+                try step { () throws(Failure) in try self.build(build, base: images.first, source, in: writer)
+                })
+        }
+        let receipt = receipt(images)
+        try receipt.save()
+        return receipt
+    }
+
+    /// Lists the base under the name that the spec calls it, which with a mirror is not its own.
+    private func register(_ base: Base, in writer: StoreWriter) throws(Failure) -> SealerImage {
+        let name = base.reference.description
+        if base.image.name != name {
+            events(.note("the base calls itself \(base.image.name); it is listed as \(name)"))
+        }
+        let image = base.image.name == name ? base.image : base.image.renamed(to: base.reference)
+        return try writer.register(image).image
+    }
+
+    private func build(
+        _ build: Spec.Build, base: SealerImage?, _ source: ObservedSource, in writer: StoreWriter
+    ) throws(Failure) -> SealerImage {
+        let path = try writer.stagingFolder()
+        do throws(Failure) {
+            let context = Context(
+                bundle: bundle, source: source, store: store, base: base, platform: platform,
+                files: try BuildContext(at: path), note: { events(.note($0)) })
+            try context.assemble(build)
+            let kubefile = try Kubefile(parsing: build.kubefile, artifact: "the Kubefile of \(build.tag)")
+            var lite = LiteBuild(kubefile, as: build.tag, context: path, platform: platform, content: source)
+            lite.images = try images()
+            lite.registry = bundle.spec.registry
+            lite.carried = try carried(build, kubefile, context)
+            let outcome = try lite.run(in: writer)
+            for text in outcome.notes { events(.note(text)) }
+            try writer.discard(path)
+            return outcome.image
+        } catch {
+            try? writer.discard(path)
+            throw error
+        }
+    }
+
+    /// The layers of the base that hold container images and that a build from nothing would lose, because
+    /// its context takes only some layers of the base (sealer.md, section 6, number 3).
+    private func carried(
+        _ build: Spec.Build, _ kubefile: Kubefile, _ context: Context
+    ) throws(Failure) -> [SealerImage.Layer] {
+        guard let base = context.base, try kubefile.base() == "scratch" else { return [] }
+        var taken: Set<Digest> = []
+        for case .layer(let role, nil) in build.context { taken.insert(try context.layer(role)) }
+        if taken.isEmpty { return [] }
+        let lost = store.registryLayers(of: base).filter { layer in
+            layer.id.map { !taken.contains($0) } ?? false
+        }
+        if !lost.isEmpty {
+            events(
+                .note(
+                    "\(build.tag.path): \(lost.count) further layers of the base hold container images; they are carried on"
+                ))
+        }
+        return lost
+    }
+
+    /// The images of the bundle, as far as they are for the platform.
+    private func images() throws(Failure) -> [RegistryImage] {
+        var images: [RegistryImage] = []
+        for image in bundle.images where image.reference != bundle.spec.base?.image {
+            guard let instance = image.instance(for: platform) else { continue }
+            let isWhole = instance.descriptor.digest == image.top.descriptor.digest
+            images.append(
+                try RegistryImage(
+                    reference: image.reference, manifests: isWhole ? [instance] : [image.top, instance]))
+        }
+        return images
+    }
+
+    /// The receipt of this bundle and platform, if the store still has all that it tells of.
+    private func doneBefore() throws(Failure) -> Receipt? {
+        let path = Receipt.path(store: store.path, bundle: bundle.indexDigest, platform: platform)
+        guard let receipt = try Receipt.load(path), receipt.bundle == bundle.indexDigest else { return nil }
+        for image in receipt.images {
+            let stored = try store.image(named: try Reference(image.name), for: platform)
+            guard stored?.id == image.id, image.layers.allSatisfy({ store.hasLayer($0.id) }) else {
+                return nil
+            }
+        }
+        return receipt
+    }
+
+    private func receipt(_ images: [SealerImage]) -> Receipt {
+        Receipt(
+            path: Receipt.path(store: store.path, bundle: bundle.indexDigest, platform: platform),
+            bundle: bundle.indexDigest, name: bundle.spec.name, platform: platform,
+            images: images.map { image in
+                Receipt.Image(
+                    name: image.name, id: image.id, platform: platform,
+                    layers: image.layers.compactMap { layer in
+                        layer.id.map { Receipt.Layer(id: $0, type: layer.type, value: layer.value) }
+                    })
+            })
+    }
+
+    /// How many bytes of the bundle a build reads: its files, and the images that it saves.
+    private func bytes(of build: Spec.Build) -> Int64 {
+        var sum: Int64 = 0
+        func size(_ image: BundleImage) -> Int64 {
+            image.instance(for: platform)?.children.reduce(0) { $0 + $1.size } ?? 0
+        }
+        for step in build.context {
+            switch step {
+            case .putFile(_, let name), .putRepacked(_, let name):
+                sum += bundle.file(name, for: platform)?.size ?? 0
+            case .putSaved(_, let reference):
+                sum += bundle.image(reference).map(size) ?? 0
+            case .imageList(let patterns):
+                let listed = Set(ImagePattern.select(bundle.spec.images, matching: patterns))
+                sum += bundle.images.filter { listed.contains($0.reference) }.reduce(0) { $0 + size($1) }
+            case .layer, .edit, .rewrite: break
+            }
+        }
+        return sum
+    }
+}
+
+/// Passes blobs on and tells how many bytes of them were read.
+struct ObservedSource: ContentSource {
+    let inner: any ContentSource
+    let read: @Sendable (Int64) -> Void
+
+    func open(_ descriptor: Descriptor) throws(Failure) -> any ByteStream {
+        ObservedStream(inner: try inner.open(descriptor), read: read)
+    }
+}
+
+private struct ObservedStream: ByteStream {
+    var inner: any ByteStream
+    let read: @Sendable (Int64) -> Void
+
+    mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+        let count = try inner.read(into: buffer)
+        read(Int64(count))
+        return count
+    }
+}
+
+extension Platform {
+    /// The platform of this host.
+    static var host: Platform {
+        var name = utsname()
+        uname(&name)
+        let machine = withUnsafeBytes(of: &name.machine) {
+            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        let architectures = ["x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"]
+        return Platform(os: "linux", architecture: architectures[machine] ?? machine)
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+public import OCI
+
+/// What an apply will do, in order.
+public struct ApplyPlan: Sendable, Codable {
+    /// The bundle's name.
+    public var bundle: String
+    /// The store's folder.
+    public var store: String
+    /// The platform that is built for.
+    public var platform: Platform
+    /// The steps, in order.
+    public var steps: [Step]
+
+    /// One step: atomic, verified, and skipped when it is done already.
+    public struct Step: Sendable, Codable {
+        /// What it does, for people.
+        public var title: String
+        /// How many bytes of the bundle it reads.
+        public var bytes: Int64
+        /// Whether an earlier run has done it.
+        public var isDone: Bool
+    }
+}
+
+/// What happens during an apply, for a display.
+public enum ApplyEvent: Sendable {
+    /// A step begins, the `number`-th of `count`.
+    case began(number: Int, count: Int, title: String, bytes: Int64)
+    /// The running step has read more bytes of the bundle.
+    case read(bytes: Int64)
+    /// The running step has ended.
+    case ended
+    /// A note for people.
+    case note(String)
+}

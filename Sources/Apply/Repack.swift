@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import OCI
+
+/// A tarball as upstream ships it, made into the one that a base image holds: its single top folder
+/// stripped, reproducible, gzip.
+struct Repack {
+    /// What must be known of the members afterwards.
+    struct Outcome {
+        /// Regular files at the top level, in order.
+        var programs: [String] = []
+        /// Whether ``Repack/marker`` occurs in the content of a member.
+        var holdsMarker = false
+    }
+
+    /// Bytes to look for in the members' content, such as a version that a program carries in itself.
+    let marker: [UInt8]
+
+    /// Writes `tarball`, in whatever compression it comes, to the empty file `target` as tar.gz.
+    ///
+    /// Members keep order, mode, times and content; owners become root. A tarball with more than one name
+    /// at the top level keeps its shape. It is opened once, or twice where its first member looked like a
+    /// single top folder and a later one lies beside it.
+    /// - Throws: a `Failure` of kind `data` for a tarball that is damaged or has no member.
+    func write(
+        _ tarball: () throws(Failure) -> any ByteStream, artifact: String, to target: File
+    ) throws(Failure) -> Outcome {
+        if let outcome = try copy(tarball(), artifact, to: target, stripping: true) { return outcome }
+        guard ftruncate(target.descriptor, 0) == 0 else { throw Failure.system("empty", target.path) }
+        guard let outcome = try copy(tarball(), artifact, to: target, stripping: false) else {
+            throw Failure(.fault, "repack", artifact, because: "its shape changed between two readings")
+        }
+        return outcome
+    }
+
+    /// Copies all members; `nil` where they are to be stripped of a top folder that not all lie below.
+    private func copy(
+        _ tarball: any ByteStream, _ artifact: String, to target: File, stripping: Bool
+    ) throws(Failure) -> Outcome? {
+        var reader = TarReader(try decompressed(tarball, limit: nil, artifact: artifact), artifact: artifact)
+        var written: Int64 = 0
+        let writer = GzipWriter { (bytes) throws(Failure) in
+            try target.write(bytes, at: written)
+            written += Int64(bytes.count)
+        }
+        var outcome = Outcome()
+        var top: [UInt8]?
+        while let entry = try reader.next() {
+            let parts = entry.header.pathComponents
+            guard let first = parts.first else { continue }
+            if stripping {
+                let isFolder = parts.count > 1 || entry.header.kind == .directory
+                guard isFolder, top == nil || top == first else { return nil }
+            }
+            top = first
+            guard
+                var header = entry.header.renamed(
+                    parts.dropFirst(stripping ? 1 : 0), below: stripping ? first : [])
+            else {
+                continue
+            }
+            (header.uid, header.gid, header.userName, header.groupName) = (0, 0, [], [])
+            try writer.write(header.encoded())
+            if header.kind == .file, !header.name.contains(UInt8(ascii: "/")) {
+                outcome.programs.append(String(decoding: header.name, as: UTF8.self))
+            }
+            var search = Search(marker)
+            try reader.forEachChunk { (bytes) throws(Failure) in
+                search.feed(bytes)
+                try writer.write(bytes)
+            }
+            outcome.holdsMarker = outcome.holdsMarker || search.found
+            try writer.write([UInt8](repeating: 0, count: TarBlock.padding(after: header.size)))
+        }
+        guard top != nil else {
+            throw Failure(
+                .data, "repack", artifact, because: "it is a tar without members",
+                remedy: "check that its URL in the spec leads to the tarball that is meant")
+        }
+        try writer.write(TarBlock.end)
+        try writer.finish()
+        return outcome
+    }
+}
+
+extension TarHeader {
+    /// The parts of the name, without empty ones and `.`.
+    var pathComponents: [[UInt8]] {
+        name.split(separator: UInt8(ascii: "/")).map(Array.init).filter { $0 != [UInt8(ascii: ".")] }
+    }
+
+    /// The header under the name `parts`, its hard link taken out of the folder `top` too; `nil` for no name.
+    func renamed(_ parts: ArraySlice<[UInt8]>, below top: [UInt8]) -> TarHeader? {
+        guard !parts.isEmpty else { return nil }
+        var header = self
+        header.name = Array(parts.joined(separator: [UInt8(ascii: "/")]))
+        if kind == .hardLink, !top.isEmpty, linkName.starts(with: top + [UInt8(ascii: "/")]) {
+            header.linkName = Array(linkName.dropFirst(top.count + 1))
+        }
+        return header
+    }
+}
+
+/// A search for a short run of bytes in a stream that comes in pieces.
+struct Search {
+    private let needle: [UInt8]
+    private var tail: [UInt8] = []
+    /// Whether it has occurred so far.
+    private(set) var found = false
+
+    init(_ needle: [UInt8]) { self.needle = needle }
+
+    /// Looks through the next piece, and over the seam to the one before.
+    mutating func feed(_ bytes: UnsafeRawBufferPointer) {
+        guard !found, !needle.isEmpty, !bytes.isEmpty else { return }
+        let seam = tail + bytes.prefix(needle.count - 1)
+        found = seam.withUnsafeBytes(occurs) || occurs(bytes)
+        tail = Array((tail + bytes.suffix(needle.count - 1)).suffix(needle.count - 1))
+    }
+
+    private func occurs(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var rest = bytes[...]
+        while rest.count >= needle.count, let base = rest.baseAddress {
+            guard let hit = memchr(base, Int32(needle[0]), rest.count - needle.count + 1) else {
+                return false
+            }
+            if memcmp(hit, needle, needle.count) == 0 { return true }
+            rest = rest.dropFirst(UnsafeRawPointer(hit) - base + 1)
+        }
+        return false
+    }
+}
+
+extension Slice<UnsafeRawBufferPointer> {
+    fileprivate var baseAddress: UnsafeRawPointer? { base.baseAddress.map { $0 + startIndex } }
+}

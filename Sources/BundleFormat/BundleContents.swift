@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import FoundationEssentials
+internal import OCI
+
+/// What a bundle says that it holds: the document that its index leads to, and the plan that follows.
+struct BundleContents {
+    let document: Document
+    let images: [BundleImage]
+    let plan: BundlePlan
+
+    /// The largest `index.json` that is read: 64 MiB.
+    static let largestIndex: Int64 = 64 << 20
+
+    /// Reads the index, the document and all manifests, each verified by its digest.
+    /// - Throws: a `Failure` of kind `data` unless the index is, to the byte, what the document gives.
+    init(_ set: VolumeSet, _ members: MemberTable) throws(Failure) {
+        guard try members.document(FormatName.layoutMember, limit: 4096) == FormatName.layout else {
+            throw members.refuse("its oci-layout is not of version 1.0.0")
+        }
+        let index = try members.document(FormatName.indexMember, limit: Self.largestIndex)
+        let leader = try Self.leader(of: index, members)
+        let raw = try members.bytes(of: leader, limit: Manifest.largestSize)
+        let artifact = try Manifest(parsing: raw, type: leader.mediaType, artifact: set.base)
+        guard case .image(let config, _) = artifact.content, config.mediaType == FormatName.config else {
+            throw members.refuse("what its index leads with is not a bundle document")
+        }
+        document = try Document.decode(
+            members.bytes(of: config, limit: Int64(Document.largestSize)), artifact: set.base)
+        images = try Self.images(of: document.lock, members)
+        plan = try BundlePlan(
+            spec: document.spec, lock: document.lock, images: images, have: Set(document.required),
+            volumeSize: document.volumeSize)
+        guard plan.required.map(\.digest) == document.required else {
+            throw members.refuse("its document leaves out blobs that no image or file of it has")
+        }
+        guard plan.index == index else {
+            throw members.refuse("its index.json is not the one that its document gives")
+        }
+    }
+
+    /// The descriptor of the bundle document: the first of the index.
+    private static func leader(of index: [UInt8], _ members: MemberTable) throws(Failure) -> Descriptor {
+        let parsed: ImageIndex
+        do { parsed = try JSONDecoder().decode(ImageIndex.self, from: Data(index)) } catch {
+            throw members.refuse("its index.json: \(Manifest.explain(error))")
+        }
+        guard let leader = parsed.manifests.first, leader.artifactType == FormatName.artifact else {
+            throw members.refuse("its index.json does not lead with a bundle document")
+        }
+        return leader
+    }
+
+    private static func images(
+        of lock: Lock, _ members: MemberTable
+    ) throws(Failure) -> [BundleImage] {
+        var images: [BundleImage] = []
+        for locked in lock.images {
+            func manifest(_ descriptor: Descriptor) throws(Failure) -> Manifest {
+                try Manifest(
+                    parsing: try members.bytes(of: descriptor, limit: Manifest.largestSize),
+                    type: descriptor.mediaType, artifact: "\(locked.reference)")
+            }
+            let top = try manifest(locked.descriptor)
+            var instances: [Manifest] = []
+            for instance in locked.platforms {
+                instances.append(
+                    instance.digest == locked.digest ? top : try manifest(instance.descriptor))
+            }
+            images.append(try BundleImage(locked, top: top, instances: instances))
+        }
+        return images
+    }
+}

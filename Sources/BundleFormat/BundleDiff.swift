@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import OCI
+
+/// What one bundle has and another has not, by name and in bytes.
+public struct BundleDiff: Sendable {
+    /// Images and files that were added, removed or changed, in order of name.
+    public let changes: [Change]
+    /// The blobs that only the newer has.
+    public let added: [BundlePlan.Blob]
+    /// The blobs that only the older has.
+    public let removed: [BundlePlan.Blob]
+    /// Bytes of the blobs that both have.
+    public let keptBytes: Int64
+
+    /// Compares by digests; no blob is read.
+    public init(from old: Bundle, to new: Bundle) {
+        let (before, after) = (Inventory(of: old), Inventory(of: new))
+        let (had, has) = (Set(before.blobs), Set(after.blobs))
+        changes = new.lock.changes(from: old.lock)
+        added = new.blobs.filter { !had.contains($0.descriptor.digest) }
+        removed = old.blobs.filter { !has.contains($0.descriptor.digest) }
+        keptBytes = Self.bytes(of: new.blobs.filter { had.contains($0.descriptor.digest) })
+    }
+
+    /// Bytes of the blobs that only the newer has.
+    public var addedBytes: Int64 { Self.bytes(of: added) }
+
+    /// Bytes of the blobs that only the older has.
+    public var removedBytes: Int64 { Self.bytes(of: removed) }
+
+    private static func bytes(of blobs: [BundlePlan.Blob]) -> Int64 {
+        blobs.reduce(0) { $0 + $1.descriptor.size }
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+internal import Glibc
+internal import OCI
+
+/// The files that a bundle is written to before it has its name, and their journal.
+final class PartialFiles: Sendable {
+    let volumes: Volumes
+    let journal: Journal
+    /// How far each blob had come when the files were opened.
+    let progress: [Digest: Journal.Progress]
+    private let base: String
+    private let names: [(path: String, size: Int64)]
+    private let size: Int64
+
+    /// Opens what is there of `plan` at `base`, or begins anew; `nil` when the whole bundle is there.
+    init?(_ plan: BundlePlan, at base: String) throws(Failure) {
+        let journal = try Journal("\(base).journal")
+        let identity = Journal.Identity(
+            index: plan.indexDigest, size: plan.size, volumeSize: plan.volumeSize)
+        let names = Volumes.names(base, size: plan.size, volumeSize: plan.volumeSize)
+        var state = try journal.load()
+        if state.identity == identity, state.isComplete {
+            try Self.rename(names, base: base, journal: journal)
+            return nil
+        }
+        if state.identity == nil, try Self.isThere(plan, at: base) {
+            journal.remove()
+            return nil
+        }
+        if state.identity != identity || !state.isLaidOut || !Self.allThere(names) {
+            let leftovers = Leftovers(state, at: base)
+            volumes = try Self.begin(plan, identity, names, journal)
+            state = Journal.State(identity: identity, boot: Journal.boot, isLaidOut: true)
+            state.blobs = try leftovers?.move(to: plan, in: volumes, journal) ?? [:]
+        } else {
+            volumes = try Self.open(names, plan)
+            try Self.reserve(names, in: volumes)
+            if state.boot != Journal.boot {
+                state.blobs = Self.checked(state.blobs, in: volumes)
+                try journal.noteBoot()
+            }
+        }
+        self.journal = journal
+        self.base = base
+        self.names = names
+        size = plan.size
+        progress = state.blobs
+    }
+
+    /// Flushes all bytes, then gives the files their names.
+    func putInPlace() throws(Failure) {
+        for file in volumes.files { try file.synchronize() }
+        try journal.noteComplete()
+        try Self.rename(names, base: base, journal: journal)
+    }
+
+    /// Whether the bundle of `plan` stands at `base` already. Its blobs are not read.
+    private static func isThere(_ plan: BundlePlan, at base: String) throws(Failure) -> Bool {
+        guard let bundle = try? Bundle(opening: base) else { return false }
+        return bundle.indexDigest == plan.indexDigest && bundle.size == plan.size
+            && bundle.isSplit == (plan.volumeSize != nil)
+    }
+
+    private static func allThere(_ names: [(path: String, size: Int64)]) -> Bool {
+        names.allSatisfy { name in (try? File.open(name.path + partial).size()) == name.size }
+    }
+
+    private static func open(
+        _ names: [(path: String, size: Int64)], _ plan: BundlePlan
+    ) throws(Failure) -> Volumes {
+        var files: [File] = []
+        for name in names { files.append(try File.create(name.path + partial)) }
+        return Volumes(files, size: plan.size, volumeSize: plan.volumeSize)
+    }
+
+    /// New files, their space reserved, with every header and every known blob in them.
+    private static func begin(
+        _ plan: BundlePlan, _ identity: Journal.Identity, _ names: [(path: String, size: Int64)],
+        _ journal: Journal
+    ) throws(Failure) -> Volumes {
+        for name in names { unlink(name.path + partial) }
+        do throws(Failure) {
+            try journal.begin(identity)
+            let volumes = try open(names, plan)
+            try reserve(names, in: volumes)
+            try plan.writeKnown(to: volumes)
+            try journal.noteLayout()
+            return volumes
+        } catch {
+            for name in names { unlink(name.path + partial) }
+            journal.remove()
+            throw error
+        }
+    }
+
+    /// Reserves the space of all files at once.
+    /// - Throws: a `Failure` of kind `space` that names what is needed and what is free.
+    private static func reserve(
+        _ names: [(path: String, size: Int64)], in volumes: Volumes
+    ) throws(Failure) {
+        var needed: Int64 = 0
+        for (file, name) in zip(volumes.files, names) {
+            var status = stat()
+            guard fstat(file.descriptor, &status) == 0 else { throw Failure.system("examine", file.path) }
+            needed += max(0, name.size - Int64(status.st_blocks) * 512)
+        }
+        guard let first = volumes.files.first else { return }
+        var system = statvfs()
+        guard fstatvfs(first.descriptor, &system) == 0 else { throw Failure.system("examine", first.path) }
+        let free = Int64(
+            clamping: UInt64(system.f_bavail).multipliedReportingOverflow(by: UInt64(system.f_frsize))
+                .partialValue)
+        func noSpace() -> Failure {
+            Failure(
+                .space, "reserve the space for", first.path,
+                because: "it needs \(needed) bytes, and \(free) are free there",
+                remedy: "free \(max(1, needed - free)) bytes, or name a place on another file system")
+        }
+        guard needed <= free else { throw noSpace() }
+        for (file, name) in zip(volumes.files, names) where name.size > 0 {
+            while sealift_fallocate(file.descriptor, off_t(name.size)) != 0 {
+                switch errno {
+                case EINTR: continue
+                case ENOSPC, EDQUOT: throw noSpace()
+                case EOPNOTSUPP, ENOSYS: break
+                default: throw Failure.system("reserve the space for", file.path)
+                }
+                guard ftruncate(file.descriptor, off_t(name.size)) == 0 else {
+                    throw Failure.system("reserve the space for", file.path)
+                }
+                break
+            }
+        }
+    }
+
+    /// Of what an earlier boot has noted as finished, that which the medium really holds.
+    private static func checked(
+        _ blobs: [Digest: Journal.Progress], in volumes: Volumes
+    ) -> [Digest: Journal.Progress] {
+        blobs.filter { digest, progress in
+            guard progress.done else { return true }
+            let descriptor = Descriptor(mediaType: MediaType.octets, digest: digest, size: progress.size)
+            var stream = VerifyingStream(
+                volumes.stream(at: progress.offset, count: progress.size), descriptor,
+                artifact: "\(digest)")
+            return (try? stream.forEachChunk { _ in }) != nil
+        }
+    }
+
+    /// Gives the files their names and removes what a former, larger bundle has left of volumes.
+    private static func rename(
+        _ names: [(path: String, size: Int64)], base: String, journal: Journal
+    ) throws(Failure) {
+        for name in names where access(name.path + partial, F_OK) == 0 {
+            guard Glibc.rename(name.path + partial, name.path) == 0 else {
+                throw Failure.system("put in place", name.path)
+            }
+        }
+        if names.first?.path != base {
+            var next = names.count + 1
+            while unlink(Volumes.name(base, next)) == 0 { next += 1 }
+        }
+        try Durable.flushFolder(of: base)
+        journal.remove()
+    }
+
+    static let partial = ".partial"
+}
+
+extension BundlePlan {
+    /// Writes every header, every known blob and the end of the tar.
+    fileprivate func writeKnown(to volumes: Volumes) throws(Failure) {
+        var start: [UInt8] = []
+        for (name, bytes) in [(FormatName.layoutMember, FormatName.layout), (FormatName.indexMember, index)] {
+            start += Member.header(name, size: Int64(bytes.count)) + bytes
+            start += [UInt8](repeating: 0, count: Int(Layout.padded(Int64(bytes.count))) - bytes.count)
+        }
+        try volumes.write(start, at: 0)
+        for blob in blobs {
+            let size = blob.descriptor.size
+            let header = Member.header(FormatName.blobFolder + blob.descriptor.digest.hex, size: size)
+            try volumes.write(header + (blob.bytes ?? []), at: blob.offset - Int64(header.count))
+        }
+    }
+}

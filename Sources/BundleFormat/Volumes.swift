@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+public import OCI
+
+/// A run of bytes in one file: what `sendfile` takes.
+public struct Region: Sendable {
+    /// The file that holds them.
+    public let file: File
+    /// Where in the file they begin.
+    public let offset: Int64
+    /// How many there are.
+    public let count: Int64
+}
+
+/// The files that hold a bundle, read and written as if they were one. Any thread may do either.
+final class Volumes: Sendable {
+    let files: [File]
+    /// Bytes of all files together.
+    let size: Int64
+    /// Bytes of each file but the last; `size` where there is one file.
+    private let stride: Int64
+
+    init(_ files: [File], size: Int64, volumeSize: Int64?) {
+        self.files = files
+        self.size = size
+        stride = max(1, volumeSize ?? size)
+    }
+
+    /// The name of a bundle's volume, counted from 1: `BUNDLE.001`.
+    static func name(_ base: String, _ number: Int) -> String {
+        let digits = String(number)
+        return base + "." + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
+    }
+
+    /// The files' names and sizes of a bundle of `size` bytes.
+    static func names(_ base: String, size: Int64, volumeSize: Int64?) -> [(path: String, size: Int64)] {
+        guard let volumeSize else { return [(base, size)] }
+        let count = (size + volumeSize - 1) / volumeSize
+        return (0..<count).map { number in
+            (name(base, Int(number) + 1), min(volumeSize, size - number * volumeSize))
+        }
+    }
+
+    /// Where the bytes lie, file by file.
+    /// - Precondition: the range lies within ``size``.
+    func regions(at offset: Int64, count: Int64) -> [Region] {
+        precondition(offset >= 0 && count >= 0 && offset + count <= size, "outside of the bundle")
+        var regions: [Region] = []
+        var (offset, left) = (offset, count)
+        while left > 0 {
+            let number = min(offset / stride, Int64(files.count) - 1)
+            let start = offset - number * stride
+            let take = number == Int64(files.count) - 1 ? left : min(left, stride - start)
+            regions.append(Region(file: files[Int(number)], offset: start, count: take))
+            offset += take
+            left -= take
+        }
+        return regions
+    }
+
+    /// The paths of the files that the bytes lie in, for errors.
+    func paths(at offset: Int64, count: Int64) -> String {
+        let start = min(max(0, offset), size)
+        let found = regions(at: start, count: min(max(0, count), size - start)).map(\.file.path)
+        return found.isEmpty ? files[files.count - 1].path : found.joined(separator: ", ")
+    }
+
+    /// Fills `buffer` from `offset`.
+    /// - Throws: a ``Failure`` of kind `data` where the files end before.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(Failure) {
+        var done = 0
+        for region in regions(at: offset, count: Int64(buffer.count)) {
+            let part = UnsafeMutableRawBufferPointer(rebasing: buffer[done..<(done + Int(region.count))])
+            guard try region.file.read(into: part, at: region.offset) == part.count else {
+                throw Failure(
+                    .data, "read", region.file.path, because: "it has become shorter while it was read",
+                    remedy: "copy it again and compare its size")
+            }
+            done += part.count
+        }
+    }
+
+    /// The `count` bytes at `offset`.
+    func bytes(at offset: Int64, count: Int) throws(Failure) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let outcome = bytes.withUnsafeMutableBytes { buffer in
+            Result { () throws(Failure) in try read(into: buffer, at: offset) }
+        }
+        try outcome.get()
+        return bytes
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(Failure) {
+        var done = 0
+        for region in regions(at: offset, count: Int64(bytes.count)) {
+            let part = UnsafeRawBufferPointer(rebasing: bytes[done..<(done + Int(region.count))])
+            try region.file.write(part, at: region.offset)
+            done += part.count
+        }
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    func write(_ bytes: [UInt8], at offset: Int64) throws(Failure) {
+        let outcome = bytes.withUnsafeBytes { buffer in
+            Result { () throws(Failure) in try write(buffer, at: offset) }
+        }
+        try outcome.get()
+    }
+
+    /// The bytes in order.
+    func stream(at offset: Int64, count: Int64) -> VolumeStream {
+        VolumeStream(regions(at: offset, count: count))
+    }
+}
+
+/// Bytes of a part of a bundle, in order.
+struct VolumeStream: ByteStream {
+    private var parts: [FileStream]
+    private var current = 0
+
+    init(_ regions: [Region]) {
+        parts = regions.map { $0.file.stream(at: $0.offset, count: $0.count) }
+    }
+
+    /// Reads on.
+    mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+        while current < parts.count {
+            let count = try parts[current].read(into: buffer)
+            if count > 0 { return count }
+            current += 1
+        }
+        return 0
+    }
+}

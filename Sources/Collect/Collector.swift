@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+public import BundleFormat
+internal import Glibc
+public import OCI
+public import Registry
+
+/// What `collect` is asked for.
+public struct CollectOptions: Sendable {
+    /// The spec's path.
+    public var spec: String
+    /// Where the bundle goes; `nil` for `NAME.sealift` in the current folder.
+    public var output: String?
+    /// Carry these platforms alone; empty for all of the spec.
+    public var platforms: [Platform] = []
+    /// Split the bundle into files of so many bytes.
+    public var volumeSize: Int64?
+
+    /// Other places for file URLs.
+    public var fileMirrors = FileMirrors()
+
+    /// How many blobs are fetched at once.
+    public var jobs = 8
+
+    /// Options for the spec at `spec`, all others at their defaults.
+    public init(spec: String) { self.spec = spec }
+}
+
+/// What happens during a collect, for a display. Comes from any thread.
+public enum CollectEvent: Sendable {
+    /// A note for people that changes nothing.
+    case note(String)
+    /// All is laid out: the bundle's size in bytes, how many of them are on the disk already, and what the
+    /// items of ``TransferEvent`` are called before people.
+    case planned(size: Int64, blobs: Int, present: Int64, names: [String: String])
+    /// So many bytes came from this host's own disk.
+    case copied(bytes: Int64)
+    /// All blobs are there; the base's layers are held to the spec.
+    case checking
+}
+
+/// What a collect comes to.
+public struct Collected: Sendable, Encodable {
+    /// Where the bundle is.
+    public let path: String
+    /// The digest of its index: its identity.
+    public let digest: Digest
+    /// Its size in bytes.
+    public let size: Int64
+    /// How many blobs it has.
+    public let blobs: Int
+    /// How many of its bytes were fetched by this run.
+    public let fetched: Int64
+    /// Whether the bundle was there already, so that nothing had to be done.
+    public let unchanged: Bool
+}
+
+/// Collects a bundle: resolve, plan, fetch, verify, put in place.
+public struct Collector: Sendable {
+    let options: CollectOptions
+    let client: RegistryClient
+    let events: @Sendable (CollectEvent) -> Void
+
+    /// A collector that fetches through `client` and tells `events` what happens.
+    public init(
+        _ options: CollectOptions, client: RegistryClient, events: @escaping @Sendable (CollectEvent) -> Void
+    ) {
+        self.options = options
+        self.client = client
+        self.events = events
+    }
+
+    /// All that is known before data is fetched.
+    struct Prepared: Sendable {
+        let parsed: ParsedSpec
+        let lock: Lock
+        let images: [ResolvedImage]
+        let files: [ResolvedFile]
+        let bundled: [BundleImage]
+        let plan: BundlePlan
+        let output: String
+    }
+
+    /// Lays the bundle out without fetching any layer or changing anything but scratch files.
+    public func plan() async throws -> BundlePlan {
+        let prepared = try await prepare()
+        removeScratch(prepared.output)
+        return prepared.plan
+    }
+
+    /// Collects the bundle.
+    ///
+    /// Afterwards it lies at its path whole and verified, and nothing else of it is left. After a failure
+    /// or a kill what lay there before is unchanged, and the next run goes on where this one stopped.
+    public func run() async throws -> Collected {
+        let prepared = try await prepare()
+        let (plan, output) = (prepared.plan, prepared.output)
+        let writer = try await onThread { () throws(Failure) in try BundleWriter(plan, at: output) }
+        if writer.isAlreadyThere {
+            removeScratch(output)
+            return collected(prepared, fetched: 0, unchanged: true)
+        }
+        let pending = writer.pending
+        let sources = Sources(prepared)
+        let present = plan.size - pending.reduce(0) { $0 + $1.size - writer.received(of: $1.digest) }
+        events(.planned(size: plan.size, blobs: plan.blobs.count, present: present, names: sources.names))
+        let fetched = try await inParallel(pending, width: options.jobs) { blob in
+            try await fetch(blob, sources, into: writer)
+        }
+        events(.checking)
+        try await onThread { () throws(Failure) in
+            try BaseCheck(spec: prepared.parsed.spec, images: prepared.bundled).holds(writer)
+            try writer.finish()
+        }
+        removeScratch(output)
+        return collected(prepared, fetched: fetched.reduce(0, +), unchanged: false)
+    }
+
+    /// Reads the spec, resolves it, checks what can be checked without layers, and lays the bundle out.
+    func prepare() async throws -> Prepared {
+        let parsed = try SpecReader.read(path: options.spec).narrowed(to: options.platforms)
+        let spec = parsed.spec
+        let output = options.output ?? "\(spec.name).sealift"
+        let lock = try LockFile(forSpec: options.spec).load()
+        if lock == nil {
+            events(.note("no lock: tags are taken as they are now; `sealift lock \(options.spec)` pins them"))
+        }
+        let resolver = Resolver(client: client, lock: lock, platforms: spec.platforms)
+        var images: [ResolvedImage] = []
+        if let base = spec.base {
+            images = [try await resolver.image(base.image)]
+            try await ImageListCheck(parsed: parsed, client: client) { events(.note($0)) }.run(
+                base: images[0])
+        }
+        images += try await resolver.images(spec.images)
+        let files = try await FileResolver(
+            client: client, lock: lock, spec: spec, scratch: output + ".files",
+            mirrors: options.fileMirrors
+        ).files()
+        let resolved = Lock(images: images.map(\.locked), files: files.map(\.locked))
+        let bundled = try images.map { (image) throws(Failure) in try image.bundled }
+        let plan = try BundlePlan(spec: spec, lock: resolved, images: bundled, volumeSize: options.volumeSize)
+        return Prepared(
+            parsed: parsed, lock: resolved, images: images, files: files, bundled: bundled, plan: plan,
+            output: output)
+    }
+
+    /// Brings one blob into the bundle and returns how many bytes came over the network.
+    private func fetch(_ blob: Descriptor, _ sources: Sources, into writer: BundleWriter) async throws
+        -> Int64
+    {
+        let sink = try await onThread { () throws(Failure) in try writer.sink(for: blob) }
+        let present = sink.received
+        switch sources.source(of: blob) {
+        case .registry(let reference):
+            try await client.fetch(blob, of: reference, into: sink)
+        case .url(let urls):
+            try await client.fetch(urls: urls, size: blob.size, into: sink)
+        case .local(let path):
+            try await onThread { () throws(Failure) in
+                try sink.restart()
+                var stream = try File.open(path).stream(count: blob.size)
+                try stream.forEachChunk { (bytes) throws(Failure) in try sink.append(bytes) }
+                try sink.finish()
+            }
+            events(.copied(bytes: blob.size - present))
+            return blob.size
+        }
+        return blob.size - present
+    }
+
+    private func collected(_ prepared: Prepared, fetched: Int64, unchanged: Bool) -> Collected {
+        Collected(
+            path: prepared.output, digest: prepared.plan.indexDigest, size: prepared.plan.size,
+            blobs: prepared.plan.blobs.count, fetched: fetched, unchanged: unchanged)
+    }
+
+    private func removeScratch(_ output: String) {
+        let folder = output + ".files"
+        guard let listing = opendir(folder) else { return }
+        while let entry = readdir(listing) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            unlink("\(folder)/\(name)")
+        }
+        closedir(listing)
+        rmdir(folder)
+    }
+}
+
+/// Where each blob of a plan comes from.
+struct Sources: Sendable {
+    enum Source: Sendable {
+        case registry(Reference)
+        case url([String])
+        case local(String)
+    }
+    private var places: [Digest: Source] = [:]
+    /// What the items of a transfer are called before people: blobs by digest, files by URL.
+    private(set) var names: [String: String] = [:]
+
+    init(_ prepared: Collector.Prepared) {
+        for file in prepared.files {
+            let source = file.local.map { Source.local($0) } ?? .url(file.urls)
+            places[file.locked.digest] = source
+            for url in file.urls { names[url] = file.locked.name }
+        }
+        for image in prepared.images {
+            for blob in image.instances.flatMap(\.manifest.children) where places[blob.digest] == nil {
+                places[blob.digest] = .registry(image.reference)
+                names["\(blob.digest)"] = "\(image.reference.familiar) \(blob.digest.short)"
+            }
+        }
+    }
+
+    /// Where `blob` is fetched from.
+    /// - Precondition: the blob is of the plan that this was made from.
+    func source(of blob: Descriptor) -> Source { places[blob.digest]! }
+}

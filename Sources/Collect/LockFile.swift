@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+public import BundleFormat
+internal import Glibc
+public import OCI
+public import Registry
+
+/// The lock that belongs to a spec: `NAME.lock.json` beside `NAME.yaml`.
+public struct LockFile: Sendable {
+    /// Where the lock lies.
+    public let path: String
+
+    /// The lock of the spec at `spec`.
+    public init(forSpec spec: String) {
+        let stem =
+            [".yaml", ".yml"].first { spec.hasSuffix($0) }.map { String(spec.dropLast($0.count)) } ?? spec
+        path = stem + ".lock.json"
+    }
+
+    /// Reads the lock; `nil` where there is none.
+    /// - Throws: a `Failure` of kind `configuration` for a file that is not a lock.
+    public func load() throws(Failure) -> Lock? {
+        guard access(path, F_OK) == 0 else { return nil }
+        let file = try File.open(path)
+        var stream = file.stream(count: try file.size())
+        return try Lock.decode(stream.readAll(limit: 64 << 20, artifact: path), path: path)
+    }
+
+    /// Puts the lock in place, atomically.
+    public func save(_ lock: Lock) throws(Failure) { try Durable.write(lock.encoded(), to: path) }
+}
+
+/// Writes the lock of a spec.
+public struct Locker: Sendable {
+    let spec: String
+    let client: RegistryClient
+    let mirrors: FileMirrors
+    let note: @Sendable (String) -> Void
+
+    /// A locker for the spec at `spec` that resolves through `client` and gives `note` what a person should know.
+    public init(
+        spec: String, client: RegistryClient, fileMirrors: FileMirrors = FileMirrors(),
+        note: @escaping @Sendable (String) -> Void
+    ) {
+        self.note = note
+        mirrors = fileMirrors
+        self.spec = spec
+        self.client = client
+    }
+
+    /// What a lock came to.
+    public struct Outcome: Sendable {
+        /// Where it lies.
+        public let path: String
+        /// What it was before; `nil` where there was none.
+        public let before: Lock?
+        /// What it is now.
+        public let after: Lock
+    }
+
+    /// Resolves what the lock lacks, and what is to be updated, and puts the lock in place.
+    /// - Parameter update: references and file names to resolve anew; `nil` for none, empty for all.
+    /// - Throws: a `Failure` of kind `usage` for a name that the spec does not have.
+    public func run(update: [String]?) async throws -> Outcome {
+        let parsed = try SpecReader.read(path: spec)
+        let file = LockFile(forSpec: spec)
+        let before = try file.load()
+        let kept = try keep(before, update: update, spec: parsed.spec)
+        let known = Set(kept.images.map(\.reference))
+        let resolver = Resolver(client: client, lock: nil, platforms: parsed.spec.platforms)
+        let wanted = parsed.spec.images.filter { !known.contains($0) }
+        var images: [ResolvedImage] = []
+        if let base = parsed.spec.base?.image, !known.contains(base) || !wanted.isEmpty {
+            let resolved = try await resolver.image(base)
+            try await ImageListCheck(parsed: parsed, client: client, note: note).run(base: resolved)
+            if !known.contains(base) { images.append(resolved) }
+        }
+        images += try await resolver.images(wanted)
+        let scratch = file.path + ".files"
+        let resolved = try await FileResolver(
+            client: client, lock: kept, spec: parsed.spec, scratch: scratch, mirrors: mirrors
+        ).files()
+        for local in resolved.compactMap(\.local) { unlink(local) }
+        rmdir(scratch)
+        let after = Lock(images: kept.images + images.map(\.locked), files: resolved.map(\.locked))
+        if after != before { try file.save(after) }
+        return Outcome(path: file.path, before: before, after: after)
+    }
+
+    /// The entries of `lock` that stay as they are.
+    private func keep(_ lock: Lock?, update: [String]?, spec: Spec) throws(Failure) -> Lock {
+        let wanted = Set(spec.images + (spec.base.map { [$0.image] } ?? []))
+        let names = Set(update ?? [])
+        for name in names where spec.files[name] == nil && !wanted.contains(where: { $0.goes(by: name) }) {
+            throw Failure(
+                .usage, "update", name, because: "the spec has no image and no file of that name",
+                remedy: "name it as the spec does; without a name all are updated")
+        }
+        guard let lock, update != [] else { return Lock(images: [], files: []) }
+        return Lock(
+            images: lock.images.filter { image in
+                wanted.contains(image.reference) && !names.contains { image.reference.goes(by: $0) }
+                    && image.platforms.map(\.platform) == spec.platforms
+            },
+            files: lock.files.filter { spec.files[$0.name] != nil && !names.contains($0.name) })
+    }
+}
+
+extension Reference {
+    /// Whether a user may mean this reference by `name`: in full, short, or without its tag.
+    func goes(by name: String) -> Bool {
+        [description, familiar, path, repository].contains(name)
+            || (try? Reference(name)) == self || (try? Reference(name, defaults: .sealer)) == self
+    }
+}

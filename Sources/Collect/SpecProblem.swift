@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+public import BundleFormat
+public import Manifests
+internal import OCI
+
+/// One mistake in a spec.
+public struct SpecProblem: Sendable, Hashable, CustomStringConvertible {
+    /// The spec file.
+    public let path: String
+    /// Line and column of what is wrong.
+    public let position: SourcePosition
+    /// What is wrong, what was expected and, where it can be told, what was probably meant.
+    public let message: String
+
+    /// `file:line:column: message`, which editors turn into a link.
+    public var description: String { "\(path):\(position): \(message)" }
+}
+
+/// Names a place of a spec: `images[3]`, `base.layers.rootfs`, `builds[1].context[0]`.
+public struct SpecPath: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
+    /// The text form.
+    public let description: String
+
+    /// Takes the text form.
+    public init(stringLiteral text: String) { description = text }
+    init(_ text: String) { description = text }
+
+    /// The image of that number, from 0.
+    public static func image(_ index: Int) -> SpecPath { SpecPath("images[\(index)]") }
+    /// The file of that name.
+    public static func file(_ name: String) -> SpecPath { SpecPath("files.\(name)") }
+    /// The base layer's role.
+    public static func role(_ name: String) -> SpecPath { SpecPath("base.layers.\(name)") }
+    /// The build of that number, from 0.
+    public static func build(_ index: Int) -> SpecPath { SpecPath("builds[\(index)]") }
+    /// The step of a build, both numbers from 0.
+    public static func step(_ index: Int, ofBuild build: Int) -> SpecPath {
+        SpecPath("builds[\(build)].context[\(index)]")
+    }
+}
+
+/// A spec and where its parts stand in its file.
+public struct ParsedSpec: Sendable {
+    /// The value.
+    public let spec: Spec
+    /// The file, as errors name it.
+    public let path: String
+    private let marks: [SpecPath: SourcePosition]
+
+    init(spec: Spec, path: String, marks: [SpecPath: SourcePosition]) {
+        self.spec = spec
+        self.path = path
+        self.marks = marks
+    }
+
+    /// The same spec for `platforms` alone, in its own order; for all of them where none is given.
+    /// - Throws: a ``Failure`` of kind `usage` for a platform that the spec does not list.
+    func narrowed(to platforms: [Platform]) throws(Failure) -> ParsedSpec {
+        if platforms.isEmpty { return self }
+        for platform in platforms where !spec.platforms.contains(platform) {
+            throw Failure(
+                .usage, "collect for", "\(platform)",
+                because: "the spec lists \(spec.platforms.map(\.description).joined(separator: ", "))",
+                remedy: "name one of these, or add the platform to \(path)")
+        }
+        var narrow = spec
+        narrow.platforms = spec.platforms.filter(platforms.contains)
+        return ParsedSpec(spec: narrow, path: path, marks: marks)
+    }
+
+    /// Line and column of a part; of the file's begin where it is not written out.
+    public func position(of part: SpecPath) -> SourcePosition {
+        marks[part] ?? SourcePosition(line: 1, column: 1)
+    }
+
+    /// The line of a part, from 1.
+    public func line(of part: SpecPath) -> Int { position(of: part).line }
+
+    /// `file:line:column` of a part, for errors that show up later.
+    public func place(of part: SpecPath) -> String { "\(path):\(position(of: part))" }
+}

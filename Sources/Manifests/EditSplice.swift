@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import OCI
+
+/// Turns a change into one replacement of bytes.
+struct EditSplice {
+    /// What replaces which bytes.
+    struct Replacement {
+        let range: Range<Int>
+        let text: String
+    }
+
+    private let target: EditTarget
+    private let change: Edit.Change
+    private let source: SourceText
+    private let syntax: Edit.Syntax
+    private var bytes: [UInt8] { source.bytes }
+
+    init(_ target: EditTarget, _ change: Edit.Change, _ state: EditState) {
+        self.target = target
+        self.change = change
+        source = state.source
+        syntax = state.syntax
+    }
+
+    func made() throws(Failure) -> Replacement {
+        switch change {
+        case .remove: return try removal()
+        case .set(_, let value):
+            if let existing = target.existing { return try exchange(of: existing, for: value) }
+            return try insertion(of: value)
+        }
+    }
+
+    // MARK: set
+
+    private func exchange(of node: YamlNode, for value: Edit.Value) throws(Failure) -> Replacement {
+        guard case .scalar(let text, let style) = node.content else {
+            throw refuse(
+                node, "it is \(node.kindInWords), and only a scalar can be exchanged",
+                "name the field inside it, or remove it first")
+        }
+        if text.isEmpty, style == .plain { return Replacement(range: node.range, text: " " + write(value)) }
+        guard style == .literal || style == .folded else {
+            return Replacement(range: node.range, text: write(value, like: style))
+        }
+        return Replacement(range: node.range.lowerBound..<endOfContent(node), text: write(value))
+    }
+
+    private func insertion(of value: Edit.Value) throws(Failure) -> Replacement {
+        guard let key = target.part.key else {
+            throw refuse(target.parent, "the list has no such item", "mend the number in the path")
+        }
+        let entry = write(.text(key)) + ": " + write(value)
+        guard let entries = target.parent.entries else { return underEmptyKey(entry) }
+        if bytes[target.parent.range.lowerBound] == UInt8(ascii: "{") { return intoFlow(entry, entries) }
+        guard let first = entries.first, let last = entries.last else {
+            throw refuse(target.parent, "it has no key to stand beside", "write the mapping as {}")
+        }
+        let indent = String(repeating: " ", count: source.position(of: first.key.range.lowerBound).column - 1)
+        return newLine(indent + entry, after: last.value)
+    }
+
+    /// A first key under a key without a value.
+    private func underEmptyKey(_ entry: String) -> Replacement {
+        let column = target.parentKey.map { source.position(of: $0.range.lowerBound).column + 1 } ?? 0
+        return newLine(String(repeating: " ", count: column) + entry, after: target.parent)
+    }
+
+    private func intoFlow(_ entry: String, _ entries: [YamlNode.Entry]) -> Replacement {
+        guard let last = entries.last else {
+            let inside = target.parent.range.lowerBound + 1
+            return Replacement(range: inside..<inside, text: entry)
+        }
+        let before =
+            entries.count > 1
+            ? entries[entries.count - 2].value.range.upperBound : target.parent.range.lowerBound
+        var gap = bytes[before..<last.key.range.lowerBound]
+        if let mark = gap.firstIndex(where: { "{,".utf8.contains($0) }) { gap = gap[(mark + 1)...] }
+        let blank = gap.allSatisfy { isSpace($0) || isBreak($0) }
+        let space = blank && (entries.count > 1 || gap.contains(where: isBreak)) ? text(gap) : " "
+        let end = last.value.range.upperBound
+        return Replacement(range: end..<end, text: "," + space + entry)
+    }
+
+    /// `line` as a line of its own after the one in which `node` ends.
+    private func newLine(_ line: String, after node: YamlNode) -> Replacement {
+        let end = node.range.upperBound
+        let begins = end > 0 && end > node.range.lowerBound && isBreak(bytes[end - 1])
+        if begins { return Replacement(range: end..<end, text: line + lineBreak) }
+        let at = endOfLine(end)
+        return Replacement(range: at..<at, text: lineBreak + line)
+    }
+
+    // MARK: remove
+
+    private func removal() throws(Failure) -> Replacement {
+        guard let entries = target.parent.entries, let index = target.index else {
+            throw refuse(
+                target.parent, "an item of a list cannot be removed",
+                "remove the key of the list, or set the item")
+        }
+        let entry = entries[index]
+        let start = entry.key.range.lowerBound
+        let inFlow = bytes[target.parent.range.lowerBound] == UInt8(ascii: "{")
+        if entries.count == 1 {
+            return Replacement(range: inFlow ? target.parent.range : start..<valueEnd(entry), text: "{}")
+        }
+        if inFlow {
+            if index + 1 < entries.count {
+                return Replacement(range: start..<entries[index + 1].key.range.lowerBound, text: "")
+            }
+            let end = max(entry.value.range.upperBound, entry.key.range.upperBound)
+            return Replacement(range: entries[index - 1].value.range.upperBound..<end, text: "")
+        }
+        let lineStart = startOfLine(start)
+        if bytes[lineStart..<start].allSatisfy(isSpace) {
+            return Replacement(range: lineStart..<afterBreak(endOfLine(valueEnd(entry))), text: "")
+        }
+        // The key stands beside a dash or a question mark: the next key takes its place.
+        guard index + 1 < entries.count else {
+            return Replacement(range: start..<valueEnd(entry), text: "")
+        }
+        return Replacement(range: start..<entries[index + 1].key.range.lowerBound, text: "")
+    }
+
+    /// Where the entry's text ends: after its value, or after the colon where it has none.
+    private func valueEnd(_ entry: YamlNode.Entry) -> Int {
+        max(endOfContent(entry.value), entry.key.range.upperBound)
+    }
+
+    /// Where the last character of a node lies that is no space: a block scalar's range goes on to the
+    /// next content.
+    private func endOfContent(_ node: YamlNode) -> Int {
+        var end = node.range.upperBound
+        while end > node.range.lowerBound, isSpace(bytes[end - 1]) || isBreak(bytes[end - 1]) { end -= 1 }
+        return end
+    }
+
+    // MARK: bytes
+
+    private func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+    private func isBreak(_ byte: UInt8) -> Bool { byte == 0x0A || byte == 0x0D }
+    private func text(_ slice: ArraySlice<UInt8>) -> String { String(decoding: slice, as: UTF8.self) }
+
+    private func startOfLine(_ offset: Int) -> Int {
+        source.start(ofLine: source.position(of: offset).line)
+    }
+
+    private func endOfLine(_ offset: Int) -> Int {
+        bytes[offset...].firstIndex(where: isBreak) ?? bytes.count
+    }
+
+    private func afterBreak(_ offset: Int) -> Int {
+        guard offset < bytes.count else { return offset }
+        let pair = bytes[offset] == 0x0D && offset + 1 < bytes.count && bytes[offset + 1] == 0x0A
+        return offset + (pair ? 2 : 1)
+    }
+
+    /// The line break of the file: that of its first line.
+    private var lineBreak: String {
+        let end = endOfLine(0)
+        return end < bytes.count ? text(bytes[end..<afterBreak(end)]) : "\n"
+    }
+
+    private func write(_ value: Edit.Value, like style: YamlNode.Style = .plain) -> String {
+        switch (value, syntax) {
+        case (.literal(let text), _): text
+        case (.text(let text), .json): ScalarWriter.json(text)
+        case (.text(let text), .yaml): ScalarWriter.yaml(text, like: style)
+        }
+    }
+
+    private func refuse(_ node: YamlNode, _ reason: String, _ remedy: String) -> Failure {
+        Failure(
+            .configuration, "edit", "\(change.path) in \(source.place(node.range.lowerBound))",
+            because: reason,
+            remedy: remedy)
+    }
+}

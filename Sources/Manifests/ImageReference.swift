@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+public import OCI
+
+/// An image reference in a text: what it names and where it stands.
+public struct ImageReference: Sendable, Hashable {
+    /// The image, short names filled in as docker does.
+    public let reference: Reference
+    /// The reference as it is written.
+    public let text: String
+    /// The bytes to replace, quotes not included.
+    public let range: Range<Int>
+    /// Line and column of the first of these bytes.
+    public let position: SourcePosition
+
+    /// The image under the name by which it is pulled from `registry`: domain dropped, `library/` added
+    /// where docker would. A name that leads there already stays as it is written.
+    public func text(in registry: String) -> String {
+        reference.domain == registry ? text : reference.moved(to: registry).description
+    }
+}
+
+/// A value that stands where an image is named, and names none: a template, a misspelt name.
+public struct UnreadableImage: Sendable, Hashable {
+    /// The value as it is written.
+    public let text: String
+    /// Line and column of its first byte.
+    public let position: SourcePosition
+    /// Why it is no reference.
+    public let reason: String
+}
+
+/// The image references of one file, in the order of their place.
+public struct ImageScan: Sendable {
+    /// What was scanned.
+    public let source: SourceText
+    /// References found.
+    public internal(set) var references: [ImageReference] = []
+    /// Values that should be references.
+    public internal(set) var unreadable: [UnreadableImage] = []
+
+    init(_ source: SourceText) { self.source = source }
+
+    /// Finds the images of Kubernetes YAML, any number of documents.
+    ///
+    /// An image is the scalar value of a key that ends in `image` (`image`, `initImage`, as sealer has it),
+    /// at any depth and in any kind; of other keys than `image` only values with a tag, digest or slash. So is
+    /// the `default` of a property `image` in a CRD's schema. Values of `env` and items of `args` and
+    /// `command`, whole or after `--flag=`, are images only where they name one of `known`.
+    /// - Throws: a ``Failure`` of kind `data` with line and column where it is not YAML.
+    public static func yaml(
+        _ bytes: [UInt8], path: String, known: Set<Reference> = []
+    ) throws(Failure) -> ImageScan {
+        let source = SourceText(bytes, path: path)
+        var finder = ImageFinder(source, known: known)
+        var documents = try YamlDocuments(source)
+        while let document = try documents.next() { finder.walk(document.root, .other) }
+        finder.scan.references.sort { $0.range.lowerBound < $1.range.lowerBound }
+        return finder.scan
+    }
+
+    /// Finds the images of an imageList, by sealer's rules: one a line, trimmed, one pair of quotes taken off,
+    /// empty lines and lines that begin with `#` skipped.
+    /// - Throws: a ``Failure`` of kind `data` with line and column for a line that is no image, and for what
+    ///   sealer refuses: digests and list bullets.
+    public static func imageList(_ bytes: [UInt8], path: String) throws(Failure) -> ImageScan {
+        var scan = ImageScan(SourceText(bytes, path: path))
+        var start = scan.source.markLength
+        while start < bytes.count {
+            let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
+            var line = bytes[start..<end]
+            line = line.drop { $0 <= 0x20 }
+            while let last = line.last, last <= 0x20 { line = line.dropLast() }
+            start = end + 1
+            if line.isEmpty || line.first == UInt8(ascii: "#") { continue }
+            if line.count > 1, let quote = line.first, "\"'".utf8.contains(quote), line.last == quote {
+                line = line.dropFirst().dropLast()
+            }
+            try scan.append(listed: line)
+        }
+        return scan
+    }
+
+    private mutating func append(listed line: ArraySlice<UInt8>) throws(Failure) {
+        let text = String(decoding: line, as: UTF8.self)
+        func refuse(_ reason: String, _ remedy: String) -> Failure {
+            source.refuse("read the imageList", at: line.startIndex, reason, remedy: remedy)
+        }
+        if text.hasPrefix("- ") {
+            throw refuse("sealer takes the dash for a part of the name", "take '- ' away")
+        }
+        let reference: Reference
+        do { reference = try Reference(text) } catch { throw refuse(error.reason, error.remedy) }
+        if reference.digest != nil {
+            throw refuse("sealer reads no digests in an imageList", "name the image by its tag")
+        }
+        references.append(
+            ImageReference(
+                reference: reference, text: text, range: line.startIndex..<line.endIndex,
+                position: source.position(of: line.startIndex)))
+    }
+
+    /// The bytes with every reference led to `registry`, every other byte as it was.
+    /// - Parameter registry: `host[:port]`, like `sea.hub:5000`.
+    public func rewritten(to registry: String) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(source.bytes.count + references.count * 16)
+        var at = 0
+        for image in references {
+            result.append(contentsOf: source.bytes[at..<image.range.lowerBound])
+            result.append(contentsOf: image.text(in: registry).utf8)
+            at = image.range.upperBound
+        }
+        result.append(contentsOf: source.bytes[at...])
+        return result
+    }
+}

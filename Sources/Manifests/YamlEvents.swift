@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CYaml
+internal import OCI
+
+/// One event of libyaml, its marks turned into byte offsets.
+struct YamlEvent {
+    enum Kind {
+        case streamStart, streamEnd, documentStart, documentEnd
+        case alias(String)
+        case scalar(String, YamlNode.Style)
+        case sequenceStart(flow: Bool), sequenceEnd
+        case mappingStart(flow: Bool), mappingEnd
+    }
+    let kind: Kind
+    let anchor: String?
+    let tag: String?
+    /// Where it begins, its anchor and tag included.
+    let start: Int
+    let end: Int
+}
+
+/// libyaml's event parser over a text in memory. Frees what libyaml allocates.
+final class YamlEvents {
+    let source: SourceText
+    private let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
+    // libyaml keeps a pointer to its input, so the input must not move while the parser lives.
+    private let input: UnsafeMutableBufferPointer<UInt8>
+    private let skipped: Int
+    // Marks count characters; the cursor walks from the last one to the next.
+    private var character = 0
+    private var byte = 0
+
+    init(_ source: SourceText) throws(Failure) {
+        self.source = source
+        skipped = source.markLength
+        input = .allocate(capacity: source.bytes.count)
+        _ = input.initialize(from: source.bytes)
+        guard yaml_parser_initialize(parser) == 1 else {
+            input.deallocate()
+            parser.deallocate()
+            throw Failure(.fault, "start the YAML parser for", source.path, because: "no memory is left")
+        }
+        yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
+        let base = input.baseAddress.map { UnsafePointer($0) + skipped }
+        yaml_parser_set_input_string(parser, base, input.count - skipped)
+    }
+
+    deinit {
+        yaml_parser_delete(parser)
+        parser.deallocate()
+        input.deallocate()
+    }
+
+    /// The next event. After `streamEnd` it must not be called again.
+    /// - Throws: a ``Failure`` of kind `data` with line and column where the text is not YAML.
+    func next() throws(Failure) -> YamlEvent {
+        var event = yaml_event_t()
+        guard yaml_parser_parse(parser, &event) == 1 else { throw failure() }
+        defer { yaml_event_delete(&event) }
+        let start = offset(event.start_mark)
+        var anchor: String?
+        var tag: String?
+        let kind: YamlEvent.Kind
+        switch event.type {
+        case YAML_STREAM_START_EVENT: kind = .streamStart
+        case YAML_DOCUMENT_START_EVENT: kind = .documentStart
+        case YAML_DOCUMENT_END_EVENT: kind = .documentEnd
+        case YAML_ALIAS_EVENT: kind = .alias(Self.text(event.data.alias.anchor) ?? "")
+        case YAML_SCALAR_EVENT:
+            let scalar = event.data.scalar
+            let bytes = UnsafeBufferPointer(start: scalar.value, count: scalar.length)
+            kind = .scalar(String(decoding: bytes, as: UTF8.self), Self.style(scalar.style))
+            (anchor, tag) = (Self.text(scalar.anchor), Self.text(scalar.tag))
+        case YAML_SEQUENCE_START_EVENT:
+            let sequence = event.data.sequence_start
+            kind = .sequenceStart(flow: sequence.style == YAML_FLOW_SEQUENCE_STYLE)
+            (anchor, tag) = (Self.text(sequence.anchor), Self.text(sequence.tag))
+        case YAML_SEQUENCE_END_EVENT: kind = .sequenceEnd
+        case YAML_MAPPING_START_EVENT:
+            let mapping = event.data.mapping_start
+            kind = .mappingStart(flow: mapping.style == YAML_FLOW_MAPPING_STYLE)
+            (anchor, tag) = (Self.text(mapping.anchor), Self.text(mapping.tag))
+        case YAML_MAPPING_END_EVENT: kind = .mappingEnd
+        default: kind = .streamEnd
+        }
+        return YamlEvent(kind: kind, anchor: anchor, tag: tag, start: start, end: offset(event.end_mark))
+    }
+
+    private static func text(_ pointer: UnsafeMutablePointer<yaml_char_t>?) -> String? {
+        pointer.map { String(decodingCString: $0, as: UTF8.self) }
+    }
+
+    private static func style(_ style: yaml_scalar_style_t) -> YamlNode.Style {
+        switch style {
+        case YAML_SINGLE_QUOTED_SCALAR_STYLE: .singleQuoted
+        case YAML_DOUBLE_QUOTED_SCALAR_STYLE: .doubleQuoted
+        case YAML_LITERAL_SCALAR_STYLE: .literal
+        case YAML_FOLDED_SCALAR_STYLE: .folded
+        default: .plain
+        }
+    }
+
+    /// The byte offset of a mark in the whole text.
+    private func offset(_ mark: yaml_mark_t) -> Int {
+        let bytes = input.dropFirst(skipped)
+        let first = bytes.startIndex
+        func continues(_ at: Int) -> Bool { at < bytes.count && input[first + at] & 0xC0 == 0x80 }
+        while character < mark.index, byte < bytes.count {
+            repeat { byte += 1 } while continues(byte)
+            character += 1
+        }
+        while character > mark.index, byte > 0 {
+            repeat { byte -= 1 } while continues(byte)
+            character -= 1
+        }
+        return skipped + byte
+    }
+
+    private func failure() -> Failure {
+        let problem = parser.pointee.problem.map { String(cString: $0) } ?? "it does not parse"
+        if parser.pointee.error == YAML_READER_ERROR {
+            return source.refuse(
+                "read the YAML of", at: skipped + parser.pointee.problem_offset, problem,
+                remedy: "save the file as UTF-8 text without control characters")
+        }
+        var context = ""
+        if let words = parser.pointee.context {
+            let line = source.position(of: offset(parser.pointee.context_mark)).line
+            context = "\(String(cString: words)) from line \(line): "
+        }
+        let at = offset(parser.pointee.problem_mark)
+        return source.refuse(
+            "read the YAML of", at: at, context + problem,
+            remedy: "mend the line, or the one above it: check indentation, colons and quotes")
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import FoundationEssentials
+internal import OCI
+
+/// Answers challenges, and keeps what was accepted. Sources: distribution's token authentication
+/// specification; RFC 6749, 6 (identity tokens); RFC 7617 (basic).
+actor Authorizer {
+    private struct Entry {
+        var value: String
+        var expiry: ContinuousClock.Instant?
+    }
+    private struct Key: Hashable {
+        var access: Access
+        /// A token for https is not sent over http.
+        var scheme: WebAddress.Scheme
+    }
+    private let credentials: Credentials
+    private var entries: [Key: Entry] = [:]
+    private var running: [Key: Task<Result<Entry?, Setback>, Never>] = [:]
+
+    init(_ credentials: Credentials) { self.credentials = credentials }
+
+    /// The value of `Authorization` that was good for `access` before, as long as it is.
+    func known(_ access: Access, at address: WebAddress) -> String? {
+        guard access.authority == address.authority,
+            let entry = entries[Key(access: access, scheme: address.scheme)]
+        else { return nil }
+        if let expiry = entry.expiry, expiry <= ContinuousClock.now { return nil }
+        return entry.value
+    }
+
+    /// A value of `Authorization` that answers one of `challenges`; `nil` where there is no login to.
+    /// Requests that are challenged at the same time share one token.
+    func answer(
+        _ challenges: [Challenge], from outcome: Outcome, for access: Access, rejected: String?,
+        through web: Web, _ artifact: String
+    ) async throws(Setback) -> String? {
+        let key = Key(access: access, scheme: outcome.address.scheme)
+        if let value = known(access, at: outcome.address), value != rejected { return value }
+        let task =
+            running[key]
+            ?? Task {
+                do throws(Setback) {
+                    return .success(try await obtain(challenges, outcome, access, web, artifact))
+                } catch {
+                    return .failure(error)
+                }
+            }
+        running[key] = task
+        let result = await task.value
+        running[key] = nil
+        guard let entry = try result.get(), entry.value != rejected else { return nil }
+        entries[key] = entry
+        return entry.value
+    }
+
+    private func obtain(
+        _ challenges: [Challenge], _ outcome: Outcome, _ access: Access, _ web: Web, _ artifact: String
+    ) async throws(Setback) -> Entry? {
+        let credentials = credentials
+        let login: Login?
+        do throws(Failure) {
+            login = try await onThread { () throws(Failure) in
+                try credentials.login(for: access.authority, access.repository)
+            }
+        } catch {
+            throw Setback(error, elsewhere: false)
+        }
+        if let bearer = challenges.first(where: { $0.scheme == "bearer" }), access.scope != nil {
+            return try await token(bearer, outcome, access, login, web, artifact)
+        }
+        guard challenges.contains(where: { $0.scheme == "basic" }), let basic = login?.basic else {
+            return nil
+        }
+        return Entry(value: basic)
+    }
+
+    private func token(
+        _ challenge: Challenge, _ outcome: Outcome, _ access: Access, _ login: Login?, _ web: Web,
+        _ artifact: String
+    ) async throws(Setback) -> Entry {
+        let realm = try Realm(challenge.parameters["realm"] ?? "", named: outcome, artifact)
+        var query = [("scope", challenge.parameters["scope"] ?? access.scope ?? "")]
+        if let service = challenge.parameters["service"] { query.append(("service", service)) }
+        var request = Request(address: realm.address)
+        request.refusesLocalPeer = realm.refusesLocalPeer
+        request.limit = 1 << 20
+        if case .identity(let token) = login {
+            query += [("grant_type", "refresh_token"), ("client_id", "sealift"), ("refresh_token", token)]
+            request.method = .post
+            request.headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+            request.body = .bytes(Array(Self.form(query).utf8))
+        } else {
+            request.address = realm.address.adding(query: Self.form(query))
+            if let basic = login?.basic { request.headers.append(("Authorization", basic)) }
+        }
+        let answer: Outcome
+        do throws(Setback) {
+            let prepared = request
+            answer = try await web.persist(artifact, at: realm.address.authority) { () throws(Setback) in
+                let outcome = try await web.follow(prepared, artifact: artifact)
+                guard outcome.head?.status == 200 else { throw Setback(outcome, artifact) }
+                return outcome
+            }
+        } catch {
+            var setback = error
+            setback.failure.reason = "no token for \(access.authority): \(setback.failure.reason)"
+            throw setback
+        }
+        return try Self.parse(answer, artifact)
+    }
+
+    private static func parse(_ answer: Outcome, _ artifact: String) throws(Setback) -> Entry {
+        struct Token: Decodable {
+            var token: String?
+            var access_token: String?
+            var expires_in: Double?
+        }
+        let fields = try? JSONDecoder().decode(Token.self, from: Data(answer.body))
+        guard let text = fields?.token ?? fields?.access_token, !text.isEmpty,
+            text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        else {
+            throw Setback(
+                Failure(
+                    .unavailable, "fetch", artifact,
+                    because: "the answer of \(answer.address.authority) holds no token",
+                    remedy: "check that it is a token server"))
+        }
+        // The specification's least is a minute. A tenth is left for the way.
+        let seconds = min(max(fields?.expires_in ?? 60, 60), 86400)
+        return Entry(value: "Bearer " + text, expiry: .now + .seconds(seconds * 0.9))
+    }
+
+    private static func form(_ fields: [(String, String)]) -> String {
+        let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~".utf8)
+        let digits = Array("0123456789ABCDEF")
+        func escape(_ text: String) -> String {
+            text.utf8.reduce(into: "") { all, byte in
+                if plain.contains(byte) {
+                    all.unicodeScalars.append(Unicode.Scalar(byte))
+                } else {
+                    all += "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+                }
+            }
+        }
+        return fields.map { "\($0.0)=\(escape($0.1))" }.joined(separator: "&")
+    }
+}
+
+/// Where a registry sends its users for tokens. A hostile registry may name a place that gets at a login or
+/// at services of this host (CVE-2026-48978).
+struct Realm {
+    let address: WebAddress
+    /// The connection must not lead to this host either, whatever its name resolves to.
+    let refusesLocalPeer: Bool
+
+    /// - Throws: a failure of kind `denied` for a realm that a registry at `outcome` may not name.
+    init(_ text: String, named outcome: Outcome, _ artifact: String) throws(Setback) {
+        let registry = outcome.address
+        func refuse(_ reason: String) -> Setback {
+            Setback(
+                Failure(
+                    .denied, "fetch", artifact,
+                    because: "\(registry.authority) asks for the login to be sent \(reason)",
+                    remedy: "do not log in to this registry before its operator has explained it"),
+                elsewhere: false)
+        }
+        do throws(Failure) { address = try WebAddress(text) } catch {
+            throw refuse("to a place that is not one: \(error.reason)")
+        }
+        if registry.scheme == .https, address.scheme == .http {
+            throw refuse("over plain HTTP, to \(address)")
+        }
+        let registryIsLocal = registry.isLocal || WebAddress.isLocal(address: outcome.peer)
+        refusesLocalPeer = !registryIsLocal
+        if address.isLocal, !registryIsLocal { throw refuse("to this host itself, at \(address)") }
+    }
+}
+
+extension WebAddress {
+    /// The same with more in its query.
+    func adding(query: String) -> WebAddress {
+        let joint = target.contains("?") ? "&" : "?"
+        return WebAddress(scheme: scheme, host: host, port: port, target: target + joint + query)
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import OCI
+
+/// One HTTP request. Redirects are not followed by the engine.
+struct Request: Sendable {
+    enum Method: String, Sendable {
+        case get = "GET"
+        case head = "HEAD"
+        case post = "POST"
+        case patch = "PATCH"
+        case put = "PUT"
+    }
+
+    var method: Method = .get
+    var address: WebAddress
+    /// Names and values, as they are sent.
+    var headers: [(name: String, value: String)] = []
+    /// What is sent with it.
+    var body: RequestBody = .none
+    /// TLS must prove the server's name.
+    var verifiesServer = true
+    /// Gives up before anything is sent when the server turns out to be loopback or link-local.
+    var refusesLocalPeer = false
+    /// The most bytes of an answer that are kept in memory.
+    var limit = 64 << 10
+}
+
+/// What a request sends.
+enum RequestBody: Sendable {
+    case none
+    case bytes([UInt8])
+    case stream(Feed)
+}
+
+/// Status and header fields of an answer.
+struct ResponseHead: Sendable {
+    var status: Int
+    var fields: [(name: String, value: String)] = []
+
+    /// The first field of that lower-case name.
+    subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
+    /// All fields of that lower-case name.
+    func all(_ name: String) -> [String] { fields.filter { $0.name == name }.map(\.value) }
+
+    /// `Content-Length`, where it is a number.
+    var length: Int64? { self["content-length"].flatMap(Int64.init) }
+
+    /// The media type without its parameters.
+    var mediaType: String? {
+        guard let value = self["content-type"]?.prefix(while: { $0 != ";" }) else { return nil }
+        return String(value.filter { $0 != " " }).lowercased()
+    }
+
+    /// `Content-Encoding`, unless it says that there is none.
+    var encoding: String? {
+        guard let value = self["content-encoding"]?.lowercased(), value != "identity", !value.isEmpty else {
+            return nil
+        }
+        return value
+    }
+
+    /// `Content-Range: bytes FIRST-LAST/TOTAL` (RFC 9110, 14.4); for 416 `bytes */TOTAL`.
+    var range: (first: Int64?, last: Int64?, total: Int64?)? {
+        guard let value = self["content-range"], value.lowercased().hasPrefix("bytes ") else { return nil }
+        let halves = value.dropFirst(6).split(separator: "/", omittingEmptySubsequences: false)
+        guard halves.count == 2 else { return nil }
+        let total = Int64(halves[1])
+        if halves[0] == "*" { return (nil, nil, total) }
+        let ends = halves[0].split(separator: "-", omittingEmptySubsequences: false).map { Int64($0) }
+        guard ends.count == 2, let first = ends[0], let last = ends[1] else { return nil }
+        return (first, last, total)
+    }
+}
+
+/// What is done with the body of an answer, once its head is known.
+enum Disposition: Sendable {
+    /// Kept in memory, at most ``Request/limit`` bytes.
+    case collect
+    /// Given to the sink; emptied first where `restart` says so.
+    case deliver(restart: Bool)
+    /// Not taken at all.
+    case refuse(Setback)
+}
+
+/// What became of a request.
+struct Outcome: Sendable {
+    enum Ending: Sendable {
+        case complete
+        case broken(TransportError)
+        case refused(Setback)
+        case cancelled
+    }
+    var ending: Ending
+    /// `nil` where none arrived.
+    var head: ResponseHead?
+    var body: [UInt8] = []
+    /// The address connected to; the proxy's where there is one.
+    var peer = ""
+    /// Where the answer came from.
+    var address: WebAddress
+}
+
+/// Why the connection failed.
+struct TransportError: Sendable {
+    enum Cause: Sendable {
+        case unresolvable
+        case unreachable
+        case certificate
+        case handshake
+        case stalled
+        case interrupted
+        case localPeer
+        case other
+    }
+    var cause: Cause
+    var text: String
+}

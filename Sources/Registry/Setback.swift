@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import FoundationEssentials
+internal import OCI
+
+/// A failure of one attempt, and whether another may help.
+struct Setback: Error, Sendable {
+    var failure: Failure
+    /// The same request may succeed later.
+    var isTransient = false
+    /// How long the server asked to wait.
+    var wait: Duration?
+    /// Another candidate may have it.
+    var mayTryElsewhere = true
+    /// The server was not reached at all.
+    var isUnreachable = false
+    /// What is there already is worth nothing: the next attempt begins at the first byte.
+    var forgetsBytes = false
+
+    init(
+        _ failure: Failure, transient: Bool = false, wait: Duration? = nil, elsewhere: Bool = true,
+        forgetting: Bool = false
+    ) {
+        self.failure = failure
+        isTransient = transient
+        self.wait = wait
+        mayTryElsewhere = elsewhere
+        forgetsBytes = forgetting
+    }
+
+    /// The task was cancelled.
+    static func interrupted(_ artifact: String) -> Setback {
+        Setback(
+            Failure(
+                .busy, "fetch", artifact, because: "it was interrupted",
+                remedy: "run it again: it goes on where it stood"), elsewhere: false)
+    }
+
+    /// What a failed connection to `address` means for `artifact`.
+    init(_ error: TransportError, _ artifact: String, at address: WebAddress) {
+        let place = address.authority
+        let (reason, remedy): (String, String) =
+            switch error.cause {
+            case .unresolvable:
+                ("the name of \(place) is not known", "check the name, the resolver and the proxy variables")
+            case .unreachable:
+                ("\(place) cannot be connected to", "check that it runs, and the proxy variables")
+            case .certificate:
+                (
+                    "\(place) does not prove its name",
+                    "name its certificate authority with SSL_CERT_FILE, or trust it with --insecure \(place)"
+                )
+            case .handshake:
+                (
+                    "no TLS connection to \(place)",
+                    "if it speaks plain HTTP and you trust the network, name it with --insecure \(place)"
+                )
+            case .stalled:
+                ("\(place) sends nothing, or too slowly", "check the network, then run it again")
+            case .interrupted:
+                ("the connection to \(place) broke off", "run it again: it goes on where it stood")
+            case .localPeer:
+                ("\(place) leads to this host itself", "do not trust that registry with a login")
+            case .other: ("\(place) was not understood", "check that it speaks HTTP")
+            }
+        let kind: Failure.Kind = error.cause == .localPeer ? .denied : .unavailable
+        failure = Failure(
+            kind, "fetch", artifact, because: "\(reason) (\(error.text))", remedy: remedy)
+        isTransient = [.unresolvable, .unreachable, .handshake, .stalled, .interrupted].contains(error.cause)
+        isUnreachable = [.unresolvable, .unreachable].contains(error.cause)
+    }
+
+    /// What an answer without success, from `address`, means for `artifact`.
+    init(_ outcome: Outcome, _ artifact: String) {
+        let status = outcome.head?.status ?? 0
+        let place = outcome.address.authority
+        let answer = "\(place) answered \(status)" + (Self.code(in: outcome.body).map { " \($0)" } ?? "")
+        wait = outcome.head?["retry-after"].flatMap(RetryAfter.init)?.wait
+        isTransient = [408, 425, 429, 500, 502, 503, 504].contains(status)
+        let (kind, reason, remedy): (Failure.Kind, String, String) =
+            switch status {
+            case 401:
+                (
+                    .denied, "\(answer): it needs a login",
+                    "log in with 'podman login \(place)' or 'docker login \(place)', or set REGISTRY_AUTH_FILE"
+                )
+            case 403:
+                (
+                    .denied, "\(answer): this is not permitted",
+                    "log in to \(place) as somebody who may, or set REGISTRY_AUTH_FILE"
+                )
+            case 404, 410:
+                (
+                    .unavailable, "\(answer): there is no such thing",
+                    "check the name and the tag or path, and the mirrors that are set"
+                )
+            case 429:
+                (
+                    .unavailable, "\(answer): too many requests",
+                    "wait, log in to \(place) for a larger quota, or use a mirror"
+                )
+            default: (.unavailable, answer, "see whether \(place) is well, then run it again")
+            }
+        failure = Failure(kind, "fetch", artifact, because: reason, remedy: remedy)
+    }
+
+    /// The code of a registry's error, `MANIFEST_UNKNOWN`. Nothing else of the body is shown: a hostile
+    /// server could send our own credentials back in it.
+    private static func code(in body: [UInt8]) -> String? {
+        struct Errors: Decodable {
+            struct Entry: Decodable { var code: String }
+            var errors: [Entry]
+        }
+        let code = try? JSONDecoder().decode(Errors.self, from: Data(body)).errors.first?.code
+        guard let code, code.utf8.count <= 40,
+            code.utf8.allSatisfy({ $0 == 0x5F || (0x41...0x5A).contains($0) })
+        else { return nil }
+        return code
+    }
+
+    /// One failure out of those of all candidates.
+    static func combined(_ failures: [Failure]) -> Failure {
+        guard var last = failures.last else { fatalError("nothing has failed") }
+        let reasons = failures.map(\.reason).reduce(into: [String]()) { all, reason in
+            if !all.contains(reason) { all.append(reason) }
+        }
+        last.reason = reasons.joined(separator: "; ")
+        // Wrong bytes anywhere weigh more than nobody there.
+        if let data = failures.first(where: { $0.kind == .data }) {
+            last.kind = .data
+            last.remedy = data.remedy
+        }
+        return last
+    }
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CCurl
+internal import Glibc
+internal import OCI
+internal import Synchronization
+
+/// Runs HTTP requests, many at once, on one thread that belongs to libcurl's multi interface.
+///
+/// Connections are kept and shared by all requests. Bytes that go to a sink leave the thread in buffers of
+/// a bounded pool; while that is used up, the transfer is paused.
+final class TransferEngine: Sendable {
+    struct Options: Sendable {
+        var jobs = 8
+        var perHost = 8
+        var userAgent = "sealift"
+        var authorities: String
+        var certificate: String?
+        var key: String?
+        var connectTime: Duration = .seconds(20)
+        var slowestSpeed = 1024
+        var patience: Duration = .seconds(30)
+        var memory = 8 << 20
+    }
+
+    /// A request that waits or runs.
+    final class Job: Sendable {
+        let request: Request
+        let channel: Channel?
+        let decide: @Sendable (ResponseHead) -> Disposition
+        let continuation: CheckedContinuation<Outcome, Never>
+        let cancelled: CancelFlag
+
+        init(
+            _ request: Request, _ channel: Channel?, _ cancelled: CancelFlag,
+            _ decide: @escaping @Sendable (ResponseHead) -> Disposition,
+            _ continuation: CheckedContinuation<Outcome, Never>
+        ) {
+            self.request = request
+            self.channel = channel
+            self.cancelled = cancelled
+            self.decide = decide
+            self.continuation = continuation
+        }
+    }
+
+    /// Set once, when the task that waits was cancelled.
+    final class CancelFlag: Sendable {
+        private let value = Atomic(false)
+        var isSet: Bool { value.load(ordering: .acquiring) }
+        func set() { value.store(true, ordering: .releasing) }
+    }
+
+    let writers: Writers
+    private let mailbox: Mailbox
+
+    init(_ options: Options) {
+        let mailbox = Mailbox()
+        let writers = Writers(memory: options.memory) { mailbox.post { $0.look = true } }
+        self.mailbox = mailbox
+        self.writers = writers
+        spawnThread { EngineLoop(mailbox, writers, options).run() }
+    }
+
+    deinit { mailbox.post { $0.stopped = true } }
+
+    /// Performs one request; returns when nothing of it is under way any more, except for what its
+    /// channel's sink has still to take.
+    /// - Parameter decide: asked on the engine's thread, with the head, before the first byte of a body.
+    func perform(
+        _ request: Request, into channel: Channel? = nil,
+        decide: @escaping @Sendable (ResponseHead) -> Disposition = { _ in .collect }
+    ) async -> Outcome {
+        let cancelled = CancelFlag()
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let job = Job(request, channel, cancelled, decide, continuation)
+                if case .stream(let feed) = request.body {
+                    feed.start { [mailbox] in mailbox.post { $0.look = true } }
+                }
+                mailbox.post { $0.arrivals.append(job) }
+            }
+        } onCancel: {
+            cancelled.set()
+            mailbox.post { $0.cancelled = true }
+        }
+    }
+}
+
+/// What other threads want of the engine's thread.
+// Unchecked: `curl_multi_wakeup` may be called from any thread; all else of the handle is used by the
+// engine's thread alone, and it is freed when the last of both lets go.
+final class Mailbox: @unchecked Sendable {
+    struct Wishes {
+        var arrivals: [TransferEngine.Job] = []
+        /// A buffer came free, a sink failed, or bytes to send are there.
+        var look = false
+        var cancelled = false
+        var stopped = false
+    }
+    private let wishes = Monitor(Wishes())
+    let multi: UnsafeMutableRawPointer
+    private static let isReady = curl_global_init(Int(CURL_GLOBAL_ALL)) == CURLE_OK
+
+    init() {
+        guard Self.isReady, let multi = curl_multi_init() else { fatalError("libcurl has no memory") }
+        self.multi = multi
+    }
+
+    deinit { curl_multi_cleanup(multi) }
+
+    func post(_ change: (inout Wishes) -> Void) {
+        wishes.locked { change(&$0) }
+        curl_multi_wakeup(multi)
+    }
+
+    func collect() -> Wishes {
+        wishes.locked { wishes in
+            let all = wishes
+            wishes = Wishes()
+            return all
+        }
+    }
+}
+
+/// The engine's thread: everything here happens on it, from ``run()`` until that returns.
+final class EngineLoop {
+    private let mailbox: Mailbox
+    private let writers: Writers
+    private let options: TransferEngine.Options
+    private var queued: [TransferEngine.Job] = []
+    private var running: [UnsafeMutableRawPointer: Transfer] = [:]
+    private var runningAt: [String: Int] = [:]
+
+    init(_ mailbox: Mailbox, _ writers: Writers, _ options: TransferEngine.Options) {
+        self.mailbox = mailbox
+        self.writers = writers
+        self.options = options
+    }
+
+    func run() {
+        sealift_multi_setopt_long(mailbox.multi, CURLMOPT_MAXCONNECTS, max(16, options.jobs * 2))
+        while true {
+            let wishes = mailbox.collect()
+            queued += wishes.arrivals
+            if wishes.cancelled { dropCancelled() }
+            if wishes.look || wishes.cancelled { look() }
+            if wishes.stopped { break }
+            startQueued()
+            var count: Int32 = 0
+            curl_multi_perform(mailbox.multi, &count)
+            var result = CURLE_OK
+            var ended = false
+            while let pointer = sealift_multi_finished(mailbox.multi, &result) {
+                end(pointer, result)
+                ended = true
+            }
+            // A slot came free: fill it before waiting.
+            if ended, !queued.isEmpty { continue }
+            curl_multi_poll(mailbox.multi, nil, 0, 1000, nil)
+        }
+        for pointer in Array(running.keys) { end(pointer, nil) }
+    }
+
+    /// Ends what was cancelled or cannot be stored, and lets go on what was paused.
+    private func look() {
+        for (pointer, transfer) in running {
+            if transfer.job.cancelled.isSet {
+                end(pointer, nil)
+            } else if transfer.sinkHasFailed {
+                end(pointer, CURLE_WRITE_ERROR)
+            } else if transfer.isPaused {
+                transfer.resume()
+            }
+        }
+    }
+
+    private func dropCancelled() {
+        let cancelled = queued.filter(\.cancelled.isSet)
+        queued.removeAll(where: \.cancelled.isSet)
+        for job in cancelled { Transfer(job, options, writers).finish(nil) }
+    }
+
+    private func startQueued() {
+        // Thousands may wait: they are not looked at while there is no slot.
+        guard !queued.isEmpty, running.count < options.jobs else { return }
+        var waiting: [TransferEngine.Job] = []
+        for (index, job) in queued.enumerated() {
+            if running.count >= options.jobs {
+                waiting += queued[index...]
+                break
+            }
+            let host = job.request.address.authority
+            if runningAt[host, default: 0] >= options.perHost {
+                waiting.append(job)
+            } else {
+                start(job, host)
+            }
+        }
+        queued = waiting
+    }
+
+    private func start(_ job: TransferEngine.Job, _ host: String) {
+        let transfer = Transfer(job, options, writers)
+        if job.cancelled.isSet { return transfer.finish(nil) }
+        if let refusal = transfer.handle.refusal { return transfer.finish(refusal) }
+        guard curl_multi_add_handle(mailbox.multi, transfer.handle.pointer) == CURLM_OK else {
+            return transfer.finish(CURLE_FAILED_INIT)
+        }
+        running[transfer.handle.pointer] = transfer
+        runningAt[host, default: 0] += 1
+    }
+
+    private func end(_ pointer: UnsafeMutableRawPointer, _ result: CURLcode?) {
+        guard let transfer = running.removeValue(forKey: pointer) else { return }
+        let host = transfer.job.request.address.authority
+        runningAt[host] = runningAt[host, default: 1] - 1
+        if runningAt[host] == 0 { runningAt[host] = nil }
+        curl_multi_remove_handle(mailbox.multi, pointer)
+        transfer.finish(result)
+    }
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import OCI
+
+/// Whose credentials a request may use: those for `repository` at `authority`.
+struct Access: Sendable, Hashable {
+    /// `host[:port]` that credentials are looked up for.
+    var authority: String
+    /// The path that they are narrowed to; empty for files.
+    var repository: String
+    /// What a token is asked for: `pull`, `pull,push`; empty for files, which no tokens are asked for.
+    var actions: String
+
+    /// The scope of the distribution token specification.
+    var scope: String? { actions.isEmpty ? nil : "repository:\(repository):\(actions)" }
+}
+
+/// HTTP as it is used here: redirects, authorization, waits and repeats around the engine.
+final class Web: Sendable {
+    let settings: TransferSettings
+    let engine: TransferEngine
+    private let authorizer: Authorizer
+    private let pacing = Pacing()
+
+    init(_ settings: TransferSettings) {
+        self.settings = settings
+        engine = TransferEngine(
+            .init(
+                jobs: max(1, settings.jobs), perHost: max(1, settings.jobsPerHost),
+                authorities: settings.authorities, certificate: settings.clientCertificate,
+                key: settings.clientKey, connectTime: settings.connectTime,
+                slowestSpeed: settings.slowestSpeed, patience: settings.patience,
+                memory: max(1 << 20, settings.memory)))
+        authorizer = Authorizer(Credentials(environment: settings.environment))
+    }
+
+    /// Whether plain HTTP and TLS without proof are allowed at `address`.
+    func isInsecure(_ address: WebAddress) -> Bool {
+        settings.insecureHosts.contains(address.authority)
+            || settings.insecureHosts.contains("\(address.host):\(address.port)")
+    }
+
+    /// - Throws: a failure of kind `denied` for plain HTTP to a server that was not named insecure.
+    func permit(_ address: WebAddress, for artifact: String) throws(Setback) {
+        guard address.scheme == .http, !isInsecure(address) else { return }
+        throw Setback(
+            Failure(
+                .denied, "fetch", artifact,
+                because: "it leads to \(address), over plain HTTP, where anybody may read and change it",
+                remedy: "use https, or name the server with --insecure \(address.authority)"))
+    }
+
+    /// Sends `request`, follows redirects and answers a challenge. Returns whatever complete answer ends
+    /// this, an error of the server included.
+    /// - Parameter decide: asked for the heads of successes only.
+    func attempt(
+        _ request: Request, as access: Access?, artifact: String, into channel: Channel? = nil,
+        decide: @escaping @Sendable (ResponseHead) -> Disposition = { _ in .collect }
+    ) async throws(Setback) -> Outcome {
+        var authorization: String?
+        if let access { authorization = await authorizer.known(access, at: request.address) }
+        for round in 0... {
+            var request = request
+            if let authorization { request.headers.append(("Authorization", authorization)) }
+            let outcome = try await follow(request, artifact: artifact, into: channel, decide: decide)
+            guard let access, let head = outcome.head, head.status == 401, round == 0,
+                outcome.address.isSameOrigin(as: request.address)
+            else { return outcome }
+            let challenges = Challenge.parse(head.all("www-authenticate"))
+            authorization = try await authorizer.answer(
+                challenges, from: outcome, for: access, rejected: authorization, through: self, artifact)
+            if authorization == nil { return outcome }
+        }
+        fatalError("the loop has no end")
+    }
+
+    private static let redirects: Set<Int> = [301, 302, 303, 307, 308]
+    private static let mostRedirects = 10
+
+    /// Sends `request` and follows redirects. Credentials are dropped for good as soon as scheme, host or
+    /// port change (CVE-2026-50151 and its like).
+    func follow(
+        _ request: Request, artifact: String, into channel: Channel? = nil,
+        decide: @escaping @Sendable (ResponseHead) -> Disposition = { _ in .collect }
+    ) async throws(Setback) -> Outcome {
+        var request = request
+        for _ in 0...Self.mostRedirects {
+            try permit(request.address, for: artifact)
+            request.verifiesServer = !isInsecure(request.address)
+            let outcome = await engine.perform(request, into: channel) { head in
+                (200..<300).contains(head.status) ? decide(head) : .collect
+            }
+            switch outcome.ending {
+            case .complete: break
+            case .broken(let error): throw Setback(error, artifact, at: request.address)
+            case .refused(let setback): throw setback
+            case .cancelled: throw Setback.interrupted(artifact)
+            }
+            guard let head = outcome.head, Self.redirects.contains(head.status),
+                let location = head["location"]
+            else { return outcome }
+            request = try redirected(request, to: location, artifact)
+        }
+        throw Setback(
+            Failure(
+                .unavailable, "fetch", artifact,
+                because:
+                    "it was redirected more than \(Self.mostRedirects) times, at last to \(request.address)",
+                remedy: "check the URL, and the mirrors that are set"))
+    }
+
+    private func redirected(
+        _ request: Request, to location: String, _ artifact: String
+    ) throws(Setback) -> Request {
+        var next = request
+        do throws(Failure) {
+            next.address = try WebAddress(location, relativeTo: request.address)
+        } catch {
+            throw Setback(
+                Failure(
+                    .unavailable, "fetch", artifact,
+                    because:
+                        "\(request.address.authority) redirects it to a place that is not one: \(error.reason)"
+                ))
+        }
+        guard case .none = request.body else {
+            throw Setback(
+                Failure(
+                    .unavailable, "send to", "\(request.address)",
+                    because: "it redirects what is sent to \(next.address)",
+                    remedy: "name that place itself, if it is to be trusted"))
+        }
+        if !next.address.isSameOrigin(as: request.address) {
+            next.headers.removeAll { $0.name == "Authorization" }
+        }
+        return next
+    }
+
+    /// Repeats `body` while its failures may pass, with growing waits between.
+    /// - Parameter progress: a measure of how far it got; attempts that raise it do not count.
+    func persist<Result: Sendable>(
+        _ item: String, at authority: String, attempts: Int? = nil, progress: () -> Int64 = { 0 },
+        _ body: () async throws(Setback) -> Result
+    ) async throws(Setback) -> Result {
+        var fruitless = 0
+        var highest = progress()
+        while true {
+            try await sleep(pacing.left(authority), item, "\(authority) asked to wait")
+            let setback: Setback
+            do throws(Setback) { return try await body() } catch { setback = error }
+            guard setback.isTransient else { throw setback }
+            let now = progress()
+            // A trickle is not progress, else a server could keep us for ever.
+            fruitless = now >= highest + 1 << 16 ? 1 : fruitless + 1
+            highest = max(highest, now)
+            guard fruitless < attempts ?? settings.retry.attempts else { throw setback }
+            var wait = settings.retry.wait(after: fruitless)
+            if let asked = setback.wait {
+                guard asked <= settings.retry.longestAsked else {
+                    var failure = setback.failure
+                    failure.reason += ", and asked to wait \(asked.components.seconds) seconds"
+                    throw Setback(failure)
+                }
+                wait = max(asked, .zero)
+                pacing.hold(authority, for: wait)
+                continue
+            }
+            try await sleep(wait, item, setback.failure.reason)
+        }
+    }
+
+    private func sleep(_ time: Duration, _ item: String, _ reason: String) async throws(Setback) {
+        guard time > .zero else { return }
+        settings.onEvent?(.waiting(item: item, reason: reason, time: time))
+        do { try await Task.sleep(for: time) } catch { throw Setback.interrupted(item) }
+    }
+
+    /// A small answer in memory, repeated where that may help.
+    /// - Throws: for every status but those of `accepted` too.
+    func collect(
+        _ request: Request, as access: Access?, item: String, artifact: String, attempts: Int? = nil,
+        accepting accepted: Set<Int> = [200]
+    ) async throws(Setback) -> Outcome {
+        try await persist(item, at: request.address.authority, attempts: attempts) { () throws(Setback) in
+            let outcome = try await attempt(request, as: access, artifact: artifact)
+            guard let head = outcome.head, accepted.contains(head.status) else {
+                throw Setback(outcome, artifact)
+            }
+            if let encoding = head.encoding, request.method != .head {
+                throw Setback.encoded(encoding, artifact, outcome.address)
+            }
+            return outcome
+        }
+    }
+}
+
+extension Setback {
+    /// The answer was compressed on the way, though nobody asked for it.
+    static func encoded(_ encoding: String, _ artifact: String, _ address: WebAddress) -> Setback {
+        Setback(
+            Failure(
+                .data, "fetch", artifact,
+                because: "\(address.authority), or a proxy before it, changed the content: "
+                    + "Content-Encoding \(encoding.prefix(20).filter(\.isLetter))",
+                remedy: "switch the proxy's compression off, or go around it with NO_PROXY=\(address.host)"))
+    }
+}
+
+/// The servers that asked to be left alone, and until when.
+final class Pacing: Sendable {
+    private let until = Monitor<[String: ContinuousClock.Instant]>([:])
+
+    func hold(_ authority: String, for time: Duration) {
+        let end = ContinuousClock.now + time
+        until.locked { $0[authority] = max($0[authority] ?? end, end) }
+    }
+
+    func left(_ authority: String) -> Duration {
+        until.locked { until in
+            guard let end = until[authority] else { return .zero }
+            let left = end - ContinuousClock.now
+            if left <= .zero { until[authority] = nil }
+            return left
+        }
+    }
+}

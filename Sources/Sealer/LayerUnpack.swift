@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import OCI
+
+/// Puts the entries of a tar below a folder, and nothing anywhere else.
+final class LayerUnpacker {
+    /// More entries than any image has: a bound on inodes and on the memory for folders.
+    private static let mostEntries = 1 << 22
+
+    private let root: Folder
+    private var parent: (path: [UInt8], folder: Folder)
+    private var folders: [LateFolder] = []
+    private var implied: Set<[UInt8]> = []
+    private var count = 0
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
+
+    /// A folder's owner, mode and time are set when all that lies in it is written.
+    private struct LateFolder {
+        let path: [UInt8]
+        let header: TarHeader?
+    }
+
+    init(into folder: String) throws(Failure) {
+        if mkdir(folder, 0o755) != 0, errno != EEXIST { throw Failure.system("create", folder) }
+        root = try Folder.open(folder)
+        parent = ([], root)
+        guard try root.names().isEmpty else {
+            throw Failure(.space, "unpack a layer into", folder, because: "the folder is not empty")
+        }
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Puts one entry in place; its content is read from `content`, and its checksum given back.
+    func add(_ header: TarHeader, content: inout TarReader) throws(Failure) -> CRC64 {
+        count += 1
+        guard count <= Self.mostEntries else { throw refuse(header, "there are too many entries") }
+        var checksum = CRC64()
+        guard let path = try path(of: header) else { return checksum }
+        let slash = path.lastIndex(of: UInt8(ascii: "/"))
+        let name = Array(path[(slash.map { $0 + 1 } ?? 0)...])
+        let folder = try enter(slash.map { Array(path[..<$0]) } ?? [])
+        if name.starts(with: LayerWalk.whiteoutPrefix) {
+            try hide(name, in: folder, header)
+            return checksum
+        }
+        switch header.kind {
+        case .file:
+            let file = try folder.createFile(name)
+            var offset: Int64 = 0
+            while true {
+                let count = try content.read(into: buffer)
+                if count == 0 { break }
+                let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                checksum.update(bytes)
+                try file.write(bytes, at: offset)
+                offset += Int64(count)
+            }
+            try file.set(uid: header.uid, gid: header.gid, mode: header.mode, time: header.time)
+        case .directory:
+            try addFolder(name, at: path, in: folder, header)
+        case .hardLink:
+            try link(name, in: folder, header)
+        case .symlink:
+            try folder.createLink(name, to: header.linkName)
+            try folder.set(name, uid: header.uid, gid: header.gid, mode: nil, time: header.time)
+        case .characterDevice, .blockDevice, .fifo:
+            try folder.createNode(name, header.kind, major: header.deviceMajor, minor: header.deviceMinor)
+            try folder.set(name, uid: header.uid, gid: header.gid, mode: header.mode, time: header.time)
+        }
+        return checksum
+    }
+
+    /// Sets what was left for the end, the deepest folders first.
+    func finish() throws(Failure) {
+        folders.sort { $1.path.lexicographicallyPrecedes($0.path) }
+        for late in folders {
+            let folder = try root.folder(late.path)
+            if let header = late.header {
+                try folder.set(uid: header.uid, gid: header.gid, mode: header.mode, time: header.time)
+            } else if implied.contains(late.path) {
+                try folder.set(uid: geteuid(), gid: getegid(), mode: 0o755, time: .init(seconds: 0))
+            }
+        }
+    }
+
+    /// The path of an entry below the root; `nil` for the root itself, which belongs to the store.
+    private func path(of header: TarHeader) throws(Failure) -> [UInt8]? {
+        let path = try checked(header.name, header)
+        if path.isEmpty, header.kind != .directory { throw refuse(header, "it takes the place of the root") }
+        return path.isEmpty ? nil : path
+    }
+
+    /// A name without `./` before and, for folders, `/` after it, as many writers have them.
+    private func checked(_ name: [UInt8], _ header: TarHeader) throws(Failure) -> [UInt8] {
+        var path = name[...]
+        if path.elementsEqual([0x2E]) { path = path.dropFirst() }
+        while path.starts(with: [0x2E, 0x2F]) { path = path.dropFirst(2) }
+        if header.kind == .directory, path.last == UInt8(ascii: "/") { path = path.dropLast() }
+        if name.isEmpty { throw refuse(header, "its name is empty") }
+        if path.contains(UInt8(ascii: "\\")) { throw refuse(header, "its name holds a backslash") }
+        if path.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+            throw refuse(header, "its name holds a control character")
+        }
+        let clean = Array(path)
+        if !clean.isEmpty, let fault = Folder.fault(in: clean) { throw refuse(header, fault) }
+        return clean
+    }
+
+    /// The folder at `path`, made with all above it where the tar did not name it yet.
+    private func enter(_ path: [UInt8]) throws(Failure) -> Folder {
+        if parent.path == path { return parent.folder }
+        do throws(Failure) {
+            parent = (path, try root.folder(path))
+        } catch  where error.kind == .input {
+            let slash = path.lastIndex(of: UInt8(ascii: "/"))
+            let above = try enter(slash.map { Array(path[..<$0]) } ?? [])
+            try above.createFolder(Array(path[(slash.map { $0 + 1 } ?? 0)...]))
+            implied.insert(path)
+            folders.append(LateFolder(path: path, header: nil))
+            parent = (path, try root.folder(path))
+        }
+        return parent.folder
+    }
+
+    private func addFolder(
+        _ name: [UInt8], at path: [UInt8], in folder: Folder, _ header: TarHeader
+    ) throws(Failure) {
+        if implied.remove(path) == nil { try folder.createFolder(name) }
+        var late = header
+        (late.name, late.userName, late.groupName) = ([], [], [])
+        folders.append(LateFolder(path: path, header: late))
+    }
+
+    private func link(_ name: [UInt8], in folder: Folder, _ header: TarHeader) throws(Failure) {
+        let target = try checked(header.linkName, header)
+        if target.isEmpty { throw refuse(header, "it links to nothing") }
+        let slash = target.lastIndex(of: UInt8(ascii: "/"))
+        let source = slash == nil ? root : try root.folder(Array(target[..<slash!]))
+        try folder.createHardLink(name, to: Array(target[(slash.map { $0 + 1 } ?? 0)...]), in: source)
+    }
+
+    /// A whiteout: the name it hides becomes a device 0/0, or the folder it lies in opaque.
+    private func hide(_ name: [UInt8], in folder: Folder, _ header: TarHeader) throws(Failure) {
+        guard header.kind == .file, header.size == 0 else {
+            throw refuse(header, "a whiteout must be an empty regular file")
+        }
+        if name == LayerWalk.opaqueName {
+            try folder.setAttribute(LayerWalk.opaqueAttribute, [UInt8(ascii: "y")])
+            return
+        }
+        let hidden = Array(name.dropFirst(LayerWalk.whiteoutPrefix.count))
+        guard !hidden.isEmpty, hidden != [0x2E], hidden != [0x2E, 0x2E],
+            !hidden.starts(with: LayerWalk.whiteoutPrefix)
+        else { throw refuse(header, "it is a whiteout of nothing") }
+        try folder.createNode(hidden, .characterDevice)
+        try folder.set(hidden, uid: header.uid, gid: header.gid, mode: 0o600, time: header.time)
+    }
+
+    private func refuse(_ header: TarHeader, _ reason: String) -> Failure {
+        Failure(
+            .data, "unpack", "'\(header.shownName)' into \(root.path)", because: reason,
+            remedy: "do not trust this layer: an honest one holds nothing of the kind")
+    }
+}
+
+extension TarHeader {
+    fileprivate var time: Folder.Time { Folder.Time(seconds: mtime, nanoseconds: nanoseconds) }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Apply
+internal import ArgumentParser
+internal import OCI
+
+struct ApplyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apply", abstract: "Fill a sealer layer store from a bundle and build its images there.",
+        discussion: """
+            Nothing is fetched. A failed or killed apply leaves what was there before; the same command finishes \
+            it, and does only what is missing.
+            """)
+
+    @OptionGroup var source: BundleOptions
+    @Option(help: "The layer store of sealer.", completion: .directory)
+    var store = "/var/lib/sealer"
+    @Option(help: "Build for this platform. (default: that of this host)", transform: { try Platform($0) })
+    var platform: Platform?
+    @Flag(help: "Print the plan and change nothing.")
+    var dryRun = false
+    @Flag(help: "Print the plan or the receipt as JSON.")
+    var json = false
+
+    func run() async throws {
+        let bundle = try await source.open()
+        let display = ApplyDisplay()
+        let applier = try Applier(bundle, store: store, platform: platform, events: display.show)
+        let plan = try await onThread { () throws(Failure) in try applier.plan() }
+        if dryRun {
+            if json { return try Console.printJSON(plan) }
+            for line in describe(plan) { Console.print(line) }
+            return
+        }
+        let receipt = try await onThread { () throws(Failure) in try applier.run() }
+        display.finish()
+        if json { return try Console.printJSON(receipt) }
+        for image in receipt.images {
+            let layers = image.layers.map { Tree("\($0.id.short)  \($0.type) \($0.value)") }
+            for line in Tree(Console.bold(image.name) + "  \(image.id)  \(image.platform)", layers).lines {
+                Console.print(line)
+            }
+        }
+        Console.say("receipt: \(receipt.path)")
+    }
+
+    private func describe(_ plan: ApplyPlan) -> [String] {
+        let steps = plan.steps.enumerated().map { index, step in
+            Tree(
+                "\(index + 1). \(step.title)" + (step.bytes > 0 ? "  \(step.bytes.asBytes)" : "")
+                    + (step.isDone ? "  done already" : ""))
+        }
+        return Tree("apply \(plan.bundle) to \(plan.store) for \(plan.platform)", steps).lines
+    }
+}

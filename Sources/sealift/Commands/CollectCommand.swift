@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Collect
+internal import OCI
+
+struct CollectCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "collect", abstract: "Fetch all that a spec names into one verified bundle.",
+        discussion: """
+            Killed or cut off, the same command goes on where it stopped. Run again on an unchanged upstream, \
+            it fetches nothing.
+            """)
+
+    @Argument(
+        help: ArgumentHelp("What to carry and build.", valueName: "spec.yaml"),
+        completion: .file(extensions: ["yaml", "yml"]))
+    var spec: String
+    @Option(
+        name: [.short, .long], help: "Where the bundle goes. (default: NAME.sealift)", completion: .file())
+    var output: String?
+    @Option(
+        help: "Carry this platform alone; may be repeated. (default: all of the spec)",
+        transform: { try Platform($0) })
+    var platform: [Platform] = []
+    @OptionGroup var network: NetworkOptions
+    @Flag(help: "Show what would be fetched, and fetch no layer.")
+    var dryRun = false
+    @Flag(help: "Print the outcome as JSON.")
+    var json = false
+
+    func run() async throws {
+        var options = CollectOptions(spec: spec)
+        options.output = output
+        options.platforms = platform
+        options.jobs = network.jobs
+        options.fileMirrors = network.fileMirrors
+        let display = CollectDisplay()
+        let collector = Collector(
+            options, client: try network.client { display.show($0) }, events: { display.show($0) })
+        if dryRun { return try await PlanView(collector.plan()).print(json: json) }
+        let collected = try await collector.run()
+        display.finish()
+        if json { return try Console.printJSON(collected) }
+        Console.say(
+            collected.unchanged
+                ? "\(collected.path) is up to date"
+                : "\(collected.path): \(collected.blobs) blobs, \(collected.size.asBytes), \(collected.fetched.asBytes) fetched, every byte verified"
+        )
+        Console.print("\(collected.digest)  \(collected.path)")
+    }
+}

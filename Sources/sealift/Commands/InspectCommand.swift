@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import BundleFormat
+internal import OCI
+
+struct InspectCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect", abstract: "Show what a bundle holds and builds, without reading its layers.")
+
+    @OptionGroup var source: BundleOptions
+    @Flag(help: "Print the spec, the lock and the sizes as JSON.")
+    var json = false
+
+    func run() async throws {
+        let bundle = try await source.open()
+        if json { return try Console.printJSON(Facts(bundle)) }
+        for line in tree(bundle) { Console.print(line) }
+    }
+
+    private struct Facts: Encodable {
+        let digest: Digest
+        let size: Int64
+        let blobs: Int
+        let spec: Spec
+        let lock: Lock
+
+        init(_ bundle: Bundle) {
+            digest = bundle.indexDigest
+            size = bundle.size
+            blobs = bundle.blobs.count
+            spec = bundle.spec
+            lock = bundle.lock
+        }
+    }
+
+    private func tree(_ bundle: Bundle) -> [String] {
+        let spec = bundle.spec
+        var root = Tree(
+            Console.bold(spec.name)
+                + "  \(bundle.size.asBytes)  \(spec.platforms.map(\.description).joined(separator: ", "))")
+        root.children.append(Tree("index  \(bundle.indexDigest)"))
+        func describe(_ image: BundleImage) -> Tree {
+            var node = Tree("\(image.reference.familiar)  \(image.locked.digest.short)")
+            for (platform, manifest) in zip(image.locked.platforms, image.instances) {
+                let size = manifest.children.reduce(0) { $0 + $1.size }
+                node.children.append(
+                    Tree("\(platform.platform)  \(manifest.children.count - 1) layers, \(size.asBytes)"))
+            }
+            return node
+        }
+        if let base = spec.base, let image = bundle.image(base.image) {
+            root.children.append(Tree("base", [describe(image)]))
+        }
+        if !bundle.lock.files.isEmpty {
+            root.children.append(
+                Tree(
+                    "files",
+                    bundle.lock.files.map { file in
+                        let platform = file.platform.map { " for \($0)" } ?? ""
+                        return Tree(
+                            "\(file.name)\(platform)  \(file.size.asBytes)  \(file.digest.short)  \(file.url)"
+                        )
+                    }))
+        }
+        let images = bundle.images.filter { $0.reference != spec.base?.image }
+        if !images.isEmpty { root.children.append(Tree("images", images.map(describe))) }
+        if !spec.builds.isEmpty {
+            root.children.append(
+                Tree(
+                    "builds",
+                    spec.builds.map { build in
+                        Tree(build.tag.description, build.context.map { Tree($0.summary) })
+                    }))
+        }
+        return root.lines
+    }
+}
+
+/// Lines drawn as a tree.
+struct Tree {
+    var title: String
+    var children: [Tree] = []
+
+    init(_ title: String, _ children: [Tree] = []) {
+        self.title = title
+        self.children = children
+    }
+
+    /// The tree, a line a node.
+    var lines: [String] { [title] + below("") }
+
+    private func below(_ indent: String) -> [String] {
+        children.enumerated().flatMap { index, child in
+            let isLast = index == children.count - 1
+            return [indent + (isLast ? "└── " : "├── ") + child.title]
+                + child.below(indent + (isLast ? "    " : "│   "))
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import BundleFormat
+internal import OCI
+
+struct VerifyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Check every byte of a bundle, and its signature where a key is given.")
+
+    @OptionGroup var source: BundleOptions
+    @Flag(help: "Print the outcome as JSON.")
+    var json = false
+
+    func run() async throws {
+        let bundle = try await source.open()
+        let progress = Progress("verify", total: bundle.size)
+        defer { progress.finish() }
+        let damages = try await onThread { () throws(Failure) in bundle.verify { progress.reach($0) } }
+        progress.finish()
+        for damage in damages.dropFirst() { Console.say("\(damage.owner): \(damage.failure)") }
+        if let damage = damages.first {
+            var failure = damage.failure
+            failure.artifact += " (of \(damage.owner))"
+            throw failure
+        }
+        struct Outcome: Encodable { let digest: Digest, size: Int64, blobs: Int }
+        if json {
+            return try Console.printJSON(
+                Outcome(digest: bundle.indexDigest, size: bundle.size, blobs: bundle.blobs.count))
+        }
+        Console.say(
+            "\(source.bundle): \(bundle.blobs.count) blobs, \(bundle.size.asBytes), every byte as promised")
+        Console.print("\(bundle.indexDigest)  \(source.bundle)")
+    }
+}
+
+/// The bundle that a command reads, and what it is held to.
+struct BundleOptions: ParsableArguments {
+    @Argument(help: "The bundle, or the first of its volumes.", completion: .file())
+    var bundle: String
+    @Option(
+        name: .customLong("with"), help: "A bundle that holds what this one leaves out; may be repeated.",
+        completion: .file())
+    var with: [String] = []
+    @Option(help: "Demand a signature BUNDLE.sig by this public key (PEM).", completion: .file())
+    var key: String?
+
+    /// Opens the bundle.
+    func open() async throws(Failure) -> Bundle {
+        try await onThread { () throws(Failure) in
+            var overlays: [Bundle] = []
+            for path in with { overlays.append(try Bundle(opening: path)) }
+            let bundle = try Bundle(opening: bundle, with: overlays)
+            if let key { try bundle.checkSignature(by: [try SigningKey(at: key)]) }
+            return bundle
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Glibc
+internal import OCI
+
+/// The command line: parses, runs one verb, and turns whatever it throws into a message and an exit code.
+@main
+struct Sealift: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sealift",
+        abstract: "Carry everything a sealer build needs across an air gap, in one verified file.",
+        discussion: """
+            On a connected host:   sealift collect bundles/NAME.yaml
+            On the isolated host:  sealift apply NAME.sealift
+
+            Data goes to stdout, all else to stderr. Exit codes: 0 done, 64 usage, 65 data is not what was \
+            promised, 66 input missing, 69 upstream unavailable, 70 a fault of sealift, 73 no space, \
+            74 I/O error, 75 interrupted or busy (a rerun continues), 77 not permitted, 78 spec or configuration.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            CollectCommand.self, LockCommand.self, VerifyCommand.self, InspectCommand.self, ApplyCommand.self,
+            SignCommand.self, KeygenCommand.self, DiffCommand.self, ImagesCommand.self,
+        ])
+
+    static func main() async {
+        Interruption.watch()
+        // A peer that closes its socket must be an error of that transfer, not the end of the program.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let failure as Failure {
+            Console.report(failure)
+            Glibc.exit(failure.kind.exitCode)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The table of mistakes: a piece of the good spec, what stands there instead, the place of the report, its words.
+extension SpecErrorTests {
+    static let sections: [(String, String, String, String)] = [
+        ("images:", "imges:", "15:1", "unknown key 'imges' in the spec; did you mean 'images'?"),
+        (
+            "version: 1", "version: 2", "1:10",
+            "expected version 1, the only one there is; found a number ('2')"
+        ),
+        ("version: 1", "version: '1'", "1:10", "expected version 1, the only one there is; found text ('1')"),
+        ("version: 1\n", "", "1:1", "the spec has no 'version'"),
+        (
+            "name: x", "name: x/y", "2:7",
+            "expected the bundle's name of letters, digits, '.', '_' and '-', 128 at most; found text ('x/y')"
+        ),
+        (
+            "name: x", "name: yes", "2:7",
+            "expected the bundle's name as text; found a truth value ('yes'); text that looks like a truth value goes in quotes"
+        ),
+        ("name: x", "name: [x]", "2:7", "expected the bundle's name as text; found a list"),
+        ("release: v1", "release:", "3:9", "expected the release as text; found nothing"),
+        ("release: v1", "name: y", "3:1", "the key 'name' is in the spec already, in line 2"),
+        (
+            "[linux/amd64, linux/arm64]", "[linux/amd64, linux]", "4:26",
+            "'linux' is no platform: expected OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, like linux/amd64"
+        ),
+        (
+            "[linux/amd64, linux/arm64]", "[linux/amd64, linux/arm64/v8, linux/arm64]", "4:42",
+            "the platform linux/arm64 is listed twice"
+        ),
+        ("[linux/amd64, linux/arm64]", "[]", "4:12", "expected at least one of platforms"),
+        (
+            "image: kubernetes:v1.19.8", "image: Kubernetes", "6:10",
+            "'Kubernetes' is no image reference: a name has lower-case letters, digits and single separators, 255 characters at most"
+        ),
+        ("  image: kubernetes:v1.19.8\n", "", "6:3", "base has no 'image'"),
+        (
+            "holds: cri/", "hold: cri/", "8:15",
+            "unknown key 'hold' in the layer 'rootfs'; did you mean 'holds'?"
+        ),
+        (
+            "{ holds: cri/docker.tar.gz }",
+            "{ id: { linux/amd64: sha256:\(String(repeating: "b", count: 64)) } }", "8:13",
+            "the layer 'rootfs' is not determined for linux/arm64: give 'holds', or an id for each platform"
+        ),
+        (
+            "holds: etc/a.yaml", "holds: /etc/a.yaml", "10:14",
+            "expected the path that the layer 'network' holds relative to the context; '/etc/a.yaml' begins with '/'"
+        ),
+        (
+            "holds: etc/a.yaml", "holds: etc/../a", "10:14",
+            "expected the path that the layer 'network' holds relative to the context; 'etc/../a' has '..' in it"
+        ),
+        (
+            "id: { linux/amd64: sha256:a", "id: { linux/amd64: sha256:", "11:26",
+            "expected the id of the layer 'network' as 'sha256:' and 64 lower-case hexadecimal digits; found 63 characters ('sha256:\(String(repeating: "a", count: 63))')"
+        ),
+        (
+            "id: { linux/amd64:", "id: { linux/s390x:", "11:13",
+            "the spec carries no linux/s390x; add it to platforms or take this line away"
+        ),
+    ]
+
+    static let values: [(String, String, String, String)] = [
+        (
+            "url: https://a.example/{machine}/d.tgz", "url: a.example/d", "14:10",
+            "expected the URL of the file 'docker' that begins with https:// or http://; found 'a.example/d'"
+        ),
+        (
+            "url: https://a.example", "url: https://me:pw@a.example", "14:10",
+            "the URL of the file 'docker' holds credentials; put them into a netrc or docker config, never into a spec"
+        ),
+        ("{machine}", "{machin}", "14:10", "unknown placeholder {machin}; did you mean {machine}?"),
+        (
+            "https://a.example/", "https:///", "14:10",
+            "the URL of the file 'docker' 'https:///{machine}/d.tgz' has no host, or a character that a URL cannot have"
+        ),
+        (
+            "    url: https", "    sha256: \(String(repeating: "a", count: 64))\n    url: https", "14:13",
+            "the URL differs by platform, so one digest cannot fit; write sha256: { linux/amd64: … }"
+        ),
+        (
+            "    url: https://a.example/{machine}/d.tgz", "    sha256sums: https://a.example/S", "14:5",
+            "the file 'docker' has no 'url'"
+        ),
+        (
+            "- registry:2.7.1", "- registry:2.7.1\n  - docker.io/library/registry:2.7.1", "17:5",
+            "the image registry:2.7.1 is listed in line 16 already"
+        ),
+        (
+            "- calico/cni:v3.19.1", "- calico/cni:", "17:5",
+            "expected an image's reference as text; found a mapping"
+        ),
+        (
+            "- calico/cni:v3.19.1", "- calico/cni:v3.19.1\n  - a@sha256:x", "18:5",
+            "'a@sha256:x' is no image reference: expected 'sha256:' and 64 lower-case hexadecimal digits"
+        ),
+        (
+            "  docker.io: mirror", "  docker.io/x: mirror", "19:3",
+            "expected a registry as host[:port], like quay.io or sea.hub:5000; found 'docker.io/x'"
+        ),
+        (
+            "docker.io: mirror.example", "docker.io: ftp://mirror", "19:14",
+            "expected a mirror as [scheme://]host[:port][/path] without credentials; found 'ftp://mirror'"
+        ),
+        (
+            "registry: sea.hub:5000", "registry: http://sea.hub", "20:11",
+            "expected the registry as host[:port], like quay.io or sea.hub:5000; found 'http://sea.hub'"
+        ),
+    ]
+
+    static let builds: [(String, String, String, String)] = [
+        (
+            "tag: b:v1", "tag: a:v1", "39:10",
+            "the tag registry.cn-qingdao.aliyuncs.com/sealer-io/a:v1 is built twice"
+        ),
+        ("    context: []\n", "", "39:5", "the build has no 'context'"),
+        (
+            "layer: rootfs", "layer: rootfss", "24:16",
+            "there is no layer 'rootfss' in base.layers; did you mean 'rootfs'?"
+        ),
+        (
+            "layer: rootfs", "layr: rootfs", "24:9",
+            "a step has exactly one of layer, put, edit, rewrite, imageList; this has none; did you mean 'layer'?"
+        ),
+        (
+            "paths: [etc]", "put: x", "24:9",
+            "a step has exactly one of layer, put, edit, rewrite, imageList; this has layer and put"
+        ),
+        (
+            "paths: [etc]", "paths: [../x]", "25:17",
+            "expected a path of the layer relative to the context; '../x' has '..' in it"
+        ),
+        (
+            "repack: docker", "repack: dokcer", "27:17",
+            "there is no file 'dokcer' in 'files'; did you mean 'docker'?"
+        ),
+        (
+            "repack: docker", "repack: docker\n        file: docker", "26:14",
+            "'put' takes exactly one of file, repack and save; found file and repack"
+        ),
+        (
+            "        repack: docker\n", "", "26:14",
+            "'put' takes exactly one of file, repack and save; found none"
+        ),
+        (
+            "save: registry:2.7.1", "save: registry:2.7.2", "29:15",
+            "the image registry:2.7.2 is not listed in 'images'; did you mean 'registry:2.7.1'?"
+        ),
+        (
+            "remove: [mirror-registries]", "remove: [a..b]", "31:18",
+            "'a..b' is no key path: a part of it is empty; write it like spec.registry, spec.items[0].image or Installation:spec.registry"
+        ),
+        (
+            "set: { a.b: c }", "set: { a.b: [c] }", "32:21",
+            "expected a scalar as the value of 'a.b'; found a list"
+        ),
+        (
+            "        remove: [mirror-registries]\n        set: { a.b: c }\n", "", "30:15",
+            "'edit' needs 'remove', 'set' or both"
+        ),
+        (
+            "rewrite: etc/a.yaml", "rewrite: etc//a.yaml", "33:18",
+            "expected the file to rewrite relative to the context; 'etc//a.yaml' has an empty or '.' part"
+        ),
+        (
+            "imageList: [calico/*]", "imageList: [caliko/*]", "34:21",
+            "the pattern 'caliko/*' means none of 'images'; did you mean 'calico/*'?"
+        ),
+        (
+            "      FROM a:v1", "      FROM c:v1", "42:7",
+            "FROM 'c:v1', which is neither the base nor built before; did you mean 'a:v1'?"
+        ),
+        (
+            "FROM scratch", "FROM b:v1", "37:7",
+            "FROM 'b:v1', which is neither the base nor built before; known here: scratch, kubernetes:v1.19.8"
+        ),
+        ("FROM scratch", "COPY x y", "37:7", "a Kubefile begins with 'FROM image'; found 'COPY x y'"),
+        (
+            "      FROM a:v1", "      # nothing", "41:15",
+            "the Kubefile has no instruction; it begins with 'FROM image'"
+        ),
+    ]
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Testing
+
+@testable import OCI
+
+@Suite struct DecompressTests {
+    static let sample: [UInt8] = {
+        var numbers = SeededNumbers(3)
+        return (0..<60_000).map {
+            $0 % 1000 < 600 ? UInt8($0 / 1000 % 256) : UInt8(truncatingIfNeeded: numbers.next())
+        }
+    }()
+
+    static func inflate(_ bytes: [UInt8], limit: Int64? = nil) throws -> [UInt8] {
+        var stream = try decompressed(Trickle(bytes), limit: limit, artifact: "blob")
+        return try stream.readAll(limit: 1 << 27, artifact: "blob")
+    }
+
+    static func compressed(_ tools: [String], _ bytes: [UInt8]) throws -> [UInt8] {
+        let scratch = try TarScratch()
+        try scratch.write(bytes, "in")
+        return try tool("sh", "-c", "\(tools.joined(separator: " ")) < '\(scratch("in"))'")
+    }
+
+    @Test(arguments: [["gzip", "-9"], ["gzip", "-1"], ["zstd", "-q"], ["xz"], ["bzip2"], ["cat"]])
+    func everyFormComesBack(tools: [String]) throws {
+        let packed = try Self.compressed(tools, Self.sample)
+        #expect(try Self.inflate(packed) == Self.sample)
+        let empty = try Self.compressed(tools, [])
+        #expect(try Self.inflate(empty) == [])
+        guard tools != ["cat"] else { return }
+        #expect(try Self.inflate(packed + packed) == Self.sample + Self.sample, "two in a row")
+        #expect(throws: Failure.self) { _ = try Self.inflate(Array(packed[..<(packed.count / 2)])) }
+        let small = try Self.compressed(tools, Array("a few words".utf8))
+        for cut in 10..<small.count {
+            #expect(throws: Failure.self, "cut at \(cut)") { _ = try Self.inflate(Array(small[..<cut])) }
+        }
+        #expect(throws: Failure.self, "garbage after the end") {
+            _ = try Self.inflate(packed + Array("junk".utf8))
+        }
+    }
+
+    @Test func aGzipChecksumIsVerified() throws {
+        var packed = try Self.compressed(["gzip"], Self.sample)
+        packed[packed.count - 6] ^= 1
+        let failure = #expect(throws: Failure.self) { _ = try Self.inflate(packed) }
+        #expect(failure?.kind == .data)
+    }
+
+    static func count(_ bytes: [UInt8], limit: Int64?) throws -> Int {
+        var stream = try decompressed(MemoryStream(bytes), limit: limit, artifact: "blob")
+        var count = 0
+        try stream.forEachChunk(of: 1 << 20) { count += $0.count }
+        return count
+    }
+
+    @Test(arguments: [["gzip", "-9"], ["zstd", "-q"], ["xz"], ["bzip2"]])
+    func bombsAreStopped(tools: [String]) throws {
+        let packed = try tool("sh", "-c", "head -c 8388608 /dev/zero | \(tools.joined(separator: " "))")
+        #expect(try Self.count(packed, limit: 8 << 20) == 8 << 20)
+        let failure = #expect(throws: Failure.self) { _ = try Self.count(packed, limit: (8 << 20) - 1) }
+        #expect(failure?.kind == .data)
+    }
+
+    @Test func withoutALimitTheRatioIsBounded() throws {
+        let packed = try tool("sh", "-c", "head -c 120000000 /dev/zero | zstd -q -19")
+        let failure = #expect(throws: Failure.self) { _ = try Self.count(packed, limit: nil) }
+        #expect(failure!.reason.contains("times"))
+        #expect(try Self.count(packed, limit: 120_000_000) == 120_000_000)
+    }
+
+    @Test func anErrorOfTheSourceIsPassedOn() throws {
+        for tools in [["gzip"], ["zstd", "-q"], ["cat"]] {
+            let packed = try Self.compressed(tools, Self.sample)
+            let wrong = Descriptor(mediaType: "", digest: Digest(of: [1]), size: Int64(packed.count))
+            let failure = #expect(throws: Failure.self) {
+                var stream = try decompressed(
+                    VerifyingStream(MemoryStream(packed), wrong, artifact: "the blob"), limit: nil,
+                    artifact: "x")
+                _ = try stream.readAll(limit: 1 << 24, artifact: "x")
+            }
+            #expect(failure?.artifact == "the blob", "\(tools)")
+        }
+    }
+
+    @Test(arguments: [["gzip"], ["zstd", "-q"], ["xz"], ["bzip2"]]) func mutationsNeverCrash(tools: [String])
+        throws
+    {
+        var numbers = SeededNumbers(11)
+        let packed = try Self.compressed(tools, Array(Self.sample.prefix(5_000)))
+        var refused = 0
+        for _ in 0..<200 {
+            do { _ = try Self.inflate(mutated(packed, &numbers)) } catch is Failure { refused += 1 }
+        }
+        #expect(refused > 100)
+    }
+}
+
+@Suite struct GzipWriterTests {
+    static func pack(_ bytes: [UInt8], pieces: Int) throws -> [UInt8] {
+        var packed: [UInt8] = []
+        let writer = GzipWriter { packed.append(contentsOf: $0) }
+        for start in stride(from: 0, to: bytes.count, by: pieces) {
+            try writer.write(Array(bytes[start..<min(bytes.count, start + pieces)]))
+        }
+        try writer.finish()
+        return packed
+    }
+
+    @Test func itsBytesDependOnTheInputAlone() throws {
+        let sample = DecompressTests.sample
+        let packed = try Self.pack(sample, pieces: 1 << 20)
+        #expect(try Self.pack(sample, pieces: 777) == packed)
+        #expect(packed[4..<8].allSatisfy { $0 == 0 }, "the time is zero")
+        #expect(packed[3] == 0, "there is no name")
+        let scratch = try TarScratch()
+        try scratch.write(packed, "p.gz")
+        #expect(try tool("gzip", "-dc", scratch("p.gz")) == sample)
+        #expect(try DecompressTests.inflate(packed) == sample)
+    }
+
+    @Test func nothingIsAFileToo() throws {
+        #expect(try DecompressTests.inflate(Self.pack([], pieces: 1)) == [])
+    }
+
+    @Test func whatTheSinkThrowsComesBack() {
+        let full = Failure(.space, "write", "disk", because: "full")
+        let writer = GzipWriter { (_) throws(Failure) in throw full }
+        let failure = #expect(throws: Failure.self) {
+            try writer.write(DecompressTests.sample)
+            try writer.finish()
+        }
+        #expect(failure == full)
+    }
+}
+
+@Suite struct ReadAheadTests {
+    @Test func bytesAndErrorsArriveInOrder() throws {
+        let sample = DecompressTests.sample
+        var stream = ReadAhead(Trickle(sample), buffers: 3, of: 4096)
+        #expect(try stream.readAll(limit: 1 << 20, artifact: "x") == sample)
+        let short = Descriptor(mediaType: "", digest: Digest(of: sample), size: Int64(sample.count) + 1)
+        var failing = ReadAhead(VerifyingStream(MemoryStream(sample), short, artifact: "x"), of: 1000)
+        var seen = 0
+        let failure = #expect(throws: Failure.self) {
+            try failing.forEachChunk(of: 999) { seen += $0.count }
+        }
+        #expect(failure?.kind == .data && seen == sample.count)
+    }
+
+    /// Endless; tells when it is released.
+    private final class Endless: ByteStream, @unchecked Sendable {
+        // Unchecked: the semaphore is all that two threads share.
+        let released: DispatchSemaphore
+        init(_ released: DispatchSemaphore) { self.released = released }
+        deinit { released.signal() }
+        func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int { buffer.count }
+    }
+
+    @Test func theThreadEndsWhenTheConsumerGoes() throws {
+        let released = DispatchSemaphore(value: 0)
+        do {
+            var stream = ReadAhead(Endless(released))
+            var count = 0
+            let more = try stream.withNext { count = $0.count }
+            #expect(more && count == 1 << 18)
+        }
+        #expect(released.wait(timeout: .now() + 30) == .success)
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import OCI
+import Testing
+
+@testable import Sealer
+
+@Suite struct ImageScanTests {
+    @Test func findsWhatSealerFinds() throws {
+        let scratch = try Scratch()
+        try put("old/one:v1\n", at: "manifests/imageList", below: scratch("1"))
+        try put("image: kept/below:v1 # why\n", at: "manifests/sub/kept.yaml", below: scratch("1"))
+        try put("image: not/scanned:v1\n", at: "etc/x.yaml", below: scratch("1"))
+        try put("#no\n a/b:v1 \r\n\"c/d:v2\"\n'e/f:v3'\n\n", at: "manifests/imageList", below: scratch("2"))
+        try put(
+            """
+            apiVersion: v1
+              - image: "g/h:v4"   # a comment
+                myimage: 'i/j@x:v5'
+            # image: k/l:v6
+                "image": sea.hub:5000/m/n:v7
+                image:
+                  repository: x
+                images: o/p:v8
+                image: {{ .Values.image }}
+            """, at: "manifests/z.TMPL", below: scratch("2"))
+        try put("image: q/r:v9\n", at: "manifests/readme.md", below: scratch("2"))
+        for name in ["Chart.yaml", "values.yaml"] {
+            try put("image: no\n", at: "charts/app/\(name)", below: scratch("2"))
+        }
+        try put(
+            "image: s/t:v10\nimage: \"{{ .x }}:{{ .y }}\"\n", at: "charts/app/templates/d.yaml",
+            below: scratch("2"))
+        try put("image: u/v:v11\n", at: "charts/none/templates/d.yaml", below: scratch("2"))
+        let scan = try ImageScan(layers: [scratch("1"), scratch("2")])
+        #expect(
+            scan.mentions.map { "\($0.place) \($0.text)" } == [
+                "manifests/imageList:2 a/b:v1", "manifests/imageList:3 c/d:v2",
+                "manifests/imageList:4 e/f:v3",
+                "manifests/sub/kept.yaml:1 kept/below:v1", "manifests/z.TMPL:2 g/h:v4",
+                "manifests/z.TMPL:3 i/j@x:v5",
+                "manifests/z.TMPL:5 sea.hub:5000/m/n:v7", "charts/app/templates/d.yaml:1 s/t:v10",
+            ])
+        #expect(scan.templated.map(\.place) == ["manifests/z.TMPL:9", "charts/app/templates/d.yaml:2"])
+    }
+
+    @Test func nothingToScanIsNoError() throws {
+        let scratch = try Scratch()
+        try put("x", at: "manifests", below: scratch.path)
+        #expect(try ImageScan(layers: [scratch.path]).mentions == [])
+        #expect(try ImageScan(layers: []).mentions == [])
+    }
+}

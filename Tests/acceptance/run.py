@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the acceptance cases with a built binary against a real upstream.
+
+usage: run.py SEALIFT [CASE]...      all cases unless some are named; the last line counts them
+"""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+
+import harness
+import apply_cases  # noqa: F401  each module registers its cases
+import bundle_cases  # noqa: F401
+import memory_cases  # noqa: F401
+import refusal_cases  # noqa: F401
+import refusal_base_cases  # noqa: F401
+
+
+def run(name, world):
+    """Runs one case and says how it went; returns whether it held."""
+    start = time.monotonic()
+    try:
+        harness.CASES[name](world)
+    except Exception as failure:
+        told = failure if isinstance(failure, harness.Failed) else traceback.format_exc()
+        indented = "\n      ".join(str(told).splitlines())
+        print(f"FAIL  {name}: {harness.CASES[name].__doc__.splitlines()[0]}\n      {indented}", flush=True)
+        return False
+    print(f"ok    {name}  {time.monotonic() - start:.1f} s", flush=True)
+    return True
+
+
+def main():
+    if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
+        sys.exit(__doc__)
+    wanted = sys.argv[2:] or list(harness.CASES)
+    unknown = [name for name in wanted if name not in harness.CASES]
+    if unknown:
+        sys.exit(f"no such case: {', '.join(unknown)}\nthere are: {', '.join(harness.CASES)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    work = tempfile.mkdtemp(prefix="sealift-acceptance.")
+    world = harness.World(sys.argv[1], work)
+    try:
+        world.start()
+        held = [run(name, world) for name in wanted]
+    finally:
+        world.stop()
+        shutil.rmtree(work, ignore_errors=True)
+    print(f"{held.count(True)} passed, {held.count(False)} failed", flush=True)
+    sys.exit(0 if all(held) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs every test: the format of the sources, the build, the unit tests, the acceptance suite with real peers.
+# Needs a Swift toolchain on Debian 12; installs the rest. Ends with the figures of both suites.
+#
+# usage: Tests/run.sh [ACCEPTANCE CASE]...      with names, only these cases of the acceptance suite
+set -euo pipefail
+tests=$(cd "$(dirname "$0")" && pwd)
+cd "$tests/.."
+
+# shellcheck source=bundles/demo/packages.sh
+. bundles/demo/packages.sh
+command -v swift >/dev/null || { echo "no Swift toolchain in PATH; get one from https://swift.org/install" >&2; exit 69; }
+# The peers that the tests compare with; each test starts its own on a free port of loopback.
+install_missing $build_packages python3 skopeo buildah docker-registry nginx-light apache2-utils zstd time
+
+log=$(mktemp "${TMPDIR:-/tmp}/sealift-tests.XXXXXX")
+trap 'rm -f "$log"' EXIT
+
+failed=0
+part() { printf '\n== %s\n' "$*"; }
+
+part "swift format lint"
+swift format lint --strict --recursive Sources Tests Package.swift || failed=1
+
+part "swift build"
+swift build --build-tests
+# The acceptance suite runs what people run.
+swift build -c release --product sealift
+
+part "swift test"
+# The whole output goes to the log; what a reader needs is shown: failures and the closing lines.
+if swift test >"$log" 2>&1; then
+  tail -n 3 "$log"
+else
+  failed=1
+  grep -E 'error:|✘|warning:|recorded an issue|Fatal|crash' "$log" | head -n 200 || true
+  tail -n 5 "$log"
+fi
+closing=$(grep -E 'Test run with' "$log" | tail -n 1 || true)
+
+part "acceptance"
+python3 "$tests/acceptance/run.py" "$(swift build -c release --show-bin-path)/sealift" "$@" | tee "$log" || failed=1
+
+part "result"
+echo "${closing:-swift test did not finish}"
+tail -n 1 "$log"
+exit "$failed"

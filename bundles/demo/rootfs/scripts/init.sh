@@ -1,0 +1,4 @@
+#!/bin/bash
+# Prepares a node.
+set -e
+bash "$(dirname "$0")/docker.sh"
