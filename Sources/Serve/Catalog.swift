@@ -27,6 +27,8 @@ public struct Catalog: Sendable {
     let manifests: [Digest: Stored]
     /// Short names, and full ones where several domains share the short one; sorted.
     let names: [String]
+    /// Bytes of all manifests and blobs of images, each counted once.
+    let total: Int64
     /// Blobs that manifests here name and that no shelf has: a delta without what it builds on.
     public let missing: [Digest]
 
@@ -48,6 +50,7 @@ public struct Catalog: Sendable {
         images = builder.images
         manifests = builder.manifests
         missing = builder.missing.sorted()
+        total = builder.total
         let (repositories, names) = builder.named()
         self.repositories = repositories
         self.names = names

@@ -9,6 +9,9 @@ struct CatalogBuilder {
     private(set) var images: [ServedImage] = []
     private(set) var manifests: [Digest: Catalog.Stored] = [:]
     private(set) var missing: Set<Digest> = []
+    /// Bytes of all manifests and blobs of images, each counted once.
+    private(set) var total: Int64 = 0
+    private var counted: Set<Digest> = []
     /// By full name.
     private var repositories: [String: Repository] = [:]
     /// Full names by the name without the domain, in the order in which they came.
@@ -74,6 +77,7 @@ struct CatalogBuilder {
                 missing.insert(child.digest)
             } else {
                 repository.blobs.insert(child.digest)
+                if counted.insert(child.digest).inserted { total += child.size }
                 total += child.size
             }
         }
@@ -94,6 +98,7 @@ struct CatalogBuilder {
         if let children = parsed[descriptor.digest] { return children }
         let regions = find(descriptor.digest)
         guard !regions.isEmpty else { return nil }
+        if counted.insert(descriptor.digest).inserted { total += descriptor.size }
         let artifact = "the manifest \(descriptor.digest)"
         guard descriptor.size <= Manifest.largestSize else {
             throw Failure(.data, "serve", artifact, because: "it has \(descriptor.size) bytes")

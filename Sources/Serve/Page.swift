@@ -13,13 +13,11 @@ struct Page {
     /// The whole document.
     var html: String {
         var text = Self.head
-        let bytes = catalog.images.reduce(Int64(0)) {
-            $0 + (catalog.manifests[$1.descriptor.digest]?.total ?? 0)
-        }
         let files = catalog.files.reduce(Int64(0)) { $0 + $1.size }
         text +=
             "<header><h1>sealift</h1><p>This registry serves bundles: \(count(catalog.images.count, "image"))"
-        text += " (\(Self.size(bytes))) and \(count(catalog.files.count, "file")) (\(Self.size(files)))."
+        text +=
+            " (\(Self.size(catalog.total))) and \(count(catalog.files.count, "file")) (\(Self.size(files)))."
         text += " It is read-only.</p></header>\n"
         if !catalog.missing.isEmpty {
             text += "<p class=\"warning\">\(count(catalog.missing.count, "blob")) of these images "
@@ -34,11 +32,14 @@ struct Page {
 
     private var images: String {
         guard !catalog.images.isEmpty else { return "" }
+        let names = Set(catalog.names)
         var text = "<section><h2>Images</h2>\n"
         for image in catalog.images {
             guard let stored = catalog.manifests[image.descriptor.digest] else { continue }
             let reference = image.reference
-            let pull = "\(host)/\(reference.path)"
+            // Where two domains share a name, only the full one is certain.
+            let shared = names.contains("\(reference.domain)/\(reference.repository)")
+            let pull = "\(host)/\(shared ? reference.description : reference.path)"
             text += "<article><h3>\(Self.escape(reference.familiar))</h3>\n<dl>"
             text += term("Size", Self.size(stored.total))
             if !stored.platforms.isEmpty {

@@ -24,6 +24,17 @@ import Testing
         }
     }
 
+    @Test func sharedNamesArePulledByTheirFullName() async throws {
+        let sample = try await Sample()
+        try sample.layout.add("quay.io/calico/node:v3.19.1", sample.node)
+        try await Served.with(sample.layout) { served in
+            let page = try await served.curl("/", ["-H", "Host: h:1"]).text
+            #expect(page.contains("docker pull h:1/quay.io/calico/node:v3.19.1"))
+            #expect(page.contains("docker pull h:1/docker.io/calico/node:v3.19.1"))
+            #expect(page.contains("docker pull h:1/tigera/operator:v1.17.4"))
+        }
+    }
+
     @Test func aHostHeaderCannotWriteIntoThePage() async throws {
         try await Served.with(Sample().layout) { served in
             let page = try await served.curl("/", ["-H", "Host: <b>x</b>"])
