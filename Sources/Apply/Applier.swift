@@ -91,7 +91,30 @@ public struct Applier: Sendable {
             events(.note("all of it has been applied before: nothing to do"))
             return receipt
         }
+        try checkSpace(for: plan)
         let writer = try store.writer()
+        do throws(Failure) {
+            let receipt = receipt(try take(plan, in: writer))
+            try receipt.save()
+            return receipt
+        } catch {
+            try? writer.rollBack()
+            throw error
+        }
+    }
+
+    /// Holds the free space against what is certainly needed: the bytes that are read, none of which shrink.
+    private func checkSpace(for plan: ApplyPlan) throws(Failure) {
+        let needed = plan.steps.filter { !$0.isDone }.reduce(0) { $0 + $1.bytes }
+        guard let free = store.freeSpace, free < needed else { return }
+        throw Failure(
+            .space, "apply to", store.path,
+            because: "at least \(needed) bytes are needed, and \(free) are free on its file system",
+            remedy: "free some space, or name a store on another file system with --store")
+    }
+
+    /// Takes the steps of the plan and returns the images, the base first.
+    private func take(_ plan: ApplyPlan, in writer: StoreWriter) throws(Failure) -> [SealerImage] {
         let source = ObservedSource(inner: bundle) { events(.read(bytes: $0)) }
         var number = 0
         func step<Result>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
@@ -110,12 +133,11 @@ public struct Applier: Sendable {
         if let base { images.append(try register(base, in: writer)) }
         for build in bundle.spec.builds {
             images.append(
-                try step { () throws(Failure) in try self.build(build, base: images.first, source, in: writer)
+                try step { () throws(Failure) in
+                    try self.build(build, base: images.first, source, in: writer)
                 })
         }
-        let receipt = receipt(images)
-        try receipt.save()
-        return receipt
+        return images
     }
 
     /// Lists the base under the name that the spec calls it, which with a mirror is not its own.
@@ -167,7 +189,7 @@ public struct Applier: Sendable {
         if !lost.isEmpty {
             events(
                 .note(
-                    "\(build.tag.path): \(lost.count) further layers of the base hold container images; they are carried on"
+                    "\(build.tag.path): \(lost.count == 1 ? "another layer" : "\(lost.count) other layers") of the base also hold container images: carried on"
                 ))
         }
         return lost

@@ -115,20 +115,31 @@ public struct Collector: Sendable {
         return collected(prepared, fetched: fetched.reduce(0, +), unchanged: false)
     }
 
-    /// Reads the spec, resolves it, checks what can be checked without layers, and lays the bundle out.
+    /// Prepares; what a failure leaves of scratch files is removed.
     func prepare() async throws -> Prepared {
         let parsed = try SpecReader.read(path: options.spec).narrowed(to: options.platforms)
+        let output = options.output ?? "\(parsed.spec.name).sealift"
+        do {
+            return try await prepare(parsed, output)
+        } catch {
+            removeScratch(output)
+            throw error
+        }
+    }
+
+    /// Resolves the spec, checks what can be checked without layers, and lays the bundle out.
+    private func prepare(_ parsed: ParsedSpec, _ output: String) async throws -> Prepared {
         let spec = parsed.spec
-        let output = options.output ?? "\(spec.name).sealift"
         let lock = try LockFile(forSpec: options.spec).load()
         if lock == nil {
             events(.note("no lock: tags are taken as they are now; `sealift lock \(options.spec)` pins them"))
         }
-        let resolver = Resolver(client: client, lock: lock, platforms: spec.platforms)
+        let content = await KnownContent(client: client, at: output)
+        let resolver = Resolver(content: content, lock: lock, platforms: spec.platforms)
         var images: [ResolvedImage] = []
         if let base = spec.base {
             images = [try await resolver.image(base.image)]
-            try await ImageListCheck(parsed: parsed, client: client) { events(.note($0)) }.run(
+            try await ImageListCheck(parsed: parsed, content: content) { events(.note($0)) }.run(
                 base: images[0])
         }
         images += try await resolver.images(spec.images)

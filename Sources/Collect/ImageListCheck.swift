@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
 internal import OCI
-internal import Registry
 
 /// Holds the image lists of a spec against the YAML that its builds ship, before any image is fetched.
 ///
@@ -9,7 +8,7 @@ internal import Registry
 /// larger one holds is not known here, and nothing is said of it.
 struct ImageListCheck: Sendable {
     let parsed: ParsedSpec
-    let client: RegistryClient
+    let content: KnownContent
     let note: @Sendable (String) -> Void
 
     /// The largest compressed layer that is looked into: 4 MiB.
@@ -25,7 +24,7 @@ struct ImageListCheck: Sendable {
         var findings: [SpecFinding] = []
         for (platform, manifest) in base.instances {
             guard case .image(let config, _) = manifest.content else { continue }
-            let bytes = try await client.bytes(config, of: base.reference, limit: 8 << 20)
+            let bytes = try await content.bytes(config, of: base.reference, limit: 8 << 20)
             let layers = try BaseLayers(base.reference, platform, manifest: manifest, config: bytes)
             let probes = try await probe(layers)
             var found: [String: ProbedLayer] = [:]
@@ -67,7 +66,7 @@ struct ImageListCheck: Sendable {
     private func probe(_ layers: BaseLayers) async throws -> [ProbedLayer] {
         let small = layers.layers.filter { $0.blob.size <= Self.largestProbe }
         return try await inParallel(small, width: 4) { layer in
-            let bytes = try await client.bytes(layer.blob, of: layers.image, limit: Int(Self.largestProbe))
+            let bytes = try await content.bytes(layer.blob, of: layers.image, limit: Int(Self.largestProbe))
             return try await onThread { () throws(Failure) in
                 try look(into: bytes, layer)
             }

@@ -66,12 +66,13 @@ public struct Locker: Sendable {
         let before = try file.load()
         let kept = try keep(before, update: update, spec: parsed.spec)
         let known = Set(kept.images.map(\.reference))
-        let resolver = Resolver(client: client, lock: nil, platforms: parsed.spec.platforms)
+        let content = await KnownContent(client: client, at: nil)
+        let resolver = Resolver(content: content, lock: nil, platforms: parsed.spec.platforms)
         let wanted = parsed.spec.images.filter { !known.contains($0) }
         var images: [ResolvedImage] = []
         if let base = parsed.spec.base?.image, !known.contains(base) || !wanted.isEmpty {
             let resolved = try await resolver.image(base)
-            try await ImageListCheck(parsed: parsed, client: client, note: note).run(base: resolved)
+            try await ImageListCheck(parsed: parsed, content: content, note: note).run(base: resolved)
             if !known.contains(base) { images.append(resolved) }
         }
         images += try await resolver.images(wanted)

@@ -31,7 +31,8 @@ struct ResolvedImage: Sendable {
 
 /// Leads references to content, held to a lock where there is one.
 struct Resolver: Sendable {
-    let client: RegistryClient
+    private var client: RegistryClient { content.client }
+    let content: KnownContent
     let lock: Lock?
     let platforms: [Platform]
 
@@ -53,6 +54,11 @@ struct Resolver: Sendable {
                 remedy:
                     "find out why it changed; to accept it run `sealift lock SPEC --update \(reference.familiar)`"
             )
+        }
+        if let known = content.image(reference, top: found, for: platforms) {
+            return ResolvedImage(
+                reference: reference, top: known.top,
+                instances: zip(platforms, known.instances).map { ($0, $1) })
         }
         let top = try await client.manifest(reference, expecting: found)
         return ResolvedImage(
@@ -92,7 +98,7 @@ struct Resolver: Sendable {
     /// What a single manifest runs on, as its config says.
     private func platform(of manifest: Manifest, _ reference: Reference) async throws -> Platform {
         guard case .image(let config, _) = manifest.content else { return platforms[0] }
-        let bytes = try await client.bytes(config, of: reference, limit: 8 << 20)
+        let bytes = try await content.bytes(config, of: reference, limit: 8 << 20)
         do {
             return try JSONDecoder().decode(PlatformFields.self, from: Data(bytes)).value
         } catch {

@@ -63,6 +63,19 @@ struct ImageList: Sendable {
         tree = Self.sorted(entries)
     }
 
+    /// Takes the image of that name and platform out; the others of its name stay.
+    mutating func remove(_ image: StoredImage) {
+        var entries: [String: Tree] = [:]
+        for member in tree.members { entries[member.key] = member.value }
+        let manifests = (entries[image.name]?["manifests"]?.elements ?? []).filter {
+            StoredImage(name: image.name, $0).platform.value != image.platform.value
+        }
+        entries[image.name] =
+            manifests.isEmpty
+            ? nil : .object([.init(key: "manifests", value: .array(manifests))])
+        tree = Self.sorted(entries)
+    }
+
     private static func sorted(_ entries: [String: Tree]) -> Tree {
         let keys = entries.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         return .object(keys.map { .init(key: $0, value: entries[$0]!) })

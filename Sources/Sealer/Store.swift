@@ -80,6 +80,18 @@ public final class Store: Sendable {
         }
     }
 
+    /// The bytes that are free for this user on the store's file system, or on the one that it will be made
+    /// on; `nil` where the system does not tell.
+    public var freeSpace: Int64? {
+        var path = path
+        var status = statvfs()
+        while statvfs(path, &status) != 0 {
+            guard errno == ENOENT, let slash = path.lastIndex(of: "/") else { return nil }
+            path = slash == path.startIndex ? "/" : String(path[..<slash])
+        }
+        return Int64(status.f_bavail) * Int64(status.f_frsize)
+    }
+
     /// Takes the lock and returns what may change the store; its folders are made where they are missing.
     /// - Throws: a ``Failure``: of kind `busy` where another sealift is writing, `data` where the list of
     ///   images cannot be kept, `denied` or `space` where nothing can be written.

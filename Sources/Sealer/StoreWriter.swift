@@ -15,6 +15,7 @@ public final class StoreWriter: Sendable {
     public let store: Store
     private let lock: File
     private let nextName = Atomic<Int>(0)
+    let changes = Mutex(StoreChanges())
 
     private var staging: String { "\(store.path)/.sealift/staging" }
 
@@ -168,13 +169,17 @@ public final class StoreWriter: Sendable {
             }
             size += try Folder.open(store.layerFolder(id)).sizeOfFiles()
         }
-        try put(image.storeYAML, at: store.imageFile(image.id))
+        let file = store.imageFile(image.id)
+        if access(file, F_OK) != 0 { changes.withLock { $0.imageFiles.append(file) } }
+        try put(image.storeYAML, at: file)
         let entry = StoredImage(
             name: image.name, id: image.id, created: timestamp(created), size: size,
             platform: image.platform)
         // Read again right before: sealer itself takes no lock.
         var list = try store.list()
+        let old = list.images.first { $0.name == entry.name && $0.platform.value == entry.platform.value }
         list.set(entry)
+        changes.withLock { $0.entries.append((entry, old)) }
         try put(list.bytes, at: store.listFile)
         return (image, entry)
     }
@@ -196,12 +201,13 @@ public final class StoreWriter: Sendable {
             try Durable.flushFolder(of: store.layerFolder(layer.id))
             try move(layer.database, to: store.layerDatabase(layer.id))
             try Durable.flushFolder(of: store.layerDatabase(layer.id))
+            changes.withLock { $0.layers.append(layer.id) }
             try discard(trash)
         }
         for folder in Set(layers.map(\.folder)) { try discard(folder) }
     }
 
-    private func move(_ source: String, to target: String, optional: Bool = false) throws(Failure) {
+    func move(_ source: String, to target: String, optional: Bool = false) throws(Failure) {
         guard rename(source, target) != 0 else { return }
         if optional && errno == ENOENT { return }
         guard errno == EXDEV else { throw Failure.system("put in place", target) }
@@ -212,7 +218,7 @@ public final class StoreWriter: Sendable {
     }
 
     /// Writes a file in staging and gives it its name: sealer takes any other name in its folders for data.
-    private func put(_ bytes: [UInt8], at path: String) throws(Failure) {
+    func put(_ bytes: [UInt8], at path: String) throws(Failure) {
         let temporary = "\(staging)/\(nextName.add(1, ordering: .relaxed).newValue)"
         try Durable.write(bytes, to: temporary)
         try Durable.rename(temporary, to: path)

@@ -7,8 +7,8 @@ struct CollectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "collect", abstract: "Fetch all that a spec names into one verified bundle.",
         discussion: """
-            Killed or cut off, the same command goes on where it stopped. Run again on an unchanged upstream, \
-            it fetches nothing.
+            Killed or cut off, the same command goes on where it stopped. With a lock, a collect \
+            of what has not changed fetches nothing.
             """)
 
     @Argument(
