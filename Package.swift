@@ -14,7 +14,9 @@ let package = Package(
     name: "sealift",
     products: [.executable(name: "sealift", targets: ["sealift"])],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
     ],
     targets: [
         .systemLibrary(
@@ -23,6 +25,7 @@ let package = Package(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
@@ -39,10 +42,19 @@ let package = Package(
         .target(
             name: "Apply", dependencies: ["OCI", "BundleFormat", "Sealer", "Manifests"],
             swiftSettings: strict),
+        .target(
+            name: "Serve",
+            dependencies: [
+                "OCI", "CCrypt", "COpenSSL",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], swiftSettings: strict),
         .executableTarget(
             name: "sealift",
             dependencies: [
-                "OCI", "Registry", "BundleFormat", "Manifests", "Collect", "Apply",
+                "OCI", "Registry", "BundleFormat", "Manifests", "Collect", "Apply", "Serve",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
 
@@ -62,6 +74,7 @@ let package = Package(
         .testTarget(
             name: "ApplyTests", dependencies: ["Apply", "Sealer", "BundleFormat", "OCI"],
             swiftSettings: strict),
+        .testTarget(name: "ServeTests", dependencies: ["Serve", "OCI"], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

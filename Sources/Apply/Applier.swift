@@ -276,16 +276,3 @@ private struct ObservedStream: ByteStream {
         return count
     }
 }
-
-extension Platform {
-    /// The platform of this host.
-    static var host: Platform {
-        var name = utsname()
-        uname(&name)
-        let machine = withUnsafeBytes(of: &name.machine) {
-            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-        }
-        let architectures = ["x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"]
-        return Platform(os: "linux", architecture: architectures[machine] ?? machine)
-    }
-}

@@ -1,16 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
-public import OCI
-
-/// A run of bytes in one file: what `sendfile` takes.
-public struct Region: Sendable {
-    /// The file that holds them.
-    public let file: File
-    /// Where in the file they begin.
-    public let offset: Int64
-    /// How many there are.
-    public let count: Int64
-}
+internal import OCI
 
 /// The files that hold a bundle, read and written as if they were one. Any thread may do either.
 final class Volumes: Sendable {

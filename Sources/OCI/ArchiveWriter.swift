@@ -86,7 +86,8 @@ public struct ArchiveWriter: ~Copyable {
 
     private static func header(_ name: String, size: Int64, folder: Bool = false) -> [UInt8] {
         TarHeader(
-            name: Array(name.utf8), kind: folder ? .directory : .file, mode: folder ? 0o755 : 0o644, size: size
+            name: Array(name.utf8), kind: folder ? .directory : .file, mode: folder ? 0o755 : 0o644,
+            size: size
         ).encoded()
     }
 

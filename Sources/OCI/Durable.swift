@@ -7,15 +7,22 @@ public enum Durable {
     /// kill the old file, if there was one, is unchanged.
     /// - Parameter mode: the permission bits, exactly (the umask is not applied).
     public static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(Failure) {
+        try write(to: path, mode: mode) { (file) throws(Failure) in
+            try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+                try file.write(UnsafeRawBufferPointer(bytes), at: 0)
+            }
+        }
+    }
+
+    /// Puts at `path` what `body` writes into the file that it is given, under the same promise.
+    public static func write(
+        to path: String, mode: UInt32 = 0o644, _ body: (File) throws(Failure) -> Void
+    ) throws(Failure) {
         let temporary = "\(path).\(getpid()).tmp"
         unlink(temporary)
         do throws(Failure) {
             let file = try File.create(temporary, exclusive: true)
-            var failed: Failure?
-            bytes.withUnsafeBytes { buffer in
-                do throws(Failure) { try file.write(buffer, at: 0) } catch { failed = error }
-            }
-            if let failed { throw failed }
+            try body(file)
             guard fchmod(file.descriptor, mode) == 0 else {
                 throw Failure.system("set the mode of", temporary)
             }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Glibc
 
 /// The operating system and processor that an image runs on.
 ///
@@ -48,6 +49,17 @@ public struct Platform: Sendable, Hashable {
         case ("arm", _): "armhf"
         default: architecture
         }
+    }
+
+    /// The platform of this host, by `uname`.
+    public static var host: Platform {
+        var name = utsname()
+        uname(&name)
+        let machine = withUnsafeBytes(of: &name.machine) {
+            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        let architectures = ["x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"]
+        return Platform(os: "linux", architecture: architectures[machine] ?? machine)
     }
 
     private static let letters = Set("abcdefghijklmnopqrstuvwxyz0123456789._-".utf8)

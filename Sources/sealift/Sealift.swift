@@ -21,6 +21,7 @@ struct Sealift: AsyncParsableCommand {
         subcommands: [
             CollectCommand.self, LockCommand.self, VerifyCommand.self, InspectCommand.self, ApplyCommand.self,
             SignCommand.self, KeygenCommand.self, DiffCommand.self, ImagesCommand.self,
+            ServeCommand.self, ExportCommand.self,
         ])
 
     static func main() async {

@@ -13,7 +13,11 @@ import Testing
         "Sealer": ["OCI", "CYaml", "CLinux"],
         "Collect": ["OCI", "Registry", "BundleFormat", "Manifests"],
         "Apply": ["OCI", "BundleFormat", "Sealer", "Manifests"],
-        "sealift": ["OCI", "Registry", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "ArgumentParser"],
+        "Serve": ["OCI", "CCrypt", "COpenSSL", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"],
+        "sealift": [
+            "OCI", "Registry", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "Serve",
+            "ArgumentParser",
+        ],
     ]
     static let everywhere: Set<String> = ["Glibc", "FoundationEssentials", "Synchronization", "Dispatch"]
     static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import FoundationEssentials
+internal import NIOCore
+internal import NIOHTTP1
+internal import OCI
+
+/// What is answered to a request, before anything is read from a shelf.
+struct Answer {
+    enum Body {
+        case bytes(ByteBuffer)
+        /// These bytes of a blob.
+        case content(Digest, Range<Int64>)
+    }
+
+    var status: HTTPResponseStatus
+    var headers: HTTPHeaders
+    var body: Body
+
+    /// The body's length in bytes.
+    var length: Int64 {
+        switch body {
+        case .bytes(let bytes): Int64(bytes.readableBytes)
+        case .content(_, let range): range.upperBound - range.lowerBound
+        }
+    }
+
+    init(_ status: HTTPResponseStatus, headers: HTTPHeaders = [:], body: Body = .bytes(ByteBuffer())) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    /// A text of the media type `type`.
+    static func text(
+        _ text: String, type: String = "text/plain; charset=utf-8", status: HTTPResponseStatus = .ok
+    ) -> Answer {
+        Answer(status, headers: ["Content-Type": type], body: .bytes(ByteBuffer(string: text)))
+    }
+
+    /// `value` as JSON.
+    static func json(
+        _ value: some Encodable, type: String = "application/json", status: HTTPResponseStatus = .ok
+    ) -> Answer {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(value) else { return Answer(.internalServerError) }
+        return Answer(status, headers: ["Content-Type": type], body: .bytes(ByteBuffer(bytes: data)))
+    }
+
+    /// An error in the form of the distribution specification, "Error Codes".
+    static func error(_ status: HTTPResponseStatus, _ code: String, _ message: String) -> Answer {
+        struct Body: Encodable {
+            struct Entry: Encodable {
+                var code: String
+                var message: String
+            }
+            var errors: [Entry]
+        }
+        return json(Body(errors: [.init(code: code, message: message)]), status: status)
+    }
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+
+/// The time as HTTP writes it, made once a second. Source: RFC 9110, section 5.6.7.
+struct DateClock {
+    private var second: time_t = -1
+    private var cached = ""
+
+    /// The present time: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    mutating func text() -> String {
+        var now = time(nil)
+        if now == second { return cached }
+        second = now
+        var parts = tm()
+        gmtime_r(&now, &parts)
+        let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+        let months = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ]
+        func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        cached =
+            "\(days[Int(parts.tm_wday)]), \(two(parts.tm_mday)) \(months[Int(parts.tm_mon)]) "
+            + "\(1900 + parts.tm_year) \(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)) GMT"
+        return cached
+    }
+}

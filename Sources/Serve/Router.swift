@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import NIOCore
+internal import NIOHTTP1
+internal import OCI
+
+/// Decides what is answered to a request: a function of the catalog, without input or output.
+///
+/// Source: OCI distribution specification 1.1, "Pull" and "Content Discovery"; docker registry HTTP API V2.
+struct Router: Sendable {
+    let catalog: Catalog
+    /// Domains that mean this very server when a client names them in `?ns=`.
+    let aliases: Set<String>
+    /// How clients reach this server: `http` or `https`.
+    var scheme = "http"
+
+    /// The answer to `head`. Anything that would write gets 405.
+    func answer(_ head: HTTPRequestHead) -> Answer {
+        guard head.uri.utf8.count <= Target.longest else {
+            return .error(.uriTooLong, "UNSUPPORTED", "the target has more than \(Target.longest) bytes")
+        }
+        guard let target = Target(head.uri) else {
+            return .error(.badRequest, "UNSUPPORTED", "the target of the request is not well formed")
+        }
+        guard head.method == .GET || head.method == .HEAD else {
+            var answer = Answer.error(
+                .methodNotAllowed, "UNSUPPORTED", "this registry is a bundle and read-only")
+            answer.headers.add(name: "Allow", value: "GET, HEAD")
+            return answer
+        }
+        var headers = head.headers
+        // RFC 9110, 14.2: a range has a meaning in GET alone.
+        if head.method == .HEAD { headers.remove(name: "Range") }
+        let path = target.path
+        if path.hasPrefix("/v2") {
+            if path == "/v2/" || path == "/v2" { return .text("{}", type: "application/json") }
+            if path.hasPrefix("/v2/") { return distribution(path.dropFirst(4), target, headers) }
+        }
+        switch path {
+        case "/": return page(headers.first(name: "Host"))
+        case "/healthz": return .text("ok\n")
+        case "/files/SHA256SUMS":
+            return .text(catalog.files.map { "\($0.digest.hex)  \($0.name)\n" }.joined())
+        default:
+            guard path.hasPrefix("/files/"), let file = catalog.filesByName[String(path.dropFirst(7))] else {
+                return .text("there is nothing here\n", status: .notFound)
+            }
+            return content(file.digest, size: file.size, headers)
+        }
+    }
+
+    private func distribution(_ path: Substring, _ target: Target, _ headers: HTTPHeaders) -> Answer {
+        if path == "_catalog" {
+            struct Body: Encodable { var repositories: [String] }
+            return listing(catalog.names, path, target) { Body(repositories: $0) }
+        }
+        guard let last = path.lastIndex(of: "/"),
+            let middle = path[..<last].lastIndex(of: "/")
+        else { return unknownPath }
+        let name = String(path[..<middle])
+        let kind = path[path.index(after: middle)..<last]
+        let item = String(path[path.index(after: last)...])
+        guard ["manifests", "blobs", "tags", "referrers"].contains(kind) else { return unknownPath }
+        guard let repository = catalog.repository(name, domain: namespace(target)) else {
+            guard (try? Reference("example.com/" + name)) != nil || (try? Reference(name)) != nil else {
+                return .error(.badRequest, "NAME_INVALID", "the repository name is not well formed")
+            }
+            return .error(.notFound, "NAME_UNKNOWN", "no bundle here holds \(name)")
+        }
+        switch kind {
+        case "manifests": return manifest(item, repository, headers)
+        case "blobs": return blob(item, repository, headers)
+        case "referrers": return referrers(item, repository, target)
+        default:
+            struct Body: Encodable {
+                var name: String
+                var tags: [String]
+            }
+            guard item == "list" else { return unknownPath }
+            return listing(repository.sortedTags, path, target) { Body(name: name, tags: $0) }
+        }
+    }
+
+    private var unknownPath: Answer { .error(.notFound, "UNSUPPORTED", "there is nothing at this path") }
+
+    /// The registry that a mirror request means. Source: containerd, `docs/hosts.md`, "Registry Host Namespace".
+    private func namespace(_ target: Target) -> String? {
+        guard let domain = target.value("ns"), !domain.isEmpty, !aliases.contains(domain) else { return nil }
+        return domain
+    }
+
+    private func manifest(_ item: String, _ repository: Repository, _ headers: HTTPHeaders) -> Answer {
+        let digest: Digest
+        if item.contains(":") {
+            guard let parsed = try? Digest(item) else { return Self.invalidDigest }
+            digest = parsed
+        } else {
+            guard let tagged = repository.tags[item] else { return Self.unknownManifest }
+            digest = tagged.digest
+        }
+        guard repository.manifests.contains(digest), let stored = catalog.manifests[digest] else {
+            return Self.unknownManifest
+        }
+        var answer = content(digest, size: stored.descriptor.size, headers, ranges: false)
+        if answer.status == .ok {
+            answer.headers.replaceOrAdd(name: "Content-Type", value: stored.descriptor.mediaType)
+            if let bytes = stored.bytes { answer.body = .bytes(bytes) }
+        }
+        return answer
+    }
+
+    private func blob(_ item: String, _ repository: Repository, _ headers: HTTPHeaders) -> Answer {
+        guard let digest = try? Digest(item) else { return Self.invalidDigest }
+        // Manifests are blobs too, of a registry that keeps them so; distribution answers both ways.
+        guard repository.blobs.contains(digest) || repository.manifests.contains(digest),
+            let size = catalog.size(of: digest)
+        else { return .error(.notFound, "BLOB_UNKNOWN", "this repository has no such blob") }
+        return content(digest, size: size, headers)
+    }
+
+    private static let invalidDigest = Answer.error(
+        .badRequest, "DIGEST_INVALID", "expected sha256: and 64 lower-case hexadecimal digits")
+    private static let unknownManifest = Answer.error(
+        .notFound, "MANIFEST_UNKNOWN", "this repository has no such manifest")
+
+    /// The content `digest`, whole or the part that is asked for.
+    private func content(
+        _ digest: Digest, size: Int64, _ asked: HTTPHeaders, ranges: Bool = true
+    ) -> Answer {
+        let text = digest.description
+        var headers: HTTPHeaders = [
+            "Content-Type": "application/octet-stream", "Docker-Content-Digest": text,
+            "ETag": "\"\(text)\"", "Cache-Control": ranges ? "max-age=31536000, immutable" : "no-cache",
+        ]
+        if let match = asked.first(name: "If-None-Match"), match == "*" || match.contains(text) {
+            return Answer(.notModified, headers: headers)
+        }
+        guard ranges else { return Answer(.ok, headers: headers, body: .content(digest, 0..<size)) }
+        headers.add(name: "Accept-Ranges", value: "bytes")
+        let condition = asked.first(name: "If-Range")
+        let applies = condition == nil || condition == "\"\(text)\""
+        switch ByteRange(applies ? asked.first(name: "Range") : nil, size: size) {
+        case .whole: return Answer(.ok, headers: headers, body: .content(digest, 0..<size))
+        case .part(let range):
+            headers.add(
+                name: "Content-Range", value: "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)")
+            return Answer(.partialContent, headers: headers, body: .content(digest, range))
+        case .unsatisfiable:
+            var answer = Answer.error(
+                .rangeNotSatisfiable, "RANGE_INVALID", "the content has \(size) bytes")
+            answer.headers.add(name: "Content-Range", value: "bytes */\(size)")
+            return answer
+        }
+    }
+
+    private func referrers(_ item: String, _ repository: Repository, _ target: Target) -> Answer {
+        struct Body: Encodable {
+            var schemaVersion = 2
+            var mediaType = MediaType.index
+            var manifests: [Descriptor]
+        }
+        guard let digest = try? Digest(item) else { return Self.invalidDigest }
+        let all = repository.referrers[digest] ?? []
+        guard let type = target.value("artifactType") else {
+            return .json(Body(manifests: all), type: MediaType.index)
+        }
+        var answer = Answer.json(
+            Body(manifests: all.filter { $0.artifactType == type }), type: MediaType.index)
+        answer.headers.add(name: "OCI-Filters-Applied", value: "artifactType")
+        return answer
+    }
+
+    /// A part of a sorted list: at most `n` entries after `last`, and a link to the next part.
+    private func listing(
+        _ all: [String], _ path: Substring, _ target: Target, _ body: ([String]) -> some Encodable
+    ) -> Answer {
+        var rest = all[...]
+        if let last = target.value("last") { rest = rest.drop { $0 <= last } }
+        guard let asked = target.value("n") else { return .json(body(Array(rest))) }
+        guard let count = Int(asked), count >= 0 else {
+            return .error(.badRequest, "PAGINATION_NUMBER_INVALID", "n is a number from 0 on")
+        }
+        let part = rest.prefix(count)
+        var answer = Answer.json(body(Array(part)))
+        if part.count < rest.count, let last = part.last {
+            var next = "/v2/\(path)?n=\(count)&last=\(Target.encode(last))"
+            if let domain = target.value("ns") { next += "&ns=\(Target.encode(domain))" }
+            answer.headers.add(name: "Link", value: "<\(next)>; rel=\"next\"")
+        }
+        return answer
+    }
+}

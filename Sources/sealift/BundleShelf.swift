@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BundleFormat
+internal import OCI
+internal import Serve
+
+/// A bundle as the server wants it.
+struct BundleShelf: Shelf {
+    let bundle: Bundle
+
+    var images: [ServedImage] {
+        bundle.images.map { ServedImage(reference: $0.reference, descriptor: $0.top.descriptor) }
+    }
+
+    /// The files; of a name that differs by platform each has the platform in its own: `docker-linux-amd64`.
+    var files: [ServedFile] {
+        bundle.files.map { file in
+            let platform = file.platform.map { "-" + $0.description.replacing("/", with: "-") } ?? ""
+            return ServedFile(name: file.name + platform, digest: file.digest, size: file.size)
+        }
+    }
+
+    func regions(of digest: Digest) -> [Region] { bundle.regions(of: digest) ?? [] }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import BundleFormat
+internal import OCI
+internal import Serve
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serve bundles as a registry, straight from where they lie.",
+        discussion: """
+            Read-only. Images answer to their name with and without its domain, files at /files/NAME; / shows a \
+            person what is there. Several bundles are laid over each other, the first on top. Ctrl-C ends it.
+            """)
+
+    @Argument(help: "The bundles, or the first volume of each.", completion: .file())
+    var bundles: [String]
+    @Option(help: ArgumentHelp("Where to listen.", valueName: "host:port"))
+    var listen = "127.0.0.1:5000"
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Speak TLS with this certificate and key (PEM).", valueName: "cert key"), completion: .file())
+    var tls: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Speak TLS with a certificate made now for this name; it is written to NAME.crt.", valueName: "name"))
+    var tlsSelfSigned: String?
+    @Option(help: ArgumentHelp("Ask for a name and password of this file (bcrypt).", valueName: "file"), completion: .file())
+    var htpasswd: String?
+    @Option(help: ArgumentHelp("Print the settings for docker, containerd, k3s or sealer, and end.", valueName: "client"))
+    var printConfig: String?
+
+    func validate() throws {
+        guard bundles.count > 0 else { throw ValidationError("name at least one bundle") }
+        guard tls.isEmpty || tls.count == 2 else { throw ValidationError("--tls takes a certificate and a key") }
+        guard tls.isEmpty || tlsSelfSigned == nil else {
+            throw ValidationError("--tls and --tls-self-signed exclude each other")
+        }
+        if let printConfig, ClientConfiguration.Client(rawValue: printConfig) == nil {
+            let known = ClientConfiguration.Client.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--print-config takes one of \(known)")
+        }
+        guard address != nil else { throw ValidationError("--listen takes HOST:PORT, like 127.0.0.1:5000") }
+    }
+
+    private var address: (host: String, port: Int)? {
+        guard let colon = listen.lastIndex(of: ":"), let port = UInt16(listen[listen.index(after: colon)...]) else {
+            return nil
+        }
+        return (String(listen[..<colon]), Int(port))
+    }
+
+    func run() async throws {
+        let opened = try await onThread { () throws(Failure) in
+            var opened: [Bundle] = []
+            for path in bundles { opened.append(try Bundle(opening: path)) }
+            return opened
+        }
+        let registry = opened[0].spec.registry
+        if let client = printConfig.flatMap(ClientConfiguration.Client.init) {
+            let domains = Set(opened.flatMap { $0.images.map(\.reference.domain) }).sorted()
+            let usesTLS = !tls.isEmpty || tlsSelfSigned != nil
+            let settings = ClientConfiguration(address: listen, tls: usesTLS, domains: domains, registry: registry)
+            return Console.print(settings.text(for: client))
+        }
+        let (host, port) = address ?? ("127.0.0.1", 5000)
+        var settings = ServerSettings(host: host, port: port, aliases: [registry, listen])
+        settings.tls = try identity()
+        settings.users = try htpasswd.map { (path) throws(Failure) in try Htpasswd(path: path) }
+        let catalog = try Catalog(opened.map(BundleShelf.init))
+        if let first = catalog.missing.first {
+            Console.say("\(catalog.missing.count) blobs are in none of the bundles, the first is \(first): name the bundle that has them as well")
+        }
+        let server = try await Server.start(catalog, settings) { Console.say("\($0)") }
+        let scheme = settings.tls == nil ? "http" : "https"
+        Console.say("serving \(opened.map(\.path).joined(separator: ", ")) at \(scheme)://\(host):\(server.port)/")
+        await Interruption.wait()
+        Console.say("stopping")
+        await server.stop()
+    }
+
+    private func identity() throws(Failure) -> ServerIdentity? {
+        if tls.count == 2 { return try ServerIdentity(certificatePath: tls[0], keyPath: tls[1]) }
+        guard let name = tlsSelfSigned else { return nil }
+        let identity = try ServerIdentity(selfSignedFor: name)
+        try Durable.write(Array(identity.certificate.utf8), to: "\(name).crt")
+        Console.say("the certificate for the clients is \(name).crt")
+        return identity
+    }
+}

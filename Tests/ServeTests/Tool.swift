@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import OCI
+
+/// What a program of the system printed and how it ended.
+struct Outcome: Sendable {
+    var status: Int32
+    var out: Data
+    var err: String
+    var text: String { String(decoding: out, as: UTF8.self) }
+    var lines: [String] { text.split(whereSeparator: \.isNewline).map(String.init) }
+}
+
+/// Runs a program to its end, on a thread of its own: a test must not block Swift's pool.
+@discardableResult
+func run(_ program: String, _ arguments: [String], input: Data? = nil) async throws -> Outcome {
+    try await onThread { () throws(Failure) in
+        let folder = try TemporaryFolder()
+        do {
+            let process = Process()
+            process.executableURL = URL(filePath: "/usr/bin/env")
+            process.arguments = [program] + arguments
+            let streams = try (0..<3).map { number in
+                let url = URL(filePath: folder.path + "/\(number)")
+                try (number == 0 ? input ?? Data() : Data()).write(to: url)
+                return number == 0
+                    ? try FileHandle(forReadingFrom: url) : try FileHandle(forWritingTo: url)
+            }
+            process.standardInput = streams[0]
+            process.standardOutput = streams[1]
+            process.standardError = streams[2]
+            try process.run()
+            process.waitUntilExit()
+            return Outcome(
+                status: process.terminationStatus,
+                out: try Data(contentsOf: URL(filePath: folder.path + "/1")),
+                err: String(
+                    decoding: try Data(contentsOf: URL(filePath: folder.path + "/2")), as: UTF8.self))
+        } catch {
+            throw Failure(.fault, "run", program, because: "\(error)")
+        }
+    }
+}
+
+/// A folder that goes when the last reference to it goes.
+final class TemporaryFolder: Sendable {
+    let path: String
+
+    init() throws(Failure) {
+        // podman takes no run folder whose path is longer than 50 bytes.
+        path = FileManager.default.temporaryDirectory.path() + "sl-\(UUID().uuidString.prefix(13))"
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch { throw Failure(.fault, "create", path, because: "\(error)") }
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
