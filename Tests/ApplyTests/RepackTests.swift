@@ -35,7 +35,9 @@ import Testing
         return String(decoding: output, as: UTF8.self)
     }
 
-    func repack(_ name: String, to result: String = "out.tar.gz", marker: String = "19.03.15") throws -> Repack.Outcome {
+    func repack(_ name: String, to result: String = "out.tar.gz", marker: String = "19.03.15") throws
+        -> Repack.Outcome
+    {
         let source = folder.appending(path: name).path()
         let target = try File.create(folder.appending(path: result).path(), exclusive: true)
         return try Repack(marker: Array(marker.utf8)).write(
@@ -66,7 +68,10 @@ import Testing
         #expect(try shell("tar tvzf 1 --numeric-owner | awk '{print $2}' | sort -u") == "0/0\n")
     }
 
-    @Test(arguments: ["tar -C in/docker -cf in.tar docker dockerd", "cp -r in/docker in/more; tar -C in -cf in.tar docker more"])
+    @Test(arguments: [
+        "tar -C in/docker -cf in.tar docker dockerd",
+        "cp -r in/docker in/more; tar -C in -cf in.tar docker more",
+    ])
     func keepsTheShapeOfATarballWithoutASingleTop(command: String) throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         _ = try shell(command)

@@ -6,7 +6,8 @@ internal import Serve
 
 struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "export", abstract: "Take images or a file out of a bundle, in a form that other tools load.",
+        commandName: "export",
+        abstract: "Take images or a file out of a bundle, in a form that other tools load.",
         discussion: "sealift export BUNDLE registry:2.7.1 -o - | docker load")
 
     @OptionGroup var source: BundleOptions

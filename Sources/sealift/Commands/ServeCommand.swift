@@ -18,20 +18,28 @@ struct ServeCommand: AsyncParsableCommand {
     var listen = "127.0.0.1:5000"
     @Option(
         parsing: .upToNextOption,
-        help: ArgumentHelp("Speak TLS with this certificate and key (PEM).", valueName: "cert key"), completion: .file())
+        help: ArgumentHelp("Speak TLS with this certificate and key (PEM).", valueName: "cert key"),
+        completion: .file())
     var tls: [String] = []
     @Option(
         help: ArgumentHelp(
-            "Speak TLS with a certificate made now for this name; it is written to NAME.crt.", valueName: "name"))
+            "Speak TLS with a certificate made now for this name; it is written to NAME.crt.",
+            valueName: "name"))
     var tlsSelfSigned: String?
-    @Option(help: ArgumentHelp("Ask for a name and password of this file (bcrypt).", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp("Ask for a name and password of this file (bcrypt).", valueName: "file"),
+        completion: .file())
     var htpasswd: String?
-    @Option(help: ArgumentHelp("Print the settings for docker, containerd, k3s or sealer, and end.", valueName: "client"))
+    @Option(
+        help: ArgumentHelp(
+            "Print the settings for docker, containerd, k3s or sealer, and end.", valueName: "client"))
     var printConfig: String?
 
     func validate() throws {
         guard bundles.count > 0 else { throw ValidationError("name at least one bundle") }
-        guard tls.isEmpty || tls.count == 2 else { throw ValidationError("--tls takes a certificate and a key") }
+        guard tls.isEmpty || tls.count == 2 else {
+            throw ValidationError("--tls takes a certificate and a key")
+        }
         guard tls.isEmpty || tlsSelfSigned == nil else {
             throw ValidationError("--tls and --tls-self-signed exclude each other")
         }
@@ -43,7 +51,8 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private var address: (host: String, port: Int)? {
-        guard let colon = listen.lastIndex(of: ":"), let port = UInt16(listen[listen.index(after: colon)...]) else {
+        guard let colon = listen.lastIndex(of: ":"), let port = UInt16(listen[listen.index(after: colon)...])
+        else {
             return nil
         }
         return (String(listen[..<colon]), Int(port))
@@ -59,7 +68,8 @@ struct ServeCommand: AsyncParsableCommand {
         if let client = printConfig.flatMap(ClientConfiguration.Client.init) {
             let domains = Set(opened.flatMap { $0.images.map(\.reference.domain) }).sorted()
             let usesTLS = !tls.isEmpty || tlsSelfSigned != nil
-            let settings = ClientConfiguration(address: listen, tls: usesTLS, domains: domains, registry: registry)
+            let settings = ClientConfiguration(
+                address: listen, tls: usesTLS, domains: domains, registry: registry)
             return Console.print(settings.text(for: client))
         }
         let (host, port) = address ?? ("127.0.0.1", 5000)
@@ -68,11 +78,14 @@ struct ServeCommand: AsyncParsableCommand {
         settings.users = try htpasswd.map { (path) throws(Failure) in try Htpasswd(path: path) }
         let catalog = try Catalog(opened.map(BundleShelf.init))
         if let first = catalog.missing.first {
-            Console.say("\(catalog.missing.count) blobs are in none of the bundles, the first is \(first): name the bundle that has them as well")
+            Console.say(
+                "\(catalog.missing.count) blobs are in none of the bundles, the first is \(first): name the bundle that has them as well"
+            )
         }
         let server = try await Server.start(catalog, settings) { Console.say("\($0)") }
         let scheme = settings.tls == nil ? "http" : "https"
-        Console.say("serving \(opened.map(\.path).joined(separator: ", ")) at \(scheme)://\(host):\(server.port)/")
+        Console.say(
+            "serving \(opened.map(\.path).joined(separator: ", ")) at \(scheme)://\(host):\(server.port)/")
         await Interruption.wait()
         Console.say("stopping")
         await server.stop()
