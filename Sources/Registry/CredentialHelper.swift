@@ -89,15 +89,12 @@ struct CredentialHelper {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // A program that waits for signals blocks them and ignores SIGPIPE; a helper must not inherit that.
-        var none = sigset_t()
+        // This program may ignore SIGPIPE; a helper must not inherit that.
         var pipe = sigset_t()
-        sigemptyset(&none)
         sigemptyset(&pipe)
         sigaddset(&pipe, SIGPIPE)
-        posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &pipe)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
         return posix_spawnp(&child, program, &actions, &attributes, &arguments, environ)
     }
 

@@ -7,16 +7,35 @@ internal import Synchronization
 /// next and ends at once with code 75; a server, which waits for just that, ends in its own way.
 enum Interruption {
     private static let waiting = Mutex<CheckedContinuation<Void, Never>?>(nil)
+    // Set once, before the handler that reads it is there.
+    nonisolated(unsafe) private static var pipeEnd: Int32 = -1
 
-    /// Blocks both signals in this thread and those it starts, and waits for them on a thread of its own.
+    /// Waits for both signals on a thread of its own, which a handler wakes: threads that ran before this one
+    /// could take a blocked signal.
     static func watch() {
-        var signals = both
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        pipeEnd = ends[1]
+        for number in [SIGINT, SIGTERM] {
+            var old = sigaction()
+            sigaction(number, nil, &old)
+            // A shell starts background jobs with SIGINT ignored, and means it.
+            if number == SIGINT, unsafeBitCast(old.__sigaction_handler.sa_handler, to: Int.self) == 1 {
+                continue
+            }
+            signal(number) { _ in
+                var byte: UInt8 = 0
+                _ = write(Interruption.pipeEnd, &byte, 1)
+            }
+        }
+        let readEnd = ends[0]
         spawnThread {
+            var byte: UInt8 = 0
             while true {
-                var awaited = both
-                var number: Int32 = 0
-                guard sigwait(&awaited, &number) == 0 else { return }
+                let count = read(readEnd, &byte, 1)
+                if count < 0, errno == EINTR { continue }
+                guard count == 1 else { return }
                 let server = waiting.withLock { waiting in
                     defer { waiting = nil }
                     return waiting
@@ -30,14 +49,6 @@ enum Interruption {
     /// Returns when the user ends the program. A second signal ends it at once.
     static func wait() async {
         await withCheckedContinuation { continuation in waiting.withLock { $0 = continuation } }
-    }
-
-    private static var both: sigset_t {
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGINT)
-        sigaddset(&signals, SIGTERM)
-        return signals
     }
 
     private static func end() -> Never {

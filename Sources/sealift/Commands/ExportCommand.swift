@@ -48,7 +48,9 @@ struct ExportCommand: AsyncParsableCommand {
         for name in names {
             let reference = try Reference(name)
             let base = try Reference(name, defaults: .sealer)
-            guard let image = bundle.image(reference) ?? bundle.image(base) else {
+            // Inside the air gap names are known without the registry that they came from.
+            let sameName = bundle.images.first { $0.reference.path == reference.path }
+            guard let image = bundle.image(reference) ?? bundle.image(base) ?? sameName else {
                 throw missing(name, bundle.images.map(\.reference.familiar))
             }
             images.append(ServedImage(reference: image.reference, descriptor: image.top.descriptor))

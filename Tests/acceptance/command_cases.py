@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The other commands, and how the program ends: signals, serve, export, sign, diff."""
+
+import re
+import shutil
+import signal
+import subprocess
+
+import contents
+from harness import Store, call, case, equal, require, sha256
+
+FULL = "kubernetes-rawdocker:v1.19.8"
+
+
+@case
+def interrupted_apply_ends_with_75_and_is_finished_by_a_rerun(world):
+    """Ctrl-C and SIGTERM end an apply with 75 and a word on what to do; the rerun ends as an undisturbed one."""
+    store = world.folder("interrupted")
+    arguments = [world.sealift, "apply", world.bundle, "--store", store, "--platform", world.own]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        running = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        said = ""
+        while "build " not in said:
+            line = running.stderr.readline()
+            require(line, f"apply ended before it could be interrupted:\n{said}")
+            said += line
+        running.send_signal(number)
+        said += running.communicate(timeout=60)[1]
+        equal(running.returncode, 75, f"exit code after {number!r}")
+        require("run the same command again" in said, f"no remedy in:\n{said}")
+        require(not any(FULL in name for name in Store(store).listed), "a half-made image is listed")
+    world.ok(*arguments[1:])
+    equal(Store(store).image(FULL), Store(world.store).image(FULL), "the image after the rerun")
+
+
+@case
+def serve_is_a_registry(world):
+    """skopeo copies an image from `serve` bit by bit, curl a file; SIGINT ends the server with 0."""
+    folder = world.folder("served")
+    with subprocess.Popen([world.sealift, "serve", world.bundle, "--listen", "127.0.0.1:0"],
+                          stderr=subprocess.PIPE, text=True) as server:
+        try:
+            address = re.search(r"http://(\S+)/$", server.stderr.readline().strip()).group(1)
+            call("skopeo", "copy", "--src-tls-verify=false", "--override-arch", world.architectures[0],
+                 f"docker://{address}/{contents.CALICO[0]}", f"dir:{folder}/image")
+            for blob in (folder / "image").glob("[0-9a-f]*"):
+                if len(blob.name) == 64:
+                    equal(sha256(blob), blob.name, "a served blob")
+            sums = call("curl", "-fsS", f"http://{address}/files/SHA256SUMS")
+            name = sums.split()[1]
+            call("curl", "-fsS", "-o", folder / name, f"http://{address}/files/{name}")
+            equal(sha256(folder / name), sums.split()[0], "a served file")
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.stderr.read()
+        equal(server.wait(timeout=60), 0, "exit code of the server")
+
+
+@case
+def export_is_loaded_by_others(world):
+    """A docker-archive on stdout, an oci-archive and a file come out as skopeo and sha256sum read them."""
+    folder = world.folder("exported")
+    archive = folder / "registry.tar"
+    with open(archive, "wb") as out:
+        subprocess.run([world.sealift, "export", world.bundle, "registry:2.7.1", "-o", "-", "--platform", world.own],
+                       stdout=out, check=True)
+    call("skopeo", "inspect", "--config", f"docker-archive:{archive}:registry:2.7.1")
+    world.ok("export", world.bundle, contents.OPERATOR, "--format", "oci-archive", "-o", folder / "operator.tar")
+    call("skopeo", "--override-arch", world.architectures[0], "inspect", f"oci-archive:{folder}/operator.tar")
+    world.ok("export", world.bundle, "docker", "--format", "file", "--platform", world.own, "-o", folder / "docker.tgz")
+    require("docker/dockerd" in call("tar", "-tzf", folder / "docker.tgz"), "the file is not the docker tarball")
+
+
+@case
+def signatures_are_openssls(world):
+    """openssl accepts our signature; with a key, an unsigned bundle, and one signed by another, are refused."""
+    folder = world.folder("signed")
+    bundle = folder / "demo.sealift"
+    shutil.copy(world.bundle, bundle)
+    for name in ("ours", "other"):
+        world.ok("keygen", folder / name)
+    world.refused(65, ["no .*sig"], "verify", bundle, "--key", folder / "ours.pub", unchanged=[folder])
+    world.ok("sign", bundle, "--key", folder / "ours.key")
+    world.ok("verify", bundle, "--key", folder / "ours.pub")
+    (folder / "index.json").write_text(call("tar", "-xOf", bundle, "index.json"))
+    call("openssl", "base64", "-d", "-A", "-in", f"{bundle}.sig", "-out", folder / "raw")
+    call("openssl", "dgst", "-sha256", "-verify", folder / "ours.pub", "-signature", folder / "raw",
+         folder / "index.json")
+    store = world.folder("signed-store")
+    world.refused(65, ["not made"], "apply", bundle, "--key", folder / "other.pub", "--store", store,
+                  unchanged=[folder, store])
+
+
+@case
+def diff_tells_nothing_between_equal_bundles(world):
+    """diff of a bundle with itself names no change and keeps every byte."""
+    outcome = world.ok("diff", world.bundle, world.bundle)
+    equal(len(outcome.out.splitlines()), 1, "lines")
+    require(outcome.out.startswith("0 B added, 0 B removed"), outcome.out)
