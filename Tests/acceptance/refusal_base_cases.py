@@ -110,6 +110,21 @@ def refuses_a_docker_that_the_script_would_not(world):
 
 
 @case
+def refuses_a_registry_that_the_base_would_not_start(world):
+    """A saved registry image of another tag than scripts/init-registry.sh starts is told with both names."""
+    folder, store = world.folder("base-registry"), world.folder("base-store-registry")
+    script = b"#!/bin/bash\ndocker run -d --name sealer-registry registry:2.6.2 || true\n"
+    text = mini_base(world, "registry", {**GOOD, "scripts/init-registry.sh": script})
+    text = text.replace("images:\n", "images:\n  - registry:2.7.1\n")
+    text = text.replace(STEPS, "      - put: images/registry.tar\n        save: registry:2.7.1\n" + STEPS)
+    spec = world.spec(folder, text)
+    world.ok("collect", spec, "-o", folder / "mini.sealift", *world.network)
+    world.refused(78, ["registry:2[.]7[.]1", "registry:2[.]6[.]2", "init-registry.sh"], "apply",
+                  folder / "mini.sealift", "--store", store, "--platform", world.own)
+    require(not list(store.glob("metadata/imagedb/*")), "a refused apply left an image")
+
+
+@case
 def refuses_a_base_without_the_file(world):
     """A base none of whose layers holds cri/docker.tar.gz is told with the path and the role."""
     files = {path: data for path, data in GOOD.items() if path != "cri/docker.tar.gz"}
