@@ -205,6 +205,19 @@ def wait_until(condition, process):
 
 
 @case
+def registries_of_the_spec_are_asked(world):
+    """`registries:` leads to a mirror without any --mirror, and `lock` goes there too."""
+    folder = world.folder("registries")
+    spec = world.spec(folder, f"version: 1\nname: mirrored\nplatforms: [{world.own}]\n"
+                      f"images:\n  - {contents.CALICO[0]}\n"
+                      f"registries:\n  docker.io: {world.registry}/docker.io\n")
+    world.ok("lock", spec, "--insecure", world.registry)
+    world.ok("collect", spec, "-o", folder / "mirrored.sealift", "--insecure", world.registry)
+    require("docker.io/" + contents.CALICO[0] in call("tar", "-xOf", folder / "mirrored.sealift", "index.json"),
+            "the image has lost its own name")
+
+
+@case
 def verify_finds_a_flipped_bit(world):
     """One flipped bit in the last blob, or a missing tail, is found by verify and refused by apply."""
     folder = world.folder("flipped")

@@ -34,9 +34,11 @@ struct CollectCommand: AsyncParsableCommand {
         options.platforms = platform
         options.jobs = network.jobs
         options.fileMirrors = network.fileMirrors
+        let registries = try SpecReader.read(path: spec).spec.registries
         let display = CollectDisplay()
         let collector = Collector(
-            options, client: try network.client { display.show($0) }, events: { display.show($0) })
+            options, client: try network.client(registries) { display.show($0) }, events: { display.show($0) }
+        )
         if dryRun { return try await PlanView(collector.plan()).print(json: json) }
         let collected = try await collector.run()
         display.finish()

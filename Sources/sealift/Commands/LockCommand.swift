@@ -25,9 +25,11 @@ struct LockCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
+        let registries = try SpecReader.read(path: spec).spec.registries
         let display = CollectDisplay()
         let locker = Locker(
-            spec: spec, client: try network.client { display.show($0) }, fileMirrors: network.fileMirrors,
+            spec: spec, client: try network.client(registries) { display.show($0) },
+            fileMirrors: network.fileMirrors,
             note: { Console.say($0) })
         let outcome = try await locker.run(update: updateAll ? [] : update.isEmpty ? nil : update)
         if json { return try Console.printJSON(outcome.after) }

@@ -46,14 +46,18 @@ struct NetworkOptions: ParsableArguments {
         guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64") }
     }
 
-    /// The client that these options describe; it tells `events` of waits and retries.
-    func client(_ events: @escaping @Sendable (TransferEvent) -> Void) throws(Failure) -> RegistryClient {
+    /// The client that these options and the `registries:` of a spec describe, `--mirror` before these; it
+    /// tells `events` of waits and retries.
+    func client(
+        _ registries: [String: [String]], _ events: @escaping @Sendable (TransferEvent) -> Void
+    ) throws(Failure) -> RegistryClient {
         var settings = TransferSettings()
         settings.jobs = jobs
         settings.insecureHosts = Set(insecure)
         for mirror in mirrors where !mirror.isOfFiles {
             settings.mirrors[mirror.from, default: []].append(mirror.to)
         }
+        for (domain, places) in registries { settings.mirrors[domain, default: []] += places }
         settings.onEvent = events
         return try RegistryClient(settings)
     }
