@@ -205,6 +205,28 @@ def wait_until(condition, process):
 
 
 @case
+def volumes_are_one_bundle(world):
+    """A split bundle is verified and applied from its volumes, `cat` makes one tar of them, a missing one is named."""
+    folder = world.folder("volumes")
+    spec = world.spec(folder)
+    bundle = folder / "split.sealift"
+    world.ok("collect", spec, "-o", bundle, "--platform", world.own, "--volume-size", "20MB", *world.network)
+    volumes = sorted(folder.glob("split.sealift.0*"))
+    require(len(volumes) > 2 and not bundle.exists(), f"volumes: {volumes}")
+    require(all(volume.stat().st_size == 20_000_000 for volume in volumes[:-1]), "sizes of the volumes")
+    world.ok("verify", bundle)
+    store = world.folder("volumes-store")
+    world.ok("apply", volumes[0], "--store", store, "--platform", world.own)
+    with open(folder / "whole.sealift", "wb") as whole:
+        for volume in volumes:
+            whole.write(volume.read_bytes())
+    world.ok("verify", folder / "whole.sealift")
+    require("index.json" in call("tar", "-tf", folder / "whole.sealift"), "no tar came of the volumes")
+    volumes[1].rename(folder / "elsewhere")
+    world.refused(66, ["split.sealift[.]002"], "verify", bundle)
+
+
+@case
 def registries_of_the_spec_are_asked(world):
     """`registries:` leads to a mirror without any --mirror, and `lock` goes there too."""
     folder = world.folder("registries")

@@ -22,6 +22,11 @@ struct CollectCommand: AsyncParsableCommand {
         help: "Carry this platform alone; may be repeated. (default: all of the spec)",
         transform: { try Platform($0) })
     var platform: [Platform] = []
+    @Option(
+        help: ArgumentHelp(
+            "Split the bundle into files of this size at most, BUNDLE.001 and so on: 4GB, 700MiB, a number of bytes.",
+            valueName: "size"), transform: { try ByteSize($0).bytes })
+    var volumeSize: Int64?
     @OptionGroup var network: NetworkOptions
     @Flag(help: "Show what would be fetched, and fetch no layer.")
     var dryRun = false
@@ -32,6 +37,7 @@ struct CollectCommand: AsyncParsableCommand {
         var options = CollectOptions(spec: spec)
         options.output = output
         options.platforms = platform
+        options.volumeSize = volumeSize
         options.jobs = network.jobs
         options.fileMirrors = network.fileMirrors
         let registries = try SpecReader.read(path: spec).spec.registries
