@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Fills the storage of a docker-registry with images of random content, and prints their names.
+
+usage: upstream.py FOLDER sizes      8 images, together 1 GiB in 40 blobs of 512 KiB to 85.5 MiB
+       upstream.py FOLDER many       100 images of 200 layers each, described but not there
+"""
+
+import gzip
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bundles/demo"))
+import images
+
+KIB = 1024
+SIZES = [512 * KIB, 2048 * KIB, 8192 * KIB, 32768 * KIB, 87552 * KIB]
+
+
+def layer(size, seed):
+    """A layer that does not compress: the content of a gzip of level 0."""
+    return images.Blob(images.OCI["layer"], gzip.compress(os.urandom(size), 0, mtime=seed))
+
+
+def described(size, seed):
+    """The descriptor of a layer that nobody has."""
+    digest = hashlib.sha256(b"layer %d" % seed).hexdigest()
+    return {"mediaType": images.OCI["layer"], "digest": "sha256:" + digest, "size": size}
+
+
+def image(name, layers):
+    """An image of Linux on amd64 over blobs or descriptors."""
+    config = images.Blob(images.OCI["config"], json.dumps(
+        {"architecture": "amd64", "os": "linux", "name": name, "rootfs": {"type": "layers", "diff_ids": []}}).encode())
+    listed = [part if isinstance(part, dict) else part.descriptor for part in layers]
+    top = images.Blob(images.OCI["manifest"], json.dumps(
+        {"schemaVersion": 2, "mediaType": images.OCI["manifest"], "config": config.descriptor, "layers": listed}).encode())
+    return images.Image(name, top, [], [config, *(part for part in layers if not isinstance(part, dict))])
+
+
+def main(folder, kind):
+    for number in range(8 if kind == "sizes" else 100):
+        if kind == "sizes":
+            layers = [layer(size, number) for size in SIZES]
+        else:
+            layers = [described(1000 + part, number * 200 + part) for part in range(200)]
+        made = image(f"{kind}/image{number}:1", layers)
+        for entry in images.storage([made]):
+            path = Path(folder, entry.path.removeprefix("registry/"))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(entry.data)
+        print(made.name)
+
+
+main(*sys.argv[1:])
