@@ -49,10 +49,8 @@ public struct Receipt: Sendable, Codable, Equatable {
     /// Reads a receipt; `nil` where there is none or it is not ours to read.
     static func load(_ path: String) throws(Failure) -> Receipt? {
         guard access(path, F_OK) == 0 else { return nil }
-        let file = try File.open(path)
-        var stream = file.stream(count: try file.size())
         return try? JSONDecoder().decode(
-            Receipt.self, from: Data(stream.readAll(limit: 16 << 20, artifact: path)))
+            Receipt.self, from: Data(File.open(path).bytes(limit: 16 << 20)))
     }
 
     /// Puts the receipt in place, atomically.

@@ -65,9 +65,7 @@ final class Journal: Sendable {
 
     /// Reads the lines up to the first torn one, and drops that and all after it.
     func load() throws(Failure) -> State {
-        let size = try file.size()
-        var stream = file.stream(count: size)
-        let bytes = try stream.readAll(limit: Int(size), artifact: path)
+        let bytes = try file.bytes(limit: .max)
         var state = State()
         var good = 0
         for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast() {

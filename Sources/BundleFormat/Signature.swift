@@ -27,11 +27,7 @@ extension Bundle {
                 "there is no \(signaturePath), and a key was given",
                 "ask whoever made the bundle for its signature")
         }
-        let file = try File.open(signaturePath)
-        let size = try file.size()
-        var stream = file.stream(count: size)
-        let text = String(
-            decoding: try stream.readAll(limit: 4096, artifact: signaturePath), as: UTF8.self)
+        let text = String(decoding: try File.open(signaturePath).bytes(limit: 4096), as: UTF8.self)
         let words = text.split(whereSeparator: \.isWhitespace)
         guard words.count == 1, let signature = Data(base64Encoded: String(words[0])) else {
             throw refuse("\(signaturePath) is not one line of base64", "copy it again")

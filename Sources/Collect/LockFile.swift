@@ -20,9 +20,7 @@ public struct LockFile: Sendable {
     /// - Throws: a `Failure` of kind `configuration` for a file that is not a lock.
     public func load() throws(Failure) -> Lock? {
         guard access(path, F_OK) == 0 else { return nil }
-        let file = try File.open(path)
-        var stream = file.stream(count: try file.size())
-        return try Lock.decode(stream.readAll(limit: 64 << 20, artifact: path), path: path)
+        return try Lock.decode(File.open(path).bytes(limit: 64 << 20), path: path)
     }
 
     /// Puts the lock in place, atomically.

@@ -28,8 +28,7 @@ public enum SpecReader {
                 because: "it has \(size) bytes, more than \(largestSpec)",
                 remedy: "check that this is the spec and not a bundle")
         }
-        var stream = file.stream(count: size)
-        return try read(stream.readAll(limit: largestSpec, artifact: path), path: path)
+        return try read(file.bytes(limit: largestSpec), path: path)
     }
 
     /// Reads a spec from memory; `path` names it in errors.

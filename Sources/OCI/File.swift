@@ -94,6 +94,19 @@ public final class File: Sendable {
     public func stream(at offset: Int64 = 0, count: Int64) -> FileStream {
         FileStream(file: self, offset: offset, left: count)
     }
+
+    /// All bytes of a small file.
+    /// - Throws: a ``Failure`` of kind `data` when it has more than `limit` bytes; none of them is read then.
+    public func bytes(limit: Int) throws(Failure) -> [UInt8] {
+        let size = try size()
+        guard size <= limit else {
+            throw Failure(
+                .data, "read", path, because: "it has \(size) bytes, and at most \(limit) are expected",
+                remedy: "check that this is the file that is meant")
+        }
+        var stream = stream(count: size)
+        return try stream.readAll(limit: limit, artifact: path)
+    }
 }
 
 /// Bytes of a part of a file, in order.

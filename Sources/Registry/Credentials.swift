@@ -51,9 +51,7 @@ struct Credentials: Sendable {
     private func read(_ path: String) throws(Failure) -> AuthFile? {
         let bytes: [UInt8]
         do throws(Failure) {
-            let file = try File.open(path)
-            var stream = file.stream(count: try file.size())
-            bytes = try stream.readAll(limit: 4 << 20, artifact: path)
+            bytes = try File.open(path).bytes(limit: 4 << 20)
         } catch {
             if error.kind == .input, !isExplicit { return nil }
             throw error

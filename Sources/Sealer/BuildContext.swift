@@ -48,9 +48,7 @@ public final class BuildContext {
     /// - Throws: a ``Failure`` of kind `input` where it is not there, `data` where it has more than `limit`
     ///   bytes or is no regular file.
     public func read(_ path: String, limit: Int = 16 << 20) throws(Failure) -> [UInt8] {
-        let file = try root.file(Self.bytes(path))
-        var stream = file.stream(count: try file.size())
-        return try stream.readAll(limit: limit, artifact: path)
+        try root.file(Self.bytes(path)).bytes(limit: limit)
     }
 
     /// Writes a file that `body` fills; where a file is there already, in its place and with its mode and

@@ -132,10 +132,8 @@ struct ImageScan: Sendable {
     }
 
     private static func lines(of path: String, in root: Folder) throws(Failure) -> [String] {
-        let file = try root.file(Array(path.utf8))
-        var stream = file.stream(count: try file.size())
         let text = String(
-            decoding: try stream.readAll(limit: largestFile, artifact: path), as: UTF8.self)
+            decoding: try root.file(Array(path.utf8)).bytes(limit: largestFile), as: UTF8.self)
         return text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
             .map { String(Substring($0.last == "\r" ? $0.dropLast() : $0)) }
     }

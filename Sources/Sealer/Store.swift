@@ -42,8 +42,9 @@ public final class Store: Sendable {
     /// The files are not hashed again.
     public func hasLayer(_ id: Digest) -> Bool {
         let database = layerDatabase(id)
-        guard let text = try? small("\(database)/id", limit: 71), text == Array(id.description.utf8),
-            let size = try? small("\(database)/size", limit: 20),
+        guard let text = try? File.open("\(database)/id").bytes(limit: 71),
+            text == Array(id.description.utf8),
+            let size = try? File.open("\(database)/size").bytes(limit: 20),
             Int64(String(decoding: size, as: UTF8.self)) != nil
         else { return false }
         var status = stat()
@@ -66,7 +67,8 @@ public final class Store: Sendable {
                 .data, "read the image", name, because: "the list gives it the id '\(entry.id.prefix(80))'")
         }
         let file = imageFile(entry.id)
-        return try SealerImage(storeYAML: small(file, limit: SealerImage.largestSize), artifact: file)
+        return try SealerImage(
+            storeYAML: File.open(file).bytes(limit: SealerImage.largestSize), artifact: file)
     }
 
     /// The layers of `image` that hold container images below `registry/`, from the lowest up.
@@ -100,17 +102,10 @@ public final class Store: Sendable {
     /// The list of images; empty where there is no file.
     func list() throws(Failure) -> ImageList {
         do throws(Failure) {
-            return try ImageList(parsing: small(listFile, limit: 64 << 20), artifact: listFile)
+            return try ImageList(parsing: File.open(listFile).bytes(limit: 64 << 20), artifact: listFile)
         } catch {
             if error.kind == .input { return ImageList() }
             throw error
         }
-    }
-
-    /// All bytes of a file that has at most `limit`.
-    private func small(_ path: String, limit: Int) throws(Failure) -> [UInt8] {
-        let file = try File.open(path)
-        var stream = file.stream(count: try file.size())
-        return try stream.readAll(limit: limit, artifact: path)
     }
 }

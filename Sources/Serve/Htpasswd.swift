@@ -20,10 +20,7 @@ public final class Htpasswd: Sendable {
     /// for nothing.
     /// - Throws: a ``Failure`` of kind `configuration` that names the line with any other form of hash.
     public convenience init(path: String) throws(Failure) {
-        let file = try File.open(path)
-        var stream = file.stream(count: try file.size())
-        let bytes = try stream.readAll(limit: 1 << 20, artifact: path)
-        try self.init(String(decoding: bytes, as: UTF8.self), path: path)
+        try self.init(String(decoding: File.open(path).bytes(limit: 1 << 20), as: UTF8.self), path: path)
     }
 
     /// Reads `text`, the content of such a file; `path` names it in errors.

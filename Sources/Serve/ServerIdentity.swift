@@ -14,8 +14,8 @@ public struct ServerIdentity: Sendable {
     /// - Throws: a ``Failure`` of kind `input` or `denied` when one cannot be read; whether they fit shows
     ///   when the server starts.
     public init(certificatePath: String, keyPath: String) throws(Failure) {
-        certificate = String(decoding: try Self.read(certificatePath), as: UTF8.self)
-        key = try Self.read(keyPath)
+        certificate = String(decoding: try File.open(certificatePath).bytes(limit: 1 << 20), as: UTF8.self)
+        key = try File.open(keyPath).bytes(limit: 1 << 20)
         name = certificatePath
     }
 
@@ -35,12 +35,6 @@ public struct ServerIdentity: Sendable {
         }
         (certificate, key) = made
         self.name = name
-    }
-
-    private static func read(_ path: String) throws(Failure) -> [UInt8] {
-        let file = try File.open(path)
-        var stream = file.stream(count: try file.size())
-        return try stream.readAll(limit: 1 << 20, artifact: path)
     }
 
     /// - Throws: a ``Failure`` of kind `configuration` when certificate and key do not fit.

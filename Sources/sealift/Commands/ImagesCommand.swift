@@ -23,9 +23,7 @@ struct ImagesCommand: AsyncParsableCommand {
     }
 
     private func read(_ path: String) throws(Failure) -> ImageScan {
-        let file = try File.open(path)
-        var stream = file.stream(count: try file.size())
-        let bytes = try stream.readAll(limit: 64 << 20, artifact: path)
+        let bytes = try File.open(path).bytes(limit: 64 << 20)
         let isYAML = [".yaml", ".yml"].contains(where: path.hasSuffix)
         return isYAML ? try .yaml(bytes, path: path) : try .imageList(bytes, path: path)
     }

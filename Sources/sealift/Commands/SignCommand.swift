@@ -50,8 +50,6 @@ struct KeygenCommand: AsyncParsableCommand {
 extension SigningKey {
     /// Reads the PEM file at `path`.
     convenience init(at path: String) throws(Failure) {
-        let file = try File.open(path)
-        var stream = file.stream(count: try file.size())
-        try self.init(pem: try stream.readAll(limit: 1 << 16, artifact: path), path: path)
+        try self.init(pem: try File.open(path).bytes(limit: 1 << 16), path: path)
     }
 }
