@@ -66,7 +66,7 @@ actor Authorizer {
         } catch {
             throw Setback(error, elsewhere: false)
         }
-        if let bearer = challenges.first(where: { $0.scheme == "bearer" }), access.scope != nil {
+        if let bearer = challenges.first(where: { $0.scheme == "bearer" }), !access.scopes.isEmpty {
             return try await token(bearer, outcome, access, login, web, artifact)
         }
         guard challenges.contains(where: { $0.scheme == "basic" }), let basic = login?.basic else {
@@ -80,17 +80,22 @@ actor Authorizer {
         _ artifact: String
     ) async throws(Setback) -> Entry {
         let realm = try Realm(challenge.parameters["realm"] ?? "", named: outcome, artifact)
-        var query = [("scope", challenge.parameters["scope"] ?? access.scope ?? "")]
+        let scopes = access.scopes(challenged: challenge.parameters["scope"])
+        var query: [(String, String)] = []
         if let service = challenge.parameters["service"] { query.append(("service", service)) }
         var request = Request(address: realm.address)
         request.refusesLocalPeer = realm.refusesLocalPeer
         request.limit = 1 << 20
         if case .identity(let token) = login {
-            query += [("grant_type", "refresh_token"), ("client_id", "sealift"), ("refresh_token", token)]
+            query += [
+                ("scope", scopes.joined(separator: " ")), ("grant_type", "refresh_token"),
+                ("client_id", "sealift"), ("refresh_token", token),
+            ]
             request.method = .post
             request.headers.append(("Content-Type", "application/x-www-form-urlencoded"))
             request.body = .bytes(Array(Self.form(query).utf8))
         } else {
+            query += scopes.map { ("scope", $0) }
             request.address = realm.address.adding(query: Self.form(query))
             if let basic = login?.basic { request.headers.append(("Authorization", basic)) }
         }

@@ -9,6 +9,7 @@ struct Request: Sendable {
         case post = "POST"
         case patch = "PATCH"
         case put = "PUT"
+        case delete = "DELETE"
     }
 
     var method: Method = .get
@@ -21,6 +22,8 @@ struct Request: Sendable {
     var verifiesServer = true
     /// Gives up before anything is sent when the server turns out to be loopback or link-local.
     var refusesLocalPeer = false
+    /// How long nothing may move before it is given up; that of the settings where `nil`.
+    var patience: Duration?
     /// The most bytes of an answer that are kept in memory.
     var limit = 64 << 10
 }

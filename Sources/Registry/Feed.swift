@@ -21,11 +21,14 @@ final class Feed: @unchecked Sendable {
     /// How many bytes there are in all.
     let length: Int64
     private var stream: any ByteStream
+    private let onTaken: @Sendable (Int) -> Void
     private let state = Monitor(State())
 
-    init(_ stream: any ByteStream, length: Int64) {
+    /// - Parameter onTaken: told, on the engine's thread, of every piece that goes to the network.
+    init(_ stream: any ByteStream, length: Int64, onTaken: @escaping @Sendable (Int) -> Void = { _ in }) {
         self.stream = stream
         self.length = length
+        self.onTaken = onTaken
     }
 
     /// Starts reading. `onBytes` is called when bytes came that were asked for in vain.
@@ -59,7 +62,7 @@ final class Feed: @unchecked Sendable {
     /// Copies the next bytes; `bytes(0)` is the end.
     func take(into target: UnsafeMutableRawBufferPointer) -> Taken {
         defer { state.wake() }
-        return state.locked { state in
+        let taken: Taken = state.locked { state in
             if let failure = state.failure { return .failed(failure) }
             guard let first = state.pieces.first else {
                 if state.ended { return .bytes(0) }
@@ -75,6 +78,8 @@ final class Feed: @unchecked Sendable {
             }
             return .bytes(count)
         }
+        if case .bytes(let count) = taken, count > 0 { onTaken(count) }
+        return taken
     }
 
     private func tell(_ onBytes: @Sendable () -> Void) {

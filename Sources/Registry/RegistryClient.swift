@@ -7,7 +7,7 @@ public import OCI
 /// Sources: OCI distribution specification 1.1; docker registry token authentication.
 public final class RegistryClient: Sendable {
     let web: Web
-    private let endpoints: Endpoints
+    let endpoints: Endpoints
 
     /// Starts the engine's threads; they end when the client is let go.
     /// - Throws: a ``Failure`` of kind `configuration` for a mirror that is not well formed.
@@ -170,13 +170,13 @@ public final class RegistryClient: Sendable {
 
     private func attempts(_ isLast: Bool) -> Int? { isLast ? nil : min(2, web.settings.retry.attempts) }
 
-    private func access(_ endpoint: Endpoint, _ reference: Reference) -> Access {
+    func access(_ endpoint: Endpoint, _ reference: Reference, _ actions: String = "pull") -> Access {
         Access(
-            authority: endpoint.authority, repository: endpoint.prefix + reference.repository, actions: "pull"
-        )
+            authority: endpoint.authority, repository: endpoint.prefix + reference.repository,
+            actions: actions)
     }
 
-    private func request(
+    func request(
         _ endpoint: Endpoint, _ reference: Reference, _ path: String
     ) async throws(Setback) -> Request {
         let scheme = await endpoints.scheme(of: endpoint, web)

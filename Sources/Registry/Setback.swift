@@ -15,6 +15,8 @@ struct Setback: Error, Sendable {
     var isUnreachable = false
     /// What is there already is worth nothing: the next attempt begins at the first byte.
     var forgetsBytes = false
+    /// What the registry called it: `DIGEST_INVALID`.
+    var code: String?
 
     init(
         _ failure: Failure, transient: Bool = false, wait: Duration? = nil, elsewhere: Bool = true,
@@ -73,7 +75,8 @@ struct Setback: Error, Sendable {
     init(_ outcome: Outcome, _ artifact: String) {
         let status = outcome.head?.status ?? 0
         let place = outcome.address.authority
-        let answer = "\(place) answered \(status)" + (Self.code(in: outcome.body).map { " \($0)" } ?? "")
+        code = Self.code(in: outcome.body)
+        let answer = "\(place) answered \(status)" + (code.map { " \($0)" } ?? "")
         wait = outcome.head?["retry-after"].flatMap(RetryAfter.init)?.wait
         isTransient = [408, 425, 429, 500, 502, 503, 504].contains(status)
         let (kind, reason, remedy): (Failure.Kind, String, String) =

@@ -63,7 +63,7 @@ final class Transfer {
         if let key = options.key { handle.set(CURLOPT_SSLKEY, key) }
         handle.set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTime.milliseconds)
         handle.set(CURLOPT_LOW_SPEED_LIMIT, options.slowestSpeed)
-        handle.set(CURLOPT_LOW_SPEED_TIME, max(1, options.patience.milliseconds / 1000))
+        handle.set(CURLOPT_LOW_SPEED_TIME, max(1, (request.patience ?? options.patience).milliseconds / 1000))
     }
 
     private func setMethod() {
@@ -87,6 +87,7 @@ final class Transfer {
 
     private func setSource(length: Int64) {
         handle.set(CURLOPT_INFILESIZE_LARGE, large: length)
+        if length > 64 << 10 { handle.set(CURLOPT_UPLOAD_BUFFERSIZE, 256 << 10) }
         handle.set(CURLOPT_READDATA, pointer: Unmanaged.passUnretained(self).toOpaque())
         handle.set(CURLOPT_READFUNCTION) { bytes, size, count, me in
             Transfer.find(me).send(UnsafeMutableRawBufferPointer(start: bytes, count: size * count))

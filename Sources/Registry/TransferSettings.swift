@@ -31,6 +31,8 @@ public struct TransferSettings: Sendable {
     public var connectTime: Duration = .seconds(20)
     /// The most bytes on their way between the network and the sinks, at least 1 MiB.
     public var memory = 8 << 20
+    /// The most bytes of a blob that one request sends to a registry, at least 1.
+    public var chunk: Int64 = 64 << 20
     /// The variables that name auth files: `REGISTRY_AUTH_FILE`, `DOCKER_CONFIG`, `HOME`,
     /// `XDG_RUNTIME_DIR`. Proxies are read by libcurl from the process's own environment.
     public var environment: [String: String]

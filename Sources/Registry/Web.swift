@@ -9,9 +9,25 @@ struct Access: Sendable, Hashable {
     var repository: String
     /// What a token is asked for: `pull`, `pull,push`; empty for files, which no tokens are asked for.
     var actions: String
+    /// Another repository that a blob is mounted from.
+    var origin: String?
 
-    /// The scope of the distribution token specification.
-    var scope: String? { actions.isEmpty ? nil : "repository:\(repository):\(actions)" }
+    /// The scopes of the distribution token specification.
+    var scopes: [String] {
+        guard !actions.isEmpty else { return [] }
+        return ["repository:\(repository):\(actions)"] + (origin.map { ["repository:\($0):pull"] } ?? [])
+    }
+
+    /// The scopes to ask for where a challenge names `scope`: what the registry says, but for a repository
+    /// of ours all that will be needed, so that one token serves HEAD and push.
+    func scopes(challenged scope: String?) -> [String] {
+        let named = (scope ?? "").split(separator: " ").map(String.init)
+        guard actions != "pull" else { return named.isEmpty ? scopes : named }
+        func resource(_ scope: String) -> Substring {
+            scope.dropLast(scope.reversed().prefix { $0 != ":" }.count)
+        }
+        return scopes + named.filter { one in !scopes.contains { resource($0) == resource(one) } }
+    }
 }
 
 /// HTTP as it is used here: redirects, authorization, waits and repeats around the engine.
@@ -69,6 +85,10 @@ final class Web: Sendable {
             authorization = try await authorizer.answer(
                 challenges, from: outcome, for: access, rejected: authorization, through: self, artifact)
             if authorization == nil { return outcome }
+            guard case .stream = request.body else { continue }
+            // What was streamed is gone; whoever sent it begins anew, with the new token.
+            throw Setback(
+                Setback(outcome, artifact).failure, transient: true, wait: .zero)
         }
         fatalError("the loop has no end")
     }
