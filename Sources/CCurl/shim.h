@@ -15,6 +15,10 @@ static inline CURLcode sealift_setopt_string(CURL *easy, CURLoption option, cons
 static inline CURLcode sealift_setopt_pointer(CURL *easy, CURLoption option, void *value) {
     return curl_easy_setopt(easy, option, value);
 }
+static inline CURLcode sealift_setopt_blob(CURL *easy, CURLoption option, const void *bytes, size_t count) {
+    struct curl_blob blob = {(void *)bytes, count, CURL_BLOB_COPY};
+    return curl_easy_setopt(easy, option, &blob);
+}
 typedef size_t (*sealift_data_callback)(char *, size_t, size_t, void *);
 static inline CURLcode sealift_setopt_callback(CURL *easy, CURLoption option, sealift_data_callback value) {
     return curl_easy_setopt(easy, option, value);

@@ -6,8 +6,8 @@ public import Registry
 
 /// What `collect` is asked for.
 public struct CollectOptions: Sendable {
-    /// The spec's path.
-    public var spec: String
+    /// The spec, and where it lies: the lock is beside it.
+    public var spec: ParsedSpec
     /// Where the bundle goes; `nil` for `NAME.sealift` in the current folder.
     public var output: String?
     /// Carry these platforms alone; empty for all of the spec.
@@ -21,8 +21,8 @@ public struct CollectOptions: Sendable {
     /// How many blobs are fetched at once.
     public var jobs = 8
 
-    /// Options for the spec at `spec`, all others at their defaults.
-    public init(spec: String) { self.spec = spec }
+    /// Options for `spec`, all others at their defaults.
+    public init(spec: ParsedSpec) { self.spec = spec }
 }
 
 /// What happens during a collect, for a display. Comes from any thread.
@@ -117,7 +117,7 @@ public struct Collector: Sendable {
 
     /// Prepares; what a failure leaves of scratch files is removed.
     func prepare() async throws -> Prepared {
-        let parsed = try SpecReader.read(path: options.spec).narrowed(to: options.platforms)
+        let parsed = try options.spec.narrowed(to: options.platforms)
         let output = options.output ?? "\(parsed.spec.name).sealift"
         do {
             return try await prepare(parsed, output)
@@ -130,9 +130,9 @@ public struct Collector: Sendable {
     /// Resolves the spec, checks what can be checked without layers, and lays the bundle out.
     private func prepare(_ parsed: ParsedSpec, _ output: String) async throws -> Prepared {
         let spec = parsed.spec
-        let lock = try LockFile(forSpec: options.spec).load()
+        let lock = try LockFile(forSpec: parsed.path).load()
         if lock == nil {
-            events(.note("no lock: tags are taken as they are now; `sealift lock \(options.spec)` pins them"))
+            events(.note("no lock: tags are taken as they are now; `sealift lock \(parsed.path)` pins them"))
         }
         let content = await KnownContent(client: client, at: output)
         let resolver = Resolver(content: content, lock: lock, platforms: spec.platforms)

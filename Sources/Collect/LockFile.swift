@@ -29,19 +29,19 @@ public struct LockFile: Sendable {
 
 /// Writes the lock of a spec.
 public struct Locker: Sendable {
-    let spec: String
+    let parsed: ParsedSpec
     let client: RegistryClient
     let mirrors: FileMirrors
     let note: @Sendable (String) -> Void
 
-    /// A locker for the spec at `spec` that resolves through `client` and gives `note` what a person should know.
+    /// A locker for `spec` that resolves through `client` and gives `note` what a person should know.
     public init(
-        spec: String, client: RegistryClient, fileMirrors: FileMirrors = FileMirrors(),
+        spec: ParsedSpec, client: RegistryClient, fileMirrors: FileMirrors = FileMirrors(),
         note: @escaping @Sendable (String) -> Void
     ) {
         self.note = note
         mirrors = fileMirrors
-        self.spec = spec
+        parsed = spec
         self.client = client
     }
 
@@ -59,8 +59,7 @@ public struct Locker: Sendable {
     /// - Parameter update: references and file names to resolve anew; `nil` for none, empty for all.
     /// - Throws: a `Failure` of kind `usage` for a name that the spec does not have.
     public func run(update: [String]?) async throws -> Outcome {
-        let parsed = try SpecReader.read(path: spec)
-        let file = LockFile(forSpec: spec)
+        let file = LockFile(forSpec: parsed.path)
         let before = try file.load()
         let kept = try keep(before, update: update, spec: parsed.spec)
         let known = Set(kept.images.map(\.reference))

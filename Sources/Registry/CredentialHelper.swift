@@ -7,9 +7,11 @@ internal import OCI
 /// server's name on stdin, a JSON object on stdout.
 struct CredentialHelper {
     private let program: String
+    private let patience: Duration
 
     /// - Throws: a ``Failure`` of kind `configuration` for a name that is not a plain word.
-    init(_ name: String) throws(Failure) {
+    /// - Parameter patience: how long it may take; longer than a person needs to unlock a key ring.
+    init(_ name: String, patience: Duration = .seconds(60)) throws(Failure) {
         guard !name.isEmpty, name.utf8.allSatisfy({ Self.letters.contains($0) }) else {
             throw Failure(
                 .configuration, "run the credential helper", "'\(name.prefix(40).filter(\.isASCII))'",
@@ -17,6 +19,7 @@ struct CredentialHelper {
                 remedy: "correct credHelpers and credsStore in the auth file")
         }
         program = "docker-credential-" + name
+        self.patience = patience
     }
 
     private static let letters = Set(
@@ -70,9 +73,13 @@ struct CredentialHelper {
         if code == 0 { _ = send(toChild[1], input, input.count, Int32(MSG_NOSIGNAL)) }
         close(toChild[1])
         guard code == 0 else { throw Failure.system("run", program, code: code) }
-        let output = Self.drain(reading.descriptor)
+        let output = Self.drain(reading.descriptor, until: .now + patience)
+        if output == nil { kill(child, SIGKILL) }
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0, errno == EINTR {}
+        guard let output else {
+            throw refuse("it did not answer within \(patience.components.seconds) seconds")
+        }
         return (status, output)
     }
 
@@ -98,11 +105,15 @@ struct CredentialHelper {
         return posix_spawnp(&child, program, &actions, &attributes, &arguments, environ)
     }
 
-    /// All that comes, at most 1 MiB.
-    private static func drain(_ descriptor: Int32) -> [UInt8] {
+    /// All that comes, at most 1 MiB; `nil` where it has no end in time.
+    private static func drain(_ descriptor: Int32, until end: ContinuousClock.Instant) -> [UInt8]? {
         var all: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 4096)
         while all.count < 1 << 20 {
+            let left = (end - .now).milliseconds
+            if left <= 0 { return nil }
+            var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&wanted, 1, Int32(clamping: left)) > 0 else { continue }
             let count = read(descriptor, &piece, piece.count)
             if count < 0, errno == EINTR { continue }
             if count <= 0 { break }

@@ -28,6 +28,9 @@ final class EasyHandle {
     func set(_ option: CURLoption, pointer value: UnsafeMutableRawPointer) {
         check(sealift_setopt_pointer(pointer, option, value))
     }
+    func set(_ option: CURLoption, copying bytes: [UInt8]) {
+        check(bytes.withUnsafeBytes { sealift_setopt_blob(pointer, option, $0.baseAddress, $0.count) })
+    }
     func set(_ option: CURLoption, large value: Int64) {
         check(sealift_setopt_off(pointer, option, curl_off_t(value)))
     }
@@ -58,6 +61,17 @@ final class EasyHandle {
         return String(cString: value)
     }
 
+    /// The port of the other end of the connection.
+    var peerPort: Int { number(CURLINFO_PRIMARY_PORT) }
+
+    /// What a proxy answered when it was asked for a tunnel; 0 where none was asked.
+    var tunnelStatus: Int { number(CURLINFO_HTTP_CONNECTCODE) }
+
+    private func number(_ info: CURLINFO) -> Int {
+        var value = 0
+        return sealift_getinfo_long(pointer, info, &value) == CURLE_OK ? value : 0
+    }
+
     private func check(_ code: CURLcode) {
         if code != CURLE_OK, refusal == nil { refusal = code }
     }
@@ -65,15 +79,27 @@ final class EasyHandle {
 
 extension TransportError {
     /// What libcurl's result means.
-    init(_ code: CURLcode, _ text: String) {
+    /// - Parameter tunnelStatus: what a proxy answered when it was asked for a tunnel, or 0.
+    init(_ code: CURLcode, _ text: String, tunnelStatus: Int = 0) {
         self.text = text
+        if tunnelStatus >= 300 {
+            cause = .proxy(status: tunnelStatus)
+            return
+        }
+        // Only in words does OpenSSL tell that the server ended it for want of a certificate.
+        if text.contains("alert certificate required") || text.contains("alert bad certificate")
+            || text.contains("alert unknown ca")
+        {
+            cause = .certificateWanted
+            return
+        }
         cause =
             switch code {
             case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .unresolvable
             case CURLE_COULDNT_CONNECT: .unreachable
-            case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR,
-                CURLE_SSL_CERTPROBLEM:
+            case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR:
                 .certificate
+            case CURLE_SSL_CERTPROBLEM: .ownCertificate
             case CURLE_SSL_CONNECT_ERROR: .handshake
             case CURLE_OPERATION_TIMEDOUT: .stalled
             case CURLE_ABORTED_BY_CALLBACK: .localPeer

@@ -96,6 +96,7 @@ actor Endpoints {
             ?? Task {
                 var request = Request(address: endpoint.address(.https, "/v2/"))
                 request.verifiesServer = false
+                if let trust = try? await web.trust(in: request.address) { request.trust = trust }
                 let outcome = await web.engine.perform(request)
                 return outcome.head == nil ? .http : .https
             }

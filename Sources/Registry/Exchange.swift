@@ -20,6 +20,8 @@ struct Request: Sendable {
     var body: RequestBody = .none
     /// TLS must prove the server's name.
     var verifiesServer = true
+    /// What TLS rests on.
+    var trust = Trust()
     /// Gives up before anything is sent when the server turns out to be loopback or link-local.
     var refusesLocalPeer = false
     /// How long nothing may move before it is given up; that of the settings where `nil`.
@@ -97,7 +99,7 @@ struct Outcome: Sendable {
     /// `nil` where none arrived.
     var head: ResponseHead?
     var body: [UInt8] = []
-    /// The address connected to; the proxy's where there is one.
+    /// The address connected to; empty where a proxy is between.
     var peer = ""
     /// Where the answer came from.
     var address: WebAddress
@@ -105,10 +107,13 @@ struct Outcome: Sendable {
 
 /// Why the connection failed.
 struct TransportError: Sendable {
-    enum Cause: Sendable {
+    enum Cause: Sendable, Equatable {
         case unresolvable
         case unreachable
         case certificate
+        case ownCertificate
+        case certificateWanted
+        case proxy(status: Int)
         case handshake
         case stalled
         case interrupted

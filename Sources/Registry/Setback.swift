@@ -49,7 +49,27 @@ struct Setback: Error, Sendable {
             case .certificate:
                 (
                     "\(place) does not prove its name",
-                    "name its certificate authority with SSL_CERT_FILE, or trust it with --insecure \(place)"
+                    "name its certificate authority with --ca, or trust it with --insecure \(place)"
+                )
+            case .ownCertificate:
+                (
+                    "the client certificate for \(place) cannot be used",
+                    "check the files of --client-cert and --client-key"
+                )
+            case .certificateWanted:
+                (
+                    "\(place) does not accept this client",
+                    "show it a client certificate that it knows with --client-cert and --client-key"
+                )
+            case .proxy(407):
+                (
+                    "the proxy before \(place) wants a login",
+                    "write it into the proxy variable: http://USER:PASSWORD@HOST:PORT"
+                )
+            case .proxy:
+                (
+                    "the proxy does not lead to \(place)",
+                    "check the proxy variables, or go around it with NO_PROXY=\(address.host)"
                 )
             case .handshake:
                 (
@@ -64,10 +84,17 @@ struct Setback: Error, Sendable {
                 ("\(place) leads to this host itself", "do not trust that registry with a login")
             case .other: ("\(place) was not understood", "check that it speaks HTTP")
             }
-        let kind: Failure.Kind = error.cause == .localPeer ? .denied : .unavailable
+        let kind: Failure.Kind =
+            switch error.cause {
+            case .localPeer, .certificateWanted, .proxy(407): .denied
+            case .ownCertificate: .configuration
+            default: .unavailable
+            }
         failure = Failure(
             kind, "fetch", artifact, because: "\(reason) (\(error.text))", remedy: remedy)
-        isTransient = [.unresolvable, .unreachable, .handshake, .stalled, .interrupted].contains(error.cause)
+        isTransient =
+            [.unresolvable, .unreachable, .handshake, .stalled, .interrupted].contains(error.cause)
+            || [502, 503, 504].contains { error.cause == .proxy(status: $0) }
         isUnreachable = [.unresolvable, .unreachable].contains(error.cause)
     }
 
@@ -90,6 +117,16 @@ struct Setback: Error, Sendable {
                 (
                     .denied, "\(answer): this is not permitted",
                     "log in to \(place) as somebody who may, or set REGISTRY_AUTH_FILE"
+                )
+            case 400:
+                (
+                    .unavailable, "\(answer): it does not understand",
+                    "see whether it speaks TLS, or wants a client certificate (--client-cert, --client-key)"
+                )
+            case 407:
+                (
+                    .denied, "\(answer): the proxy before it wants a login",
+                    "write it into the proxy variable: http://USER:PASSWORD@HOST:PORT"
                 )
             case 404, 410:
                 (

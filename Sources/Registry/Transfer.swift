@@ -10,6 +10,7 @@ final class Transfer {
     let handle = EasyHandle()
     private(set) var isPaused = false
     private let writers: Writers
+    private let proxyPort: Int?
     private var head: ResponseHead?
     private var disposition: Disposition?
     private var collected: [UInt8] = []
@@ -21,6 +22,7 @@ final class Transfer {
     init(_ job: TransferEngine.Job, _ options: TransferEngine.Options, _ writers: Writers) {
         self.job = job
         self.writers = writers
+        proxyPort = options.proxies.port(job.request.address.scheme)
         let me = Unmanaged.passUnretained(self).toOpaque()
         handle.set(CURLOPT_PRIVATE, pointer: me)
         setTransport(options)
@@ -35,7 +37,10 @@ final class Transfer {
             Transfer.find(me).receive(UnsafeRawBufferPointer(start: bytes, count: size * count))
         }
         guard job.request.refusesLocalPeer else { return }
-        handle.set { _, address, _, _, _ in
+        handle.set(CURLOPT_PREREQDATA, pointer: me)
+        handle.set { me, address, _, port, _ in
+            // A proxy may well be on this host.
+            if Transfer.find(me).isProxy(port: Int(port)) { return CURL_PREREQFUNC_OK }
             let isLocal = address.map { WebAddress.isLocal(address: String(cString: $0)) } ?? true
             return isLocal ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK
         }
@@ -44,6 +49,9 @@ final class Transfer {
     private static func find(_ pointer: UnsafeMutableRawPointer?) -> Transfer {
         Unmanaged<Transfer>.fromOpaque(pointer!).takeUnretainedValue()
     }
+
+    /// Whether the other end is the proxy. Whoever leads us to that very port of another host gains nothing.
+    private func isProxy(port: Int) -> Bool { port == proxyPort }
 
     private func setTransport(_ options: TransferEngine.Options) {
         let request = job.request
@@ -56,11 +64,19 @@ final class Transfer {
         handle.set(CURLOPT_TCP_KEEPALIVE, true)
         handle.set(CURLOPT_BUFFERSIZE, 256 << 10)
         handle.set(CURLOPT_USERAGENT, options.userAgent)
-        handle.set(CURLOPT_CAINFO, options.authorities)
+        handle.set(CURLOPT_PROXY, options.proxies.proxy(request.address.scheme))
+        handle.set(CURLOPT_NOPROXY, options.proxies.exceptions)
+        if let authorities = request.trust.authorities {
+            handle.set(CURLOPT_CAINFO_BLOB, copying: authorities)
+        } else {
+            handle.set(CURLOPT_CAINFO, options.authorities)
+        }
         handle.set(CURLOPT_SSL_VERIFYPEER, request.verifiesServer)
         handle.set(CURLOPT_SSL_VERIFYHOST, request.verifiesServer ? 2 : 0)
-        if let certificate = options.certificate { handle.set(CURLOPT_SSLCERT, certificate) }
-        if let key = options.key { handle.set(CURLOPT_SSLKEY, key) }
+        if let certificate = request.trust.certificate { handle.set(CURLOPT_SSLCERT, certificate) }
+        if let key = request.trust.key { handle.set(CURLOPT_SSLKEY, key) }
+        // Else OpenSSL would ask for the password of a key at the terminal.
+        handle.set(CURLOPT_KEYPASSWD, "")
         handle.set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTime.milliseconds)
         handle.set(CURLOPT_LOW_SPEED_LIMIT, options.slowestSpeed)
         handle.set(CURLOPT_LOW_SPEED_TIME, max(1, (request.patience ?? options.patience).milliseconds / 1000))
@@ -217,13 +233,18 @@ final class Transfer {
                         because: "it has more than \(job.request.limit) bytes")))
         } else if let result {
             let isComplete = result == CURLE_OK || overflowed
-            ending = isComplete ? .complete : .broken(TransportError(result, handle.explain(result)))
+            ending =
+                isComplete
+                ? .complete
+                : .broken(
+                    TransportError(result, handle.explain(result), tunnelStatus: handle.tunnelStatus))
         } else {
             ending = .cancelled
         }
         job.continuation.resume(
             returning: Outcome(
-                ending: ending, head: head, body: collected, peer: handle.peer, address: job.request.address))
+                ending: ending, head: head, body: collected,
+                peer: isProxy(port: handle.peerPort) ? "" : handle.peer, address: job.request.address))
     }
 }
 

@@ -14,8 +14,7 @@ final class TransferEngine: Sendable {
         var perHost = 8
         var userAgent = "sealift"
         var authorities: String
-        var certificate: String?
-        var key: String?
+        var proxies: Proxies
         var connectTime: Duration = .seconds(20)
         var slowestSpeed = 1024
         var patience: Duration = .seconds(30)

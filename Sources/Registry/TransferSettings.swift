@@ -16,6 +16,11 @@ public struct TransferSettings: Sendable {
     public var jobsPerHost = 8
     /// The PEM file of the certificate authorities that are trusted.
     public var authorities: String
+    /// PEM files of authorities that are trusted too.
+    public var moreAuthorities: [String] = []
+    /// Folders that may hold a folder `HOST[:PORT]` of a server's own certificates, as docker and podman have
+    /// them: `*.crt`, authorities; `NAME.cert` and `NAME.key`, what is shown.
+    public var certificateFolders: [String]
     /// A PEM file with the certificate to show to a server that asks for one.
     public var clientCertificate: String?
     /// The PEM file of its key.
@@ -33,8 +38,8 @@ public struct TransferSettings: Sendable {
     public var memory = 8 << 20
     /// The most bytes of a blob that one request sends to a registry, at least 1.
     public var chunk: Int64 = 64 << 20
-    /// The variables that name auth files: `REGISTRY_AUTH_FILE`, `DOCKER_CONFIG`, `HOME`,
-    /// `XDG_RUNTIME_DIR`. Proxies are read by libcurl from the process's own environment.
+    /// The variables that name auth files (`REGISTRY_AUTH_FILE`, `DOCKER_CONFIG`, `HOME`, `XDG_RUNTIME_DIR`)
+    /// and proxies (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case).
     public var environment: [String: String]
     /// Told of all that happens, from any thread, in order for each item. Must not block.
     public var onEvent: (@Sendable (TransferEvent) -> Void)?
@@ -45,6 +50,9 @@ public struct TransferSettings: Sendable {
         self.environment = environment ?? Self.ownEnvironment
         authorities =
             self.environment["SSL_CERT_FILE"].flatMap { $0.isEmpty ? nil : $0 } ?? Self.systemAuthorities
+        certificateFolders =
+            (self.environment["HOME"].map { [$0 + "/.config/containers/certs.d"] } ?? [])
+            + ["/etc/containers/certs.d", "/etc/docker/certs.d"]
     }
 
     /// The first of the places where distributions keep their bundle; CA paths compiled into libcurl are
@@ -58,7 +66,9 @@ public struct TransferSettings: Sendable {
     }
 
     private static var ownEnvironment: [String: String] {
-        let names = ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "HOME", "XDG_RUNTIME_DIR", "SSL_CERT_FILE"]
+        let names =
+            ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "HOME", "XDG_RUNTIME_DIR", "SSL_CERT_FILE"]
+            + Proxies.variables
         return names.reduce(into: [:]) { all, name in
             all[name] = getenv(name).map { String(cString: $0) }
         }

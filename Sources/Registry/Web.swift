@@ -36,17 +36,31 @@ final class Web: Sendable {
     let engine: TransferEngine
     private let authorizer: Authorizer
     private let pacing = Pacing()
+    private let trusts: Trusts
 
     init(_ settings: TransferSettings) {
         self.settings = settings
         engine = TransferEngine(
             .init(
                 jobs: max(1, settings.jobs), perHost: max(1, settings.jobsPerHost),
-                authorities: settings.authorities, certificate: settings.clientCertificate,
-                key: settings.clientKey, connectTime: settings.connectTime,
+                authorities: settings.authorities, proxies: Proxies(environment: settings.environment),
+                connectTime: settings.connectTime,
                 slowestSpeed: settings.slowestSpeed, patience: settings.patience,
                 memory: max(1 << 20, settings.memory)))
         authorizer = Authorizer(Credentials(environment: settings.environment))
+        trusts = Trusts(settings)
+    }
+
+    /// What TLS with the server at `address` rests on.
+    func trust(in address: WebAddress) async throws(Setback) -> Trust {
+        if address.scheme == .http { return Trust() }
+        let trusts = trusts
+        do throws(Failure) {
+            if trusts.isKnown(address) { return try trusts.trust(in: address) }
+            return try await onThread { () throws(Failure) in try trusts.trust(in: address) }
+        } catch {
+            throw Setback(error)
+        }
     }
 
     /// Whether plain HTTP and TLS without proof are allowed at `address`.
@@ -106,6 +120,7 @@ final class Web: Sendable {
         for _ in 0...Self.mostRedirects {
             try permit(request.address, for: artifact)
             request.verifiesServer = !isInsecure(request.address)
+            request.trust = try await trust(in: request.address)
             let outcome = await engine.perform(request, into: channel) { head in
                 (200..<300).contains(head.status) ? decide(head) : .collect
             }
@@ -164,7 +179,7 @@ final class Web: Sendable {
         var fruitless = 0
         var highest = progress()
         while true {
-            try await sleep(pacing.left(authority), item, "\(authority) asked to wait")
+            if let (left, reason) = pacing.left(authority) { try await sleep(left, item, reason) }
             let setback: Setback
             do throws(Setback) { return try await body() } catch { setback = error }
             guard setback.isTransient else { throw setback }
@@ -181,7 +196,7 @@ final class Web: Sendable {
                     throw Setback(failure)
                 }
                 wait = max(asked, .zero)
-                pacing.hold(authority, for: wait)
+                pacing.hold(authority, for: wait, because: setback.failure.reason)
                 continue
             }
             try await sleep(wait, item, setback.failure.reason)
@@ -227,19 +242,23 @@ extension Setback {
 
 /// The servers that asked to be left alone, and until when.
 final class Pacing: Sendable {
-    private let until = Monitor<[String: ContinuousClock.Instant]>([:])
+    private let until = Monitor<[String: (end: ContinuousClock.Instant, reason: String)]>([:])
 
-    func hold(_ authority: String, for time: Duration) {
+    func hold(_ authority: String, for time: Duration, because reason: String) {
         let end = ContinuousClock.now + time
-        until.locked { $0[authority] = max($0[authority] ?? end, end) }
+        until.locked { until in
+            if let known = until[authority], known.end > end { return }
+            until[authority] = (end, reason)
+        }
     }
 
-    func left(_ authority: String) -> Duration {
+    func left(_ authority: String) -> (time: Duration, reason: String)? {
         until.locked { until in
-            guard let end = until[authority] else { return .zero }
+            guard let (end, reason) = until[authority] else { return nil }
             let left = end - ContinuousClock.now
-            if left <= .zero { until[authority] = nil }
-            return left
+            if left > .zero { return (left, reason) }
+            until[authority] = nil
+            return nil
         }
     }
 }

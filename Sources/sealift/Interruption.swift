@@ -52,7 +52,10 @@ enum Interruption {
     }
 
     private static func end() -> Never {
-        Console.say("sealift: interrupted\n  → run the same command again: it goes on where it stopped")
-        _exit(Failure.Kind.busy.exitCode)
+        let failure = Failure(
+            .busy, "go on", "", because: "it was interrupted",
+            remedy: "run the same command again: it goes on where it stopped")
+        Console.report(failure)
+        _exit(failure.kind.exitCode)
     }
 }

@@ -3,39 +3,80 @@ internal import Glibc
 internal import OCI
 internal import Synchronization
 
-/// Progress of a long step: a bar on a terminal, a line every few seconds elsewhere, and never silent for
-/// ten seconds. Thread-safe; one is shown at a time.
+/// Progress of a long step: a bar and a line for each running artifact on a terminal, a line every few seconds
+/// elsewhere, never silent for ten seconds; with `--json` an event each second. Thread-safe; one is shown at a
+/// time.
 final class Progress: Sendable {
-    private struct State {
-        var done: Int64 = 0
-        var skipped: Int64 = 0
-        var running: [String: (done: Int64, total: Int64)] = [:]
+    /// All that is known, as ``ProgressLines`` draws it.
+    struct State {
+        /// A running artifact. It waits while `until` lies ahead.
+        struct Part {
+            var done: Int64
+            var total: Int64
+            var reason = ""
+            var until = ContinuousClock.now
+        }
+        let verb: String
+        /// Bytes in all; `nil` where nobody knows them yet.
+        let total: Int64?
+        let started = ContinuousClock.now
+        var done: Int64
+        var skipped: Int64
+        var parts: [String: Part] = [:]
         var notice: String?
-        var shown: Int = 0
+        /// Bytes per second of the last seconds.
+        var speed: Int64 = 0
+        /// Where `done` was at moments before, the oldest first.
+        var marks: [(time: ContinuousClock.Instant, done: Int64)] = []
         var finished = false
+
+        /// Takes the speed over the last five seconds, once each half second.
+        mutating func measure(_ now: ContinuousClock.Instant = .now) {
+            if let last = marks.last, now - last.time < .milliseconds(500) { return }
+            marks.append((now, done))
+            if marks.count > 11 { marks.removeFirst() }
+            let span = (now - marks[0].time) / .seconds(1)
+            speed = span > 0 ? Int64(Double(max(0, done - marks[0].done)) / span) : 0
+        }
     }
-    private let state = Mutex(State())
-    private let verb: String
-    private let total: Int64
-    private let started = ContinuousClock.now
+    private let state: Mutex<State>
+    private let drawn = Mutex(DrawnLines())
     private static let current = Mutex<Progress?>(nil)
 
     /// Starts showing `verb` over `total` bytes, of which `already` were there before.
-    init(_ verb: String, total: Int64, already: Int64 = 0) {
-        self.verb = verb
-        self.total = total
-        state.withLock {
-            $0.done = already
-            $0.skipped = already
-        }
+    init(_ verb: String, total: Int64?, already: Int64 = 0) {
+        state = Mutex(State(verb: verb, total: total, done: already, skipped: already))
         Self.current.withLock { $0 = self }
         spawnThread { [weak self] in
             var tick = 0
             while let progress = self, !progress.state.withLock({ $0.finished }) {
-                if Console.isTerminal { progress.draw() } else if tick % 30 == 29 { progress.writeLine() }
                 tick += 1
+                progress.tell(tick)
                 usleep(100_000)
             }
+        }
+    }
+
+    /// Ten times a second.
+    private func tell(_ tick: Int) {
+        let seen = state.withLock { state in
+            state.measure()
+            return state
+        }
+        switch Console.manner {
+        case .terminal: draw(seen)
+        case .lines where tick % 30 == 0: Console.write(ProgressLines(seen).log + "\n", to: STDERR_FILENO)
+        case .events where tick % 10 == 0: Console.tell(ProgressLines(seen).event)
+        case .lines, .events: break
+        }
+    }
+
+    private func draw(_ seen: State) {
+        let lines = ProgressLines(seen).drawn(width: Console.width, height: Console.height)
+        drawn.withLock { drawn in
+            // Looked at under this lock, so that nothing is drawn after `finish`.
+            guard !state.withLock({ $0.finished }) else { return }
+            drawn.show(lines)
         }
     }
 
@@ -43,7 +84,7 @@ final class Progress: Sendable {
     func add(_ bytes: Int64, of name: String? = nil) {
         state.withLock {
             $0.done += bytes
-            if let name { $0.running[name]?.done += bytes }
+            if let name { $0.parts[name]?.done += bytes }
         }
     }
 
@@ -53,78 +94,76 @@ final class Progress: Sendable {
     /// Counts what `name` had as not done: it begins anew.
     func restart(_ name: String) {
         state.withLock {
-            $0.done -= $0.running[name]?.done ?? 0
-            $0.running[name]?.done = 0
+            $0.done -= $0.parts[name]?.done ?? 0
+            $0.parts[name]?.done = 0
         }
     }
 
     /// Shows `name` as running, `done` of its `total` bytes there already.
     func begin(_ name: String, total: Int64, done: Int64 = 0) {
-        state.withLock { $0.running[name] = (done, total) }
+        state.withLock { $0.parts[name] = State.Part(done: done, total: total) }
+        Console.tell(Event("started", name: name, done: done, total: total))
+    }
+
+    /// Shows that nothing happens to `name` for `time`, and why.
+    func wait(_ name: String, _ reason: String, _ time: Duration) {
+        state.withLock {
+            var part = $0.parts[name] ?? State.Part(done: 0, total: 0)
+            (part.reason, part.until) = (reason, .now + time)
+            $0.parts[name] = part
+        }
+        Console.tell(
+            Event("waiting", name: name, text: reason, seconds: (time / .milliseconds(100)).rounded() / 10))
+        guard Console.manner == .lines else { return }
+        Console.write(
+            "\(name): \(reason); goes on in \(time.asClock)\n", to: STDERR_FILENO)
     }
 
     /// Takes `name` off the display.
-    func end(_ name: String) { state.withLock { $0.running[name] = nil } }
+    func end(_ name: String) {
+        state.withLock { $0.parts[name] = nil }
+        Console.tell(Event("ended", name: name))
+    }
 
-    /// Shows why nothing moves, until the next notice; `nil` clears it.
+    /// Shows what is going on besides, until the next notice; `nil` clears it.
     func notice(_ text: String?) {
         state.withLock { $0.notice = text }
-        if let text, !Console.isTerminal { Console.write("\(text)\n", to: STDERR_FILENO) }
+        if let text, Console.manner != .terminal { Console.say(text) }
     }
 
     /// Takes the display away.
     func finish() {
-        Self.erase()
         state.withLock { $0.finished = true }
+        drawn.withLock { $0.erase() }
         Self.current.withLock { if $0 === self { $0 = nil } }
     }
 
     /// Takes what is drawn off the terminal, so that a line can be written; it comes back by itself.
-    static func erase() {
-        guard let progress = current.withLock({ $0 }) else { return }
-        progress.state.withLock { state in
-            if state.shown > 0 { Console.write("\r\u{1B}[\(state.shown)A\u{1B}[J", to: STDERR_FILENO) }
-            state.shown = 0
-        }
+    static func erase() { current.withLock { $0 }?.drawn.withLock { $0.erase() } }
+}
+
+/// The lines that stand on the terminal.
+private struct DrawnLines {
+    private var lengths: [Int] = []
+
+    /// Puts `lines` in the place of those that are there.
+    mutating func show(_ lines: [String]) {
+        let text = back + lines.map { $0 + "\n" }.joined()
+        lengths = lines.map(\.count)
+        Console.write(text, to: STDERR_FILENO)
     }
 
-    private func summary(_ state: State) -> String {
-        let elapsed =
-            Double((ContinuousClock.now - started).components.seconds)
-            + Double((ContinuousClock.now - started).components.attoseconds) / 1e18
-        let moved = state.done - state.skipped
-        let speed = elapsed > 0.3 ? Int64(Double(moved) / elapsed) : 0
-        let percent = total > 0 ? min(100, state.done * 100 / total) : 100
-        var text = "\(percent)%  \(state.done.asBytes) of \(total.asBytes)"
-        if speed > 0 {
-            let left = max(0, (total - state.done) / speed)
-            text += "  \(speed.asBytes)/s  \(left / 60):\(left % 60 < 10 ? "0" : "")\(left % 60) left"
-        }
-        return text
+    mutating func erase() {
+        if !lengths.isEmpty { Console.write(back, to: STDERR_FILENO) }
+        lengths = []
     }
 
-    private func writeLine() {
-        let text = state.withLock { "\(verb): \(summary($0))" }
-        Console.write(text + "\n", to: STDERR_FILENO)
-    }
-
-    private func draw() {
+    /// Takes the cursor to the first of the lines and erases all. A terminal that was made narrower since has
+    /// broken the longer ones.
+    private var back: String {
+        if lengths.isEmpty { return "" }
         let width = Console.width
-        state.withLock { state in
-            guard !state.finished else { return }
-            var lines = ["\(verb)  " + summary(state)]
-            let room = max(10, min(40, width - lines[0].count - 4))
-            let filled = total > 0 ? Int(min(total, state.done) * Int64(room) / total) : room
-            lines[0] +=
-                "  " + String(repeating: "█", count: filled) + String(repeating: "░", count: room - filled)
-            for (name, part) in state.running.sorted(by: { $0.key < $1.key }).prefix(8) {
-                lines.append("  \(name)  \(part.done.asBytes) of \(part.total.asBytes)")
-            }
-            if let notice = state.notice { lines.append("  " + notice) }
-            let back = state.shown > 0 ? "\r\u{1B}[\(state.shown)A\u{1B}[J" : ""
-            Console.write(
-                back + lines.map { String($0.prefix(width - 1)) + "\n" }.joined(), to: STDERR_FILENO)
-            state.shown = lines.count
-        }
+        let rows = lengths.reduce(0) { $0 + max(1, ($1 + width - 1) / width) }
+        return "\r\u{1B}[\(rows)A\u{1B}[J"
     }
 }

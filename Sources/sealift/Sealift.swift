@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
+internal import FoundationEssentials
 internal import Glibc
 internal import OCI
 
@@ -24,12 +25,17 @@ struct Sealift: AsyncParsableCommand {
             ServeCommand.self, ExportCommand.self,
         ])
 
+    /// The arguments, with the options that the environment gives.
+    static let options = EnvironmentOptions(
+        Sealift.self, Array(CommandLine.arguments.dropFirst()), ProcessInfo.processInfo.environment)
+
     static func main() async {
         Interruption.watch()
         // A peer that closes its socket must be an error of that transfer, not the end of the program.
         signal(SIGPIPE, SIG_IGN)
+        for name in options.unknown { Console.say("no command has the option that \(name) would set") }
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(options.arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -39,6 +45,9 @@ struct Sealift: AsyncParsableCommand {
             Console.report(failure)
             Glibc.exit(failure.kind.exitCode)
         } catch {
+            if exitCode(for: error) == .validationFailure, !options.used.isEmpty {
+                Console.say("used from the environment: \(options.used.joined(separator: ", "))")
+            }
             exit(withError: error)
         }
     }

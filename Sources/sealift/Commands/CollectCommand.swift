@@ -34,16 +34,17 @@ struct CollectCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        var options = CollectOptions(spec: spec)
+        let parsed = try SpecReader.read(path: spec)
+        var options = CollectOptions(spec: parsed)
         options.output = output
         options.platforms = platform
         options.volumeSize = volumeSize
         options.jobs = network.jobs
         options.fileMirrors = network.fileMirrors
-        let registries = try SpecReader.read(path: spec).spec.registries
         let display = CollectDisplay()
         let collector = Collector(
-            options, client: try network.client(registries) { display.show($0) }, events: { display.show($0) }
+            options, client: try network.client(parsed.spec.registries) { display.show($0) },
+            events: { display.show($0) }
         )
         if dryRun { return try await PlanView(collector.plan()).print(json: json) }
         let collected = try await collector.run()

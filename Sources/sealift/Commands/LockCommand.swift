@@ -25,10 +25,10 @@ struct LockCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let registries = try SpecReader.read(path: spec).spec.registries
+        let parsed = try SpecReader.read(path: spec)
         let display = CollectDisplay()
         let locker = Locker(
-            spec: spec, client: try network.client(registries) { display.show($0) },
+            spec: parsed, client: try network.client(parsed.spec.registries) { display.show($0) },
             fileMirrors: network.fileMirrors,
             note: { Console.say($0) })
         let outcome = try await locker.run(update: updateAll ? [] : update.isEmpty ? nil : update)

@@ -18,8 +18,26 @@ struct NetworkOptions: ParsableArguments {
             "Allow plain HTTP and unverified TLS with this host[:port] alone; may be repeated.",
             valueName: "host"))
     var insecure: [String] = []
+    @Option(
+        name: .customLong("ca"),
+        help: ArgumentHelp(
+            "Trust the certificate authorities of this PEM file too; may be repeated.", valueName: "file"),
+        completion: .file())
+    var authorities: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Show this client certificate (PEM) to servers that ask for one.", valueName: "file"),
+        completion: .file())
+    var clientCert: String?
+    @Option(
+        help: ArgumentHelp(
+            "The key of that certificate (PEM). (default: in the same file)", valueName: "file"),
+        completion: .file())
+    var clientKey: String?
     @Option(help: "How many blobs are fetched at once.")
     var jobs = 8
+    @Option(help: "How many of them from one server.")
+    var jobsPerHost = 8
 
     /// `--mirror FROM=TO`, split.
     struct Mirror: ExpressibleByArgument {
@@ -44,6 +62,12 @@ struct NetworkOptions: ParsableArguments {
 
     func validate() throws {
         guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64") }
+        guard (1...64).contains(jobsPerHost) else {
+            throw ValidationError("--jobs-per-host takes a number from 1 to 64")
+        }
+        guard clientKey == nil || clientCert != nil else {
+            throw ValidationError("--client-key needs the --client-cert that it is of")
+        }
     }
 
     /// The client that these options and the `registries:` of a spec describe, `--mirror` before these; it
@@ -53,6 +77,10 @@ struct NetworkOptions: ParsableArguments {
     ) throws(Failure) -> RegistryClient {
         var settings = TransferSettings()
         settings.jobs = jobs
+        settings.jobsPerHost = jobsPerHost
+        settings.moreAuthorities = authorities
+        settings.clientCertificate = clientCert
+        settings.clientKey = clientKey
         settings.insecureHosts = Set(insecure)
         for mirror in mirrors where !mirror.isOfFiles {
             settings.mirrors[mirror.from, default: []].append(mirror.to)

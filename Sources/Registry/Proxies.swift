@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The proxies that the usual variables name: `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, each
+/// in lower or upper case. libcurl itself leaves out `HTTP_PROXY`, which servers once filled from a request;
+/// this program is none, unless it runs as a CGI script.
+struct Proxies: Sendable {
+    static let variables =
+        ["http_proxy", "https_proxy", "all_proxy", "no_proxy"].flatMap {
+            [$0, $0.uppercased()]
+        } + ["REQUEST_METHOD"]
+
+    private let plain: String
+    private let secure: String
+    /// The hosts that are asked directly, as libcurl reads them: names, domains, addresses, networks.
+    let exceptions: String
+
+    init(environment: [String: String]) {
+        func value(_ name: String) -> String? {
+            if name == "http_proxy", environment["REQUEST_METHOD"] != nil { return environment[name] }
+            return [environment[name], environment[name.uppercased()]].compactMap(\.self).first {
+                !$0.isEmpty
+            }
+        }
+        let all = value("all_proxy") ?? ""
+        plain = value("http_proxy") ?? all
+        secure = value("https_proxy") ?? all
+        exceptions = value("no_proxy") ?? ""
+    }
+
+    /// The proxy for requests of this scheme; empty for none. May hold a password: not for errors.
+    func proxy(_ scheme: WebAddress.Scheme) -> String { scheme == .http ? plain : secure }
+
+    /// The port of that proxy; `nil` where there is none.
+    func port(_ scheme: WebAddress.Scheme) -> Int? {
+        let text = proxy(scheme)
+        if text.isEmpty { return nil }
+        let place =
+            text.split(separator: "/", omittingEmptySubsequences: true)
+            .first { !$0.hasSuffix(":") }?.split(separator: "@").last ?? ""
+        let digits = place.split(separator: ":").last ?? ""
+        // libcurl's own default for a proxy, and that of proxies that are spoken to by TLS.
+        return Int(digits) ?? (text.hasPrefix("https:") ? 443 : 1080)
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import OCI
+
+/// What TLS with one server rests on: whom to believe, and what to show.
+struct Trust: Sendable {
+    /// The certificate authorities, in PEM, where they are others than the file of the settings holds.
+    var authorities: [UInt8]?
+    /// The PEM file of the certificate that is shown to a server which asks for one.
+    var certificate: String?
+    /// The PEM file of its key.
+    var key: String?
+}
+
+/// Finds out each server's ``Trust``, once.
+///
+/// Beside the settings for all servers there are folders of a server's own, as docker and podman have them
+/// (containers-certs.d(5)): `FOLDER/HOST[:PORT]/` with `*.crt`, authorities, and `NAME.cert` beside
+/// `NAME.key`, what the client shows. The first folder that has the server counts alone.
+final class Trusts: Sendable {
+    private let file: String
+    private let more: [String]
+    private let folders: [String]
+    private let shown: (certificate: String?, key: String?)
+    private let known = Monitor<[String: Trust]>([:])
+
+    init(_ settings: TransferSettings) {
+        file = settings.authorities
+        more = settings.moreAuthorities
+        folders = settings.certificateFolders
+        shown = (settings.clientCertificate, settings.clientKey)
+    }
+
+    /// What holds for the server at `address`. Blocking where it was not asked for before.
+    /// - Throws: a ``Failure`` of kind `configuration` or `input` for files that are not what they should be.
+    func trust(in address: WebAddress) throws(Failure) -> Trust {
+        if let trust = known.locked({ $0[address.authority] }) { return trust }
+        let trust = try find(address)
+        known.locked { $0[address.authority] = trust }
+        return trust
+    }
+
+    /// Whether ``trust(in:)`` returns at once.
+    func isKnown(_ address: WebAddress) -> Bool { known.locked { $0[address.authority] != nil } }
+
+    private func find(_ address: WebAddress) throws(Failure) -> Trust {
+        let own = try folder(for: address)
+        var trust = Trust(certificate: shown.certificate, key: shown.key)
+        if let certificate = own.certificates.first {
+            let key = certificate.dropLast("cert".count) + "key"
+            guard access(String(key), R_OK) == 0 else {
+                throw Failure(
+                    .configuration, "use the client certificate", certificate,
+                    because: "its key is not beside it: \(key)", remedy: "put the key there, readable")
+            }
+            (trust.certificate, trust.key) = (certificate, String(key))
+        }
+        for path in [trust.certificate, trust.key].compactMap(\.self) where access(path, R_OK) != 0 {
+            throw Failure.system("read the client certificate", path)
+        }
+        let extra = more + own.authorities
+        if extra.isEmpty { return trust }
+        var all = access(file, R_OK) == 0 ? try File.open(file).bytes(limit: 16 << 20) : []
+        for path in extra {
+            let bytes = try File.open(path).bytes(limit: 16 << 20)
+            guard String(decoding: bytes, as: UTF8.self).contains("-----BEGIN ") else {
+                throw Failure(
+                    .configuration, "use the certificate authority", path,
+                    because: "it holds no certificate in PEM",
+                    remedy: "convert it with 'openssl x509 -inform der -in FILE'")
+            }
+            all += Array("\n".utf8) + bytes
+        }
+        trust.authorities = all
+        return trust
+    }
+
+    private func folder(
+        for address: WebAddress
+    ) throws(Failure) -> (authorities: [String], certificates: [String]) {
+        for folder in folders {
+            for name in [address.authority, "\(address.host):\(address.port)"] {
+                let path = "\(folder)/\(name)"
+                guard let listing = opendir(path) else {
+                    if errno == ENOENT || errno == ENOTDIR { continue }
+                    throw Failure.system("read the certificates in", path)
+                }
+                defer { closedir(listing) }
+                var names: [String] = []
+                while let entry = readdir(listing) {
+                    names.append(
+                        withUnsafeBytes(of: &entry.pointee.d_name) {
+                            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                        })
+                }
+                let files = names.sorted().map { "\(path)/\($0)" }
+                return (files.filter { $0.hasSuffix(".crt") }, files.filter { $0.hasSuffix(".cert") })
+            }
+        }
+        return ([], [])
+    }
+}
