@@ -90,6 +90,7 @@ public struct Applier: Sendable {
             events(.note("all of it has been applied before: nothing to do"))
             return receipt
         }
+        try checkComplete(plan)
         try checkSpace(for: plan)
         let writer = try store.writer()
         do throws(Failure) {

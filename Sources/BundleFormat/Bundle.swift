@@ -16,7 +16,7 @@ public final class Bundle: ContentSource {
     /// All blobs that are in it, each once, in the order of a fresh bundle, with what they belong to.
     public let blobs: [BundlePlan.Blob]
     /// The blobs that were left out because the isolated host has them, in order of first use.
-    public let required: [Descriptor]
+    public let required: [BundlePlan.Item]
     /// The bytes of `index.json`, which a signature covers.
     public let index: [UInt8]
     /// The digest of ``index``: the bundle's identity.
@@ -56,8 +56,11 @@ public final class Bundle: ContentSource {
         self.overlays = overlays
     }
 
+    /// All that it stands for: its blobs, then those that it requires.
+    var items: [BundlePlan.Item] { blobs.map(\.item) + required }
+
     /// The blobs that are neither in it nor in its overlays.
-    public var missing: [Descriptor] { required.filter { !contains($0.digest) } }
+    public var missing: [BundlePlan.Item] { required.filter { !contains($0.descriptor.digest) } }
 
     /// The files, as the lock names them.
     public var files: [Lock.File] { lock.files }
@@ -95,7 +98,7 @@ public final class Bundle: ContentSource {
             }
             throw Failure(
                 .input, "read", "\(descriptor.digest)", because: "it is not in \(path)",
-                remedy: required.contains { $0.digest == descriptor.digest }
+                remedy: required.contains { $0.descriptor.digest == descriptor.digest }
                     ? "the bundle is a delta: name the bundle that it builds on with --with"
                     : "take the bundle that the image or file came in")
         }

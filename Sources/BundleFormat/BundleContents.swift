@@ -30,7 +30,7 @@ struct BundleContents {
         plan = try BundlePlan(
             spec: document.spec, lock: document.lock, images: images, have: Set(document.required),
             volumeSize: document.volumeSize)
-        guard plan.required.map(\.digest) == document.required else {
+        guard plan.required.map(\.descriptor.digest) == document.required else {
             throw members.refuse("its document leaves out blobs that no image or file of it has")
         }
         guard plan.index == index else {

@@ -15,6 +15,17 @@ public struct BundlePlan: Sendable {
         public let offset: Int64
         /// The content, where it is known without fetching: manifests and the bundle document.
         public let bytes: [UInt8]?
+
+        /// The blob without its place.
+        public var item: Item { Item(descriptor: descriptor, owner: owner) }
+    }
+
+    /// A blob without its place.
+    public struct Item: Sendable, Equatable {
+        /// Its digest and size, as the first manifest that names it says.
+        public let descriptor: Descriptor
+        /// What it belongs to, for people: a reference, or the title of a file.
+        public let owner: String
     }
 
     /// The bytes of `index.json`.
@@ -24,7 +35,7 @@ public struct BundlePlan: Sendable {
     /// The blobs in order of their offsets, each digest once.
     public let blobs: [Blob]
     /// The blobs that are left out because they are had already, in order of first use.
-    public let required: [Descriptor]
+    public let required: [Item]
     /// The bundle's size in bytes.
     public let size: Int64
     /// The size of each volume but the last in bytes; `nil` for a single file.
@@ -51,7 +62,8 @@ public struct BundlePlan: Sendable {
         }
         var contents = try Contents(spec: spec, lock: lock, images: images, have: have)
         let document = Document(
-            spec: spec, lock: lock, required: contents.required.map(\.digest), volumeSize: volumeSize)
+            spec: spec, lock: lock, required: contents.required.map(\.descriptor.digest),
+            volumeSize: volumeSize)
         let leader = try Self.leader(of: document, in: &contents)
         var layout = Layout()
         for item in contents.small + contents.large {

@@ -18,11 +18,12 @@ extension Bundle {
     }
 
     /// Reads every blob and holds it to its digest; the rest of the tar was verified when it was opened.
+    /// What a delta leaves out is read from the overlay that has it, and passed over where none has.
     ///
-    /// Blocking. What was left out of a delta, and the overlays, are not looked at.
+    /// Blocking.
     /// - Parameters:
     ///   - jobs: how many blobs at once; 0 means one a processor.
-    ///   - progress: given the bytes read so far, of ``size``, from any thread.
+    ///   - progress: given the bytes read so far, from any thread.
     /// - Returns: the damaged blobs in the order of their places; none when all is well.
     public func verify(jobs: Int = 0, progress: @Sendable (Int64) -> Void = { _ in }) -> [Damage] {
         struct Shared {
@@ -32,14 +33,15 @@ extension Bundle {
         }
         let shared = Mutex(Shared())
         // The largest first, so that no core is left with one of them at the end.
-        let order = blobs.indices.sorted { blobs[$0].descriptor.size > blobs[$1].descriptor.size }
+        let items = items.filter { contains($0.descriptor.digest) }
+        let order = items.indices.sorted { items[$0].descriptor.size > items[$1].descriptor.size }
         let count = jobs > 0 ? jobs : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         DispatchQueue.concurrentPerform(iterations: min(count, max(1, order.count))) { _ in
             while let turn = shared.withLock({ shared -> Int? in
                 defer { shared.next += 1 }
                 return shared.next < order.count ? shared.next : nil
             }) {
-                let blob = blobs[order[turn]]
+                let blob = items[order[turn]]
                 let failure = examine(blob.descriptor) { count in
                     progress(
                         shared.withLock { shared in
@@ -65,7 +67,7 @@ extension Bundle {
         }
     }
 
-    private func damage(of blob: BundlePlan.Blob, _ failure: Failure) -> Damage {
+    private func damage(of blob: BundlePlan.Item, _ failure: Failure) -> Damage {
         let files = (regions(of: blob.descriptor.digest) ?? []).map(\.file.path)
         var failure = failure
         failure.artifact = "\(blob.descriptor.digest) of \(blob.owner)"

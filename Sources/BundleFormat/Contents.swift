@@ -14,7 +14,7 @@ struct Contents {
     private(set) var small: [Item] = []
     private(set) var large: [Item] = []
     /// The large blobs that were left out because they are had already.
-    private(set) var required: [Descriptor] = []
+    private(set) var required: [BundlePlan.Item] = []
     private var sizes: [Digest: Int64] = [:]
     private let have: Set<Digest>
 
@@ -54,7 +54,7 @@ struct Contents {
     private mutating func addLarge(_ descriptor: Descriptor, owner: String) throws(Failure) {
         guard try isNew(descriptor, owner: owner) else { return }
         if have.contains(descriptor.digest) {
-            required.append(descriptor)
+            required.append(.init(descriptor: descriptor, owner: owner))
         } else {
             large.append(Item(descriptor: descriptor, owner: owner))
         }

@@ -31,13 +31,14 @@ struct Document: Codable, Equatable {
     static let largestSize = 64 << 20
 
     static func decode(_ bytes: [UInt8], artifact: String) throws(Failure) -> Document {
+        let remedy = "use a sealift that knows this form, or make the bundle anew"
         let document = try StrictJSON.decode(
             Document.self, from: bytes, kind: .data, verb: "read the bundle document of", artifact: artifact,
-            limit: largestSize)
+            remedy: remedy, limit: largestSize)
         func refuse(_ reason: String) -> Failure {
             Failure(
                 .data, "read the bundle document of", artifact, because: reason,
-                remedy: "use a sealift that knows this form, or make the bundle anew")
+                remedy: remedy)
         }
         guard document.version == 1, document.spec.version == 1 else {
             throw refuse("its version is \(document.version), and only 1 is known")

@@ -2,12 +2,14 @@
 public import OCI
 
 /// What an isolated host has already: the value that `sealift inventory` prints, and `collect --since` reads.
+/// It is the one form of it; a bundle stands for one too, as a host that took it has what it holds.
 public struct Inventory: Sendable, Codable, Equatable {
     /// The version of the form: 1.
     public var version: Int
-    /// The blobs that it has as they were carried, in order.
+    /// The blobs that `apply` can read there byte for byte as they were carried, in order.
     public var blobs: [Digest]
-    /// The ids of the layers in its store (digests of uncompressed tars), in order.
+    /// The ids of the layers in its store (digests of uncompressed tars), in order. A layer of the base whose
+    /// id is here need not be carried.
     public var layers: [Digest]
 
     /// Creates an inventory, its entries sorted, each once.
@@ -21,7 +23,22 @@ public struct Inventory: Sendable, Codable, Equatable {
     /// that took it has them.
     public init(of bundle: Bundle) {
         self.init(
-            blobs: bundle.blobs.map(\.descriptor.digest) + bundle.required.map(\.digest))
+            blobs: bundle.blobs.map(\.descriptor.digest) + bundle.required.map(\.descriptor.digest))
+    }
+
+    /// What all of `parts` have together.
+    public init(merging parts: [Inventory]) {
+        self.init(blobs: parts.flatMap(\.blobs), layers: parts.flatMap(\.layers))
+    }
+
+    /// Reads what lies at `path`: a bundle, also in volumes, or an inventory as JSON.
+    /// - Throws: a `Failure` of kind `input` where nothing is there, of kind `data` for what is neither.
+    public init(at path: String) throws(Failure) {
+        if let file = try? File.open(path), try file.begins(with: UInt8(ascii: "{")) {
+            self = try .decode(file.bytes(limit: Document.largestSize), path: path)
+        } else {
+            self.init(of: try Bundle(opening: path))
+        }
     }
 
     /// JSON, keys sorted, indented, with a final newline.
@@ -31,14 +48,23 @@ public struct Inventory: Sendable, Codable, Equatable {
     /// - Parameter path: names the file in errors.
     /// - Throws: a `Failure` of kind `data` with line and key for what is not one.
     public static func decode(_ bytes: [UInt8], path: String) throws(Failure) -> Inventory {
+        let remedy = "print it anew on that host with 'sealift inventory'"
         let read = try StrictJSON.decode(
             Inventory.self, from: bytes, kind: .data, verb: "read the inventory", artifact: path,
-            limit: Document.largestSize)
+            remedy: remedy, limit: Document.largestSize)
         guard read.version == 1 else {
             throw Failure(
                 .data, "read the inventory", path,
-                because: "its version is \(read.version), and only 1 is known")
+                because: "its version is \(read.version), and only 1 is known", remedy: remedy)
         }
         return Inventory(blobs: read.blobs, layers: read.layers)
+    }
+}
+
+extension File {
+    /// Whether its first byte is `byte`: JSON that we write begins with a brace, and no tar does.
+    fileprivate func begins(with byte: UInt8) throws(Failure) -> Bool {
+        var stream = stream(count: min(1, try size()))
+        return try stream.readAll(limit: 1, artifact: path) == [byte]
     }
 }

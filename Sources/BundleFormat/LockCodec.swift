@@ -15,13 +15,14 @@ extension Lock {
     ///   repeated key, a wrong type, what is not a digest or a reference, a size out of bounds, a
     ///   reference, platform or file that is there twice.
     public static func decode(_ bytes: [UInt8], path: String) throws(Failure) -> Lock {
+        let remedy = "take the lock from version control, or make it anew with 'sealift lock'"
         let lock = try StrictJSON.decode(
             Lock.self, from: bytes, kind: .configuration, verb: "read the lock", artifact: path,
-            limit: largestSize)
+            remedy: remedy, limit: largestSize)
         if let fault = lock.fault {
             throw Failure(
                 .configuration, "read the lock", path, because: fault,
-                remedy: "take the lock from version control, or make it anew with 'sealift lock'")
+                remedy: remedy)
         }
         return Lock(images: lock.images, files: lock.files)
     }

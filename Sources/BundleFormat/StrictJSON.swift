@@ -30,9 +30,11 @@ enum StrictJSON {
     ///   missing, unknown or repeated key, a value of another type, `null`.
     static func decode<Value: Codable>(
         _ type: Value.Type, from bytes: [UInt8], kind: Failure.Kind, verb: String, artifact: String,
-        limit: Int
+        remedy: String, limit: Int
     ) throws(Failure) -> Value {
-        func refuse(_ reason: String) -> Failure { Failure(kind, verb, artifact, because: reason) }
+        func refuse(_ reason: String) -> Failure {
+            Failure(kind, verb, artifact, because: reason, remedy: remedy)
+        }
         guard bytes.count <= limit else {
             throw refuse("it has \(bytes.count) bytes, more than \(limit)")
         }

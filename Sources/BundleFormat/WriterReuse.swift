@@ -2,28 +2,26 @@
 public import OCI
 
 extension BundleWriter {
-    /// Copies what is pending here and is in `bundle`, and holds each copy to its digest on the way. A
-    /// blob that is damaged there stays pending.
+    /// Copies the pending `blob` out of `bundle` and holds the copy to its digest on the way.
     ///
     /// Read and written rather than copied inside the kernel: the bytes must be hashed anyway, and members
     /// of tars, at multiples of 512 bytes, do not lie where file systems could share blocks.
-    /// - Returns: the blobs that were taken.
-    public func reuse(_ bundle: Bundle) throws(Failure) -> [Descriptor] {
-        var taken: [Descriptor] = []
-        for blob in pending {
-            guard let regions = bundle.regions(of: blob.digest) else { continue }
-            let sink = try sink(for: blob)
-            if sink.received > 0 { try sink.restart() }
-            var stream = VolumeStream(regions)
-            do throws(Failure) {
-                // Not through the bundle's verified stream: the sink hashes already.
-                try stream.forEachChunk { (bytes) throws(Failure) in try sink.append(bytes) }
-                try sink.finish()
-                taken.append(blob)
-            } catch  where error.kind == .data {
-                continue
-            }
+    /// - Returns: whether it is in place now; `false` where `bundle` does not have it, or has it damaged:
+    ///   then it is pending as before, from its first byte.
+    public func reuse(_ blob: Descriptor, from bundle: Bundle) throws(Failure) -> Bool {
+        guard let regions = bundle.regions(of: blob.digest) else { return false }
+        let sink = try sink(for: blob)
+        if sink.received > 0 { try sink.restart() }
+        var stream = VolumeStream(regions)
+        do throws(Failure) {
+            // Not through the bundle's verified stream: the sink hashes already.
+            try stream.forEachChunk { (bytes) throws(Failure) in try sink.append(bytes) }
+            try sink.finish()
+            return true
+        } catch {
+            guard error.kind == .data else { throw error }
+            try sink.restart()
+            return false
         }
-        return taken
     }
 }

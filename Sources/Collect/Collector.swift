@@ -14,6 +14,10 @@ public struct CollectOptions: Sendable {
     public var platforms: [Platform] = []
     /// Split the bundle into files of so many bytes.
     public var volumeSize: Int64?
+    /// Leave out what these have: paths of bundles, or of inventories of isolated hosts.
+    public var since: [String] = []
+    /// Copy from these bundles what they have, in place of the network.
+    public var reuse: [String] = []
 
     /// Other places for file URLs.
     public var fileMirrors = FileMirrors()
@@ -50,6 +54,12 @@ public struct Collected: Sendable, Encodable {
     public let blobs: Int
     /// How many of its bytes were fetched by this run.
     public let fetched: Int64
+    /// How many of its bytes this run copied out of other bundles.
+    public let reused: Int64
+    /// How many blobs it leaves out, because the isolated host has them.
+    public let required: Int
+    /// The size of these in bytes.
+    public let requiredBytes: Int64
     /// Whether the bundle was there already, so that nothing had to be done.
     public let unchanged: Bool
 }
@@ -78,6 +88,8 @@ public struct Collector: Sendable {
         let bundled: [BundleImage]
         let plan: BundlePlan
         let output: String
+        /// Bundles at hand: blobs are copied out of them in place of the network.
+        let known: [Bundle]
     }
 
     /// Lays the bundle out without fetching any layer or changing anything but scratch files.
@@ -97,22 +109,28 @@ public struct Collector: Sendable {
         let writer = try await onThread { () throws(Failure) in try BundleWriter(plan, at: output) }
         if writer.isAlreadyThere {
             removeScratch(output)
-            return collected(prepared, fetched: 0, unchanged: true)
+            return collected(prepared, unchanged: true)
         }
         let pending = writer.pending
         let sources = Sources(prepared)
         let present = plan.size - pending.reduce(0) { $0 + $1.size - writer.received(of: $1.digest) }
         events(.planned(size: plan.size, blobs: plan.blobs.count, present: present, names: sources.names))
-        let fetched = try await inParallel(pending, width: options.jobs) { blob in
-            try await fetch(blob, sources, into: writer)
+        let came = try await inParallel(pending, width: options.jobs) { blob in
+            if try await reuse(blob, of: prepared, in: writer) {
+                return (fetched: Int64(0), reused: blob.size)
+            }
+            return (fetched: try await fetch(blob, sources, into: writer), reused: 0)
         }
         events(.checking)
+        let check = BaseCheck(spec: prepared.parsed.spec, images: prepared.bundled)
         try await onThread { () throws(Failure) in
-            try BaseCheck(spec: prepared.parsed.spec, images: prepared.bundled).holds(writer)
+            let unseen = try check.holds(FirstSource(sources: [writer] + prepared.known))
+            for text in unseen { events(.note(text)) }
             try writer.finish()
         }
         removeScratch(output)
-        return collected(prepared, fetched: fetched.reduce(0, +), unchanged: false)
+        return collected(
+            prepared, fetched: came.reduce(0) { $0 + $1.fetched }, reused: came.reduce(0) { $0 + $1.reused })
     }
 
     /// Prepares; what a failure leaves of scratch files is removed.
@@ -134,7 +152,7 @@ public struct Collector: Sendable {
         if lock == nil {
             events(.note("no lock: tags are taken as they are now; `sealift lock \(parsed.path)` pins them"))
         }
-        let content = await KnownContent(client: client, at: output)
+        let content = try await KnownContent(client: client, bundles: options.reuse, at: output)
         let resolver = Resolver(content: content, lock: lock, platforms: spec.platforms)
         var images: [ResolvedImage] = []
         if let base = spec.base {
@@ -149,10 +167,45 @@ public struct Collector: Sendable {
         ).files()
         let resolved = Lock(images: images.map(\.locked), files: files.map(\.locked))
         let bundled = try images.map { (image) throws(Failure) in try image.bundled }
-        let plan = try BundlePlan(spec: spec, lock: resolved, images: bundled, volumeSize: options.volumeSize)
+        let had = try await had(base: images.first, content)
+        let plan = try BundlePlan(
+            spec: spec, lock: resolved, images: bundled, have: had, volumeSize: options.volumeSize)
         return Prepared(
             parsed: parsed, lock: resolved, images: images, files: files, bundled: bundled, plan: plan,
-            output: output)
+            output: output, known: content.bundles)
+    }
+
+    /// The blobs that the isolated host has, as `--since` tells: as they are, or unpacked as the base's layers.
+    private func had(base: ResolvedImage?, _ content: KnownContent) async throws -> Set<Digest> {
+        let paths = options.since
+        let inventory = try await onThread { () throws(Failure) in
+            Inventory(merging: try paths.map { (path) throws(Failure) in try Inventory(at: path) })
+        }
+        var had = Set(inventory.blobs)
+        guard let base, !inventory.layers.isEmpty else { return had }
+        let unpacked = Set(inventory.layers)
+        for (platform, manifest) in base.instances {
+            guard case .image(let config, _) = manifest.content else { continue }
+            let bytes = try await content.bytes(config, of: base.reference, limit: 8 << 20)
+            let layers = try BaseLayers(base.reference, platform, manifest: manifest, config: bytes).layers
+            had.formUnion(layers.filter { unpacked.contains($0.id) }.map(\.blob.digest))
+        }
+        return had
+    }
+
+    /// Copies one blob out of a bundle at hand; `false` where none has it undamaged.
+    private func reuse(
+        _ blob: Descriptor, of prepared: Prepared, in writer: BundleWriter
+    ) async throws -> Bool {
+        for bundle in prepared.known where bundle.contains(blob.digest) {
+            let present = writer.received(of: blob.digest)
+            if try await onThread({ () throws(Failure) in try writer.reuse(blob, from: bundle) }) {
+                events(.copied(bytes: blob.size - present))
+                return true
+            }
+            events(.note("\(blob.digest) is damaged in \(bundle.path): it is fetched instead"))
+        }
+        return false
     }
 
     /// Brings one blob into the bundle and returns how many bytes came over the network.
@@ -179,10 +232,14 @@ public struct Collector: Sendable {
         return blob.size - present
     }
 
-    private func collected(_ prepared: Prepared, fetched: Int64, unchanged: Bool) -> Collected {
-        Collected(
-            path: prepared.output, digest: prepared.plan.indexDigest, size: prepared.plan.size,
-            blobs: prepared.plan.blobs.count, fetched: fetched, unchanged: unchanged)
+    private func collected(
+        _ prepared: Prepared, fetched: Int64 = 0, reused: Int64 = 0, unchanged: Bool = false
+    ) -> Collected {
+        let plan = prepared.plan
+        return Collected(
+            path: prepared.output, digest: plan.indexDigest, size: plan.size, blobs: plan.blobs.count,
+            fetched: fetched, reused: reused, required: plan.required.count,
+            requiredBytes: plan.required.bytes, unchanged: unchanged)
     }
 
     private func removeScratch(_ output: String) {

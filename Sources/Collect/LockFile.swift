@@ -63,7 +63,7 @@ public struct Locker: Sendable {
         let before = try file.load()
         let kept = try keep(before, update: update, spec: parsed.spec)
         let known = Set(kept.images.map(\.reference))
-        let content = await KnownContent(client: client, at: nil)
+        let content = try await KnownContent(client: client)
         let resolver = Resolver(content: content, lock: nil, platforms: parsed.spec.platforms)
         let wanted = parsed.spec.images.filter { !known.contains($0) }
         var images: [ResolvedImage] = []

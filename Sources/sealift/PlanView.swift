@@ -26,7 +26,7 @@ struct PlanView {
                     digest: plan.indexDigest, size: plan.size,
                     blobs: plan.blobs.map {
                         .init(digest: $0.descriptor.digest, size: $0.descriptor.size, owner: $0.owner)
-                    }, required: plan.required.map(\.digest)))
+                    }, required: plan.required.map(\.descriptor.digest)))
         }
         var owners: [(name: String, blobs: Int, bytes: Int64)] = []
         for blob in plan.blobs where blob.bytes == nil {
@@ -40,6 +40,9 @@ struct PlanView {
         let children = owners.map { Tree("\($0.name)  \($0.blobs) blobs, \($0.bytes.asBytes)") }
         for line in Tree(Console.bold("would fetch \(plan.size.asBytes)"), children).lines {
             Console.print(line)
+        }
+        if !plan.required.isEmpty {
+            Console.print("left out: \(plan.required.count) blobs, \(plan.required.bytes.asBytes)")
         }
         Console.print("\(plan.indexDigest)")
     }

@@ -78,11 +78,13 @@ import Testing
             let delta = try Bundle(opening: folder + "/delta")
             #expect(delta.verify().isEmpty)
             #expect(delta.required.count > 3 && delta.missing == delta.required)
-            let gone = #expect(throws: Failure.self) { try delta.open(delta.required[0]) }
-            #expect(gone?.kind == .input && gone?.artifact == "\(delta.required[0].digest)")
+            let gone = #expect(throws: Failure.self) { try delta.open(delta.required[0].descriptor) }
+            #expect(gone?.kind == .input && gone?.artifact == "\(delta.required[0].descriptor.digest)")
             let whole = try Bundle(opening: folder + "/delta", with: [old])
             #expect(whole.missing.isEmpty)
-            #expect(try whole.bytes(of: delta.required[0]) == fixture.blobs[delta.required[0].digest])
+            #expect(
+                try whole.bytes(of: delta.required[0].descriptor)
+                    == fixture.blobs[delta.required[0].descriptor.digest])
             let diff = BundleDiff(from: old, to: whole)
             #expect(diff.changes.map(\.description) == ["+ new"])
             #expect(diff.addedBytes > Int64(bytes.count) && diff.added.contains { $0.owner == "new" })

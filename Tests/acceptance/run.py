@@ -20,6 +20,7 @@ import memory_cases  # noqa: F401
 import refusal_cases  # noqa: F401
 import refusal_base_cases  # noqa: F401
 import command_cases  # noqa: F401
+import delta_cases  # noqa: F401
 
 
 def run(name, world):

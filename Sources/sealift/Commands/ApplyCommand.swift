@@ -27,9 +27,8 @@ struct ApplyCommand: AsyncParsableCommand {
         let applier = try Applier(bundle, store: store, platform: platform, events: display.show)
         let plan = try await onThread { () throws(Failure) in try applier.plan() }
         if dryRun {
-            if json { return try Console.printJSON(plan) }
-            for line in describe(plan) { Console.print(line) }
-            return
+            if json { try Console.printJSON(plan) } else { describe(plan).forEach(Console.print) }
+            return try applier.checkComplete(plan)
         }
         let receipt = try await onThread { () throws(Failure) in try applier.run() }
         display.finish()

@@ -27,6 +27,16 @@ struct CollectCommand: AsyncParsableCommand {
             "Split the bundle into files of this size at most, BUNDLE.001 and so on: 4GB, 700MiB, a number of bytes.",
             valueName: "size"), transform: { try ByteSize($0).bytes })
     var volumeSize: Int64?
+    @Option(
+        help: ArgumentHelp(
+            "Leave out what this bundle, or this inventory of an isolated host, has already; may be repeated.",
+            valueName: "old"), completion: .file())
+    var since: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Copy from this bundle what it has, in place of the network; may be repeated. The bundle that is renewed always serves so.",
+            valueName: "bundle"), completion: .file())
+    var reuse: [String] = []
     @OptionGroup var network: NetworkOptions
     @Flag(help: "Show what would be fetched, and fetch no layer.")
     var dryRun = false
@@ -39,6 +49,8 @@ struct CollectCommand: AsyncParsableCommand {
         options.output = output
         options.platforms = platform
         options.volumeSize = volumeSize
+        options.since = since
+        options.reuse = reuse
         options.jobs = network.jobs
         options.fileMirrors = network.fileMirrors
         let display = CollectDisplay()
@@ -50,11 +62,17 @@ struct CollectCommand: AsyncParsableCommand {
         let collected = try await collector.run()
         display.finish()
         if json { return try Console.printJSON(collected) }
-        Console.say(
-            collected.unchanged
-                ? "\(collected.path) is up to date"
-                : "\(collected.path): \(collected.blobs) blobs, \(collected.size.asBytes), \(collected.fetched.asBytes) fetched, every byte verified"
-        )
+        Console.say(describe(collected))
         Console.print("\(collected.digest)  \(collected.path)")
+    }
+
+    private func describe(_ collected: Collected) -> String {
+        let delta =
+            collected.required == 0
+            ? "" : "; a delta without \(collected.required) blobs of \(collected.requiredBytes.asBytes)"
+        if collected.unchanged { return "\(collected.path) is up to date\(delta)" }
+        let reused = collected.reused > 0 ? ", \(collected.reused.asBytes) reused" : ""
+        return
+            "\(collected.path): \(collected.blobs) blobs, \(collected.size.asBytes), \(collected.fetched.asBytes) fetched\(reused), every byte verified\(delta)"
     }
 }

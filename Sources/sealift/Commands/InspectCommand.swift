@@ -21,10 +21,19 @@ struct InspectCommand: AsyncParsableCommand {
         let digest: Digest
         let size: Int64
         let blobs: Int
+        /// What a delta leaves out, and which of it no bundle given with it has.
+        let required: [Required]
         let spec: Spec
         let lock: Lock
 
+        struct Required: Encodable { let digest: Digest, size: Int64, owner: String, missing: Bool }
+
         init(_ bundle: Bundle) {
+            required = bundle.required.map { item in
+                Required(
+                    digest: item.descriptor.digest, size: item.descriptor.size, owner: item.owner,
+                    missing: !bundle.contains(item.descriptor.digest))
+            }
             digest = bundle.indexDigest
             size = bundle.size
             blobs = bundle.blobs.count
@@ -72,7 +81,19 @@ struct InspectCommand: AsyncParsableCommand {
                         Tree(build.tag.description, build.context.map { Tree($0.summary) })
                     }))
         }
+        if !bundle.required.isEmpty { root.children.append(required(bundle)) }
         return root.lines
+    }
+
+    /// What a delta leaves out, by what it belongs to.
+    private func required(_ bundle: Bundle) -> Tree {
+        let owners = Dictionary(grouping: bundle.required, by: \.owner).sorted { $0.key < $1.key }
+        let children = owners.map { owner, items in
+            let missing = items.filter { !bundle.contains($0.descriptor.digest) }
+            let state = source.with.isEmpty ? "" : missing.isEmpty ? "  found" : "  \(missing.count) missing"
+            return Tree("\(owner)  \(items.count) blobs, \(items.bytes.asBytes)\(state)")
+        }
+        return Tree("required, and not in it  \(bundle.required.bytes.asBytes)", children)
     }
 }
 

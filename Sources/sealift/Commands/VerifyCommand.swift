@@ -14,7 +14,8 @@ struct VerifyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let bundle = try await source.open()
-        let progress = Progress("verify", total: bundle.size)
+        let (left, missing) = (bundle.required, bundle.missing)
+        let progress = Progress("verify", total: bundle.size + left.bytes - missing.bytes)
         defer { progress.finish() }
         let damages = try await onThread { () throws(Failure) in bundle.verify { progress.reach($0) } }
         progress.finish()
@@ -24,13 +25,22 @@ struct VerifyCommand: AsyncParsableCommand {
             failure.artifact += " (of \(damage.owner))"
             throw failure
         }
-        struct Outcome: Encodable { let digest: Digest, size: Int64, blobs: Int }
+        struct Outcome: Encodable { let digest: Digest, size: Int64, blobs: Int, missing: [Digest] }
         if json {
             return try Console.printJSON(
-                Outcome(digest: bundle.indexDigest, size: bundle.size, blobs: bundle.blobs.count))
+                Outcome(
+                    digest: bundle.indexDigest, size: bundle.size, blobs: bundle.blobs.count,
+                    missing: missing.map(\.descriptor.digest)))
         }
         Console.say(
             "\(source.bundle): \(bundle.blobs.count) blobs, \(bundle.size.asBytes), every byte as promised")
+        if !left.isEmpty {
+            Console.say(
+                "it is a delta without \(left.count) blobs, \(left.bytes.asBytes); "
+                    + (missing.isEmpty
+                        ? "all of them were read from what --with names"
+                        : "\(missing.count) of them, \(missing.bytes.asBytes), are not here to be read"))
+        }
         Console.print("\(bundle.indexDigest)  \(source.bundle)")
     }
 }
