@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
-internal import Manifests
+public import Manifests
 public import OCI
 
 /// What the comparison of a build's image list with the YAML that it ships has shown.
@@ -66,8 +66,22 @@ public enum SpecImageCheck {
                     "'\(image.text.prefix(80))' is no image reference (\(image.reason)); it is left as it is")
             }
         }
-        check.leftOver()
+        check.leftOver(build)
         return check.findings.sorted { ($1.severity, $0.place) < ($0.severity, $1.place) }
+    }
+
+    /// The images that `scans` name and the spec does not carry, each once, and what is to be said of them.
+    public static func missing(
+        from parsed: ParsedSpec, neededBy scans: [ImageScan]
+    ) -> (missing: [Reference], findings: [SpecFinding]) {
+        var check = Comparison(parsed, build: nil, present: [])
+        var missing: [Reference] = []
+        for scan in scans {
+            for image in scan.references where check.need(image, in: scan.source) {
+                missing.append(image.reference)
+            }
+        }
+        return (missing, check.findings)
     }
 }
 
@@ -75,7 +89,6 @@ public enum SpecImageCheck {
 private struct Comparison {
     var findings: [SpecFinding] = []
     private let parsed: ParsedSpec
-    private let build: Int
     private let carried: [String: Int]
     private let listed: Set<String>
     private let present: Set<String>
@@ -83,12 +96,16 @@ private struct Comparison {
     private var needed: Set<String> = []
     private var suspected: Set<Int> = []
 
-    init(_ parsed: ParsedSpec, build: Int, present: Set<Reference>) {
+    init(_ parsed: ParsedSpec, build: Int?, present: Set<Reference>) {
         self.parsed = parsed
-        self.build = build
         self.present = Set(present.map(Self.name))
         let images = parsed.spec.images
         carried = Dictionary(zip(images.map(Self.name), images.indices)) { first, _ in first }
+        guard let build else {
+            // No build's list: all that is carried counts.
+            (listed, listPlace) = (Set(carried.keys), parsed.path)
+            return
+        }
         var patterns: [String] = []
         var place = parsed.place(of: .build(build))
         for (index, step) in parsed.spec.builds[build].context.enumerated() {
@@ -111,10 +128,11 @@ private struct Comparison {
         findings.append(SpecFinding(severity: severity, place: place, message: message, remedy: remedy))
     }
 
-    /// Takes note of an image that a file names.
-    mutating func need(_ image: ImageReference, in source: SourceText) {
+    /// Takes note of an image that a file names; returns whether it is the first time and nobody carries it.
+    @discardableResult
+    mutating func need(_ image: ImageReference, in source: SourceText) -> Bool {
         let name = Self.name(image.reference)
-        guard needed.insert(name).inserted else { return }
+        guard needed.insert(name).inserted else { return false }
         let place = "\(source.path):\(image.position)"
         if let index = carried[name] {
             let own = parsed.spec.images[index]
@@ -129,9 +147,9 @@ private struct Comparison {
                     "the spec carries \(own), and \(place) asks for \(image.reference)",
                     remedy: "make both the same, or be sure that they are copies of each other")
             }
-            return
+            return false
         }
-        if present.contains(name) { return }
+        if present.contains(name) { return false }
         if let index = suspect(image.reference) {
             suspected.insert(index)
             let own = parsed.spec.images[index]
@@ -139,11 +157,12 @@ private struct Comparison {
                 .error, parsed.place(of: .image(index)),
                 "'\(own.familiar)' is not what \(place) needs: did you mean '\(wanted(image.reference))'?",
                 remedy: "write '\(wanted(image.reference))' there")
-            return
+            return true
         }
         add(
             .error, place, "it needs \(wanted(image.reference)), which the spec does not carry",
             remedy: "add '- \(wanted(image.reference))' to images in \(parsed.path)")
+        return true
     }
 
     /// How the spec would name an image; one that the YAML already leads to the cluster has lost its domain.
@@ -162,7 +181,7 @@ private struct Comparison {
     }
 
     /// Notes what is listed and named by no file.
-    mutating func leftOver() {
+    mutating func leftOver(_ build: Int) {
         for (index, image) in parsed.spec.images.enumerated() {
             let name = Self.name(image)
             guard listed.contains(name), !needed.contains(name), !suspected.contains(index) else { continue }

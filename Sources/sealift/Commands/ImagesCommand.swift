@@ -1,30 +1,85 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
+internal import Collect
 internal import Manifests
 internal import OCI
 
 struct ImagesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "images",
-        abstract: "List the image references in Kubernetes YAML and imageLists, one a line.",
-        discussion: "A file whose name has no .yaml or .yml ending is read as an imageList.")
+        abstract: "List the image references in Kubernetes YAML and imageLists, each once, one a line.",
+        discussion: """
+            Of a folder, the YAML and JSON files and imageLists at any depth; what Helm renders: \
+            helm template CHART | sealift images -
+            """)
 
-    @Argument(help: "Files to look into.", completion: .file())
+    @Argument(help: "Files and folders to look into; - for standard input.", completion: .file())
     var paths: [String]
-    func run() async throws {
-        for path in paths {
-            let scan = try await onThread { () throws(Failure) in try read(path) }
-            for value in scan.unreadable {
-                Console.say(
-                    "\(path):\(value.position): '\(value.text)' is no image reference: \(value.reason)")
-            }
-            for image in scan.references { Console.print("\(image.reference)") }
-        }
+    @Option(
+        help: ArgumentHelp(
+            "List only what this spec does not carry, and end with 78 if there is any.",
+            valueName: "spec.yaml"),
+        completion: .file(extensions: ["yaml", "yml"]))
+    var check: String?
+    @Flag(help: "Print the references with their places as JSON.")
+    var json = false
+
+    /// A reference where it stands.
+    private struct Place: Encodable {
+        let reference: Reference, path: String, line: Int, column: Int
     }
 
-    private func read(_ path: String) throws(Failure) -> ImageScan {
-        let bytes = try File.open(path).bytes(limit: 64 << 20)
-        let isYAML = [".yaml", ".yml"].contains(where: path.hasSuffix)
-        return isYAML ? try .yaml(bytes, path: path) : try .imageList(bytes, path: path)
+    func run() async throws {
+        let (scans, failure) = try await onThread { () throws(Failure) in try scan() }
+        if let check {
+            try report(SpecImageCheck.missing(from: try SpecReader.read(path: check), neededBy: scans))
+        } else if json {
+            try Console.printJSON(
+                scans.flatMap { scan in
+                    scan.references.map {
+                        Place(
+                            reference: $0.reference, path: scan.source.path, line: $0.position.line,
+                            column: $0.position.column)
+                    }
+                })
+        } else {
+            printOnce(scans.flatMap { $0.references.map(\.reference) })
+        }
+        if let failure { throw failure }
+    }
+
+    /// What was found, and the first failure: what cannot be read must not hide what the others name.
+    private func scan() throws(Failure) -> ([ImageScan], Failure?) {
+        var scans: [ImageScan] = []
+        var first: Failure?
+        try ImageFiles(paths).forEach { (file) throws(Failure) in
+            do throws(Failure) {
+                let scan = try ImageFiles.scan(file)
+                for value in scan.unreadable {
+                    Console.say(
+                        "\(file.path):\(value.position): '\(value.text)' is no image reference: \(value.reason)"
+                    )
+                }
+                scans.append(scan)
+            } catch {
+                if first == nil { first = error } else { Console.report(error) }
+            }
+        }
+        return (scans, first)
+    }
+
+    private func printOnce(_ references: [Reference]) {
+        var seen: Set<Reference> = []
+        for reference in references where seen.insert(reference).inserted { Console.print("\(reference)") }
+    }
+
+    private func report(_ outcome: (missing: [Reference], findings: [SpecFinding])) throws {
+        for finding in outcome.findings where finding.severity != .error { Console.say("\(finding)") }
+        if json { try Console.printJSON(outcome.missing) } else { printOnce(outcome.missing) }
+        let errors = outcome.findings.filter { $0.severity == .error }
+        guard !errors.isEmpty else { return }
+        throw Failure(
+            .configuration, "carry all images with", check ?? "",
+            because: "it misses some:\n" + errors.map { "  \($0)" }.joined(separator: "\n"))
     }
 }

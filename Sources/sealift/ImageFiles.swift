@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import FoundationEssentials
+internal import Glibc
+internal import Manifests
+internal import OCI
+
+/// The files that may name images: given ones, those of folders, and standard input.
+struct ImageFiles {
+    /// A file and its content.
+    struct Found {
+        let path: String
+        let bytes: [UInt8]
+    }
+    private let paths: [String]
+    private static let endings = [".yaml", ".yml", ".json"]
+    private static let largest = 64 << 20
+
+    /// - Parameter paths: files, folders, and `-` for standard input.
+    init(_ paths: [String]) { self.paths = paths }
+
+    /// Reads them one after another: of folders all YAML and JSON files and all that are called imageList, at any
+    /// depth, in the order of their names. Blocking.
+    func forEach(_ body: (Found) throws(Failure) -> Void) throws(Failure) {
+        for path in paths {
+            if path == "-" {
+                try body(Found(path: "<stdin>", bytes: try Self.standardInput()))
+            } else {
+                for file in try Self.files(at: path) {
+                    try body(Found(path: file, bytes: try File.open(file).bytes(limit: Self.largest)))
+                }
+            }
+        }
+    }
+
+    /// Finds the images of a file: of an imageList where nothing in it looks like YAML.
+    static func scan(_ file: Found) throws(Failure) -> ImageScan {
+        let isYAML = endings.contains(where: file.path.hasSuffix) || looksLikeYAML(file.bytes)
+        return isYAML
+            ? try .yaml(file.bytes, path: file.path) : try .imageList(file.bytes, path: file.path)
+    }
+
+    /// A mapping's key, or the begin of a document: references have neither.
+    private static func looksLikeYAML(_ bytes: [UInt8]) -> Bool {
+        String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).contains { line in
+            !line.hasPrefix("#") && (line.contains(": ") || line.hasSuffix(":") || line.hasPrefix("---"))
+        }
+    }
+
+    private static func files(at path: String) throws(Failure) -> [String] {
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder else {
+            return [path]
+        }
+        let names: [String]
+        do { names = try FileManager.default.subpathsOfDirectory(atPath: path) } catch {
+            throw Failure(
+                .denied, "look into the folder", path, because: "it cannot be listed",
+                remedy: "check its owner and mode")
+        }
+        return names.filter { name in
+            endings.contains(where: name.hasSuffix) || name == "imageList" || name.hasSuffix("/imageList")
+        }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "\(path)/\($0)" }
+    }
+
+    private static func standardInput() throws(Failure) -> [UInt8] {
+        var all: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 64 << 10)
+        while all.count <= largest {
+            let count = read(STDIN_FILENO, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Failure.system("read", "standard input") }
+            if count == 0 { return all }
+            all += piece[..<count]
+        }
+        throw Failure(
+            .data, "read", "standard input", because: "it has more than \(largest) bytes",
+            remedy: "give it in parts")
+    }
+}

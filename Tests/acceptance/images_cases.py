@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""images: what YAML, imageLists and rendered charts name, and what a spec misses of it."""
+
+import json
+import subprocess
+
+import contents
+from harness import case, equal, require
+
+RENDERED = """---
+# Source: demo/templates/all.yaml
+apiVersion: v1
+kind: List
+items:
+  - kind: Pod
+    spec: { initContainers: [{ image: "quay.io/tigera/operator:v1.17.4" }], containers: [{ image: nginx }] }
+---
+kind: Pod
+spec: { containers: [{ image: nginx:latest }, { image: calico/node:v3.19.1 }] }
+"""
+NAMED = ["quay.io/tigera/operator:v1.17.4", "docker.io/library/nginx:latest", "docker.io/calico/node:v3.19.1"]
+
+
+@case
+def images_are_listed_once(world):
+    """Files, folders at any depth and standard input give each reference once, one a line."""
+    folder = world.folder("manifests")
+    (folder / "deep/er").mkdir(parents=True)
+    (folder / "all.yaml").write_text(RENDERED)
+    (folder / "deep/er/imageList").write_text("calico/node:v3.19.1\n# a comment\nbusybox\n")
+    (folder / "deep/README").write_text("image: not/this:1\n")
+    equal(world.ok("images", folder).out.splitlines(), [*NAMED, "docker.io/library/busybox:latest"], "a folder")
+    equal(world.ok("images", folder / "all.yaml", folder / "all.yaml").out.splitlines(), NAMED, "a file, twice")
+    for text, wanted in ((RENDERED, NAMED), ("calico/node:v3.19.1\n", NAMED[2:])):
+        said = subprocess.run([world.sealift, "images", "-"], input=text, text=True, capture_output=True)
+        equal((said.returncode, said.stdout.splitlines()), (0, wanted), "standard input")
+    places = json.loads(world.ok("images", folder / "all.yaml", "--json").out)
+    equal(places[0], {"reference": NAMED[0], "path": f"{folder}/all.yaml", "line": 7, "column": 40}, "the first place")
+    (folder / "a-broken.yaml").write_text("{{ if .Values.x }}\nimage: [\n")
+    told = world.run("images", folder)
+    equal((told.code, told.out.splitlines()[:3]), (65, NAMED), "what stands beside a file that is not YAML")
+
+
+@case
+def images_check_names_what_a_spec_misses(world):
+    """images --check lists what the spec does not carry, tells where it is needed, and ends with 78."""
+    folder, spec = world.folder("checked"), world.spec(world.folder("checking"))
+    (folder / "all.yaml").write_text(RENDERED)
+    told = world.run("images", "--check", spec, folder)
+    equal((told.code, told.out), (78, "docker.io/library/nginx:latest\n"), "what is missing")
+    require("all.yaml:7:" in told.err and "add '- nginx:latest'" in told.err, f"no place or remedy: {told}")
+    (folder / "all.yaml").write_text(f"image: quay.io/{contents.OPERATOR}\n")
+    (folder / "imageList").write_text("".join(f"{name}\n" for name in contents.CALICO))
+    equal(world.ok("images", "--check", spec, folder).out, "", "what is missing of what is carried")
