@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Synchronization
 
 /// Runs blocking work on a thread of its own, off Swift's cooperative pool, and returns what it returns.
 ///
@@ -21,7 +22,28 @@ public func onThread<Result: Sendable>(
 }
 
 /// Starts a detached thread with a 1 MiB stack that runs `body` and ends.
-public func spawnThread(_ body: @escaping @Sendable () -> Void) {
+public func spawnThread(_ body: @escaping @Sendable () -> Void) { pthread_detach(startThread(body)) }
+
+/// Runs `body` on a new thread, waits until that thread is gone, and returns what `body` returned: so does
+/// what a thread alone can have, a namespace or a working folder.
+public func onOwnThread<Result: Sendable>(
+    _ body: @escaping @Sendable () throws(Failure) -> Result
+) throws(Failure) -> Result {
+    let box = OutcomeBox<Result>()
+    let thread = startThread {
+        let outcome: Swift.Result<Result, Failure>
+        do throws(Failure) { outcome = .success(try body()) } catch { outcome = .failure(error) }
+        box.outcome.withLock { $0 = outcome }
+    }
+    pthread_join(thread, nil)
+    return try box.outcome.withLock { $0! }.get()
+}
+
+private final class OutcomeBox<Value: Sendable>: Sendable {
+    let outcome = Mutex<Swift.Result<Value, Failure>?>(nil)
+}
+
+private func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
     final class Box {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -29,7 +51,6 @@ public func spawnThread(_ body: @escaping @Sendable () -> Void) {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     defer { pthread_attr_destroy(&attributes) }
-    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     pthread_attr_setstacksize(&attributes, 1 << 20)
     let box = Unmanaged.passRetained(Box(body))
     var thread = pthread_t()
@@ -40,4 +61,5 @@ public func spawnThread(_ body: @escaping @Sendable () -> Void) {
         },
         box.toOpaque())
     guard code == 0 else { fatalError("cannot start a thread: \(String(cString: strerror(code)))") }
+    return thread
 }

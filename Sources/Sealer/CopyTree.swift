@@ -11,6 +11,8 @@ internal import OCI
 final class CopyTree {
     private let target: Folder
     private let time: Folder.Time
+    private let takes: ([[UInt8]]) -> Bool
+    private let moves: Bool
     /// Where a file with several names was put first.
     private var placed: [Inode: [UInt8]] = [:]
 
@@ -22,9 +24,17 @@ final class CopyTree {
     /// - Parameters:
     ///   - target: the root of the layer.
     ///   - time: of folders that no source has, seconds since 1970.
-    init(into target: Folder, time: Int64) {
+    ///   - moves: take files away from where they are, so that their data is not written again.
+    ///   - takes: told the place that something would get, whether it is copied; what lies below a folder that
+    ///     is not is not either.
+    init(
+        into target: Folder, time: Int64, moves: Bool = false,
+        takes: @escaping ([[UInt8]]) -> Bool = { _ in true }
+    ) {
         self.target = target
         self.time = .init(seconds: time)
+        self.moves = moves
+        self.takes = takes
     }
 
     /// Copies what is at `path` below `context` as COPY does: the content of the context's root; anything
@@ -104,8 +114,12 @@ final class CopyTree {
     private func copy(
         _ name: [UInt8], of source: Folder, to folder: Folder, at place: [[UInt8]]
     ) throws(Failure) {
+        guard takes(place + [name]) else { return }
         let status = try source.status(of: name)
         if status.kind != .directory { try removeFile(name, in: folder, at: place) }
+        if moves, status.kind == .file || status.kind == .symlink {
+            return try move(name, of: source, to: folder)
+        }
         switch status.kind {
         case .directory:
             if try kind(of: name, in: folder) == nil {
@@ -115,7 +129,11 @@ final class CopyTree {
                 try keepTime(of: folder.folder(name), at: place + [name])
                 return try copyContent(of: source.folder(name), to: folder.folder(name), at: place + [name])
             }
-            try copyContent(of: source.folder(name), to: folder.folder(name), at: place + [name])
+            let (inner, copy) = (try source.folder(name), try folder.folder(name))
+            if let opaque = inner.attribute(LayerWalk.opaqueAttribute) {
+                try copy.setAttribute(LayerWalk.opaqueAttribute, opaque)
+            }
+            try copyContent(of: inner, to: copy, at: place + [name])
         case .file:
             if try copyFile(name, of: source, to: folder, at: place) { return }
         case .symlink: try folder.createLink(name, to: source.linkTarget(of: name))
@@ -140,6 +158,13 @@ final class CopyTree {
         }
         let removed = Array((place + [name]).joined(separator: [UInt8(ascii: "/")]))
         placed = placed.filter { $0.value != removed }
+    }
+
+    private func move(_ name: [UInt8], of source: Folder, to folder: Folder) throws(Failure) {
+        let path = name.map { CChar(bitPattern: $0) } + [0]
+        guard renameat(source.descriptor, path, folder.descriptor, path) == 0 else {
+            throw Failure.system("move", source.shown(name))
+        }
     }
 
     /// Copies a regular file; true where it became one more name of a file that is there.

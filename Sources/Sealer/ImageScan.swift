@@ -5,8 +5,9 @@ internal import OCI
 /// `manifests/imageList`, in every `.yaml`, `.yml` and `.tmpl` below `manifests/`, and in the templates of
 /// charts below `charts/`.
 ///
-/// Where sealer glues a comment to a name, or renders a chart, only what a line plainly says is taken: a name
-/// that a template still has to make is noted, and belongs into the imageList. Source: sealer.md, section 5.
+/// Where sealer glues a comment to a name, only the name is taken. Where it renders a chart, a line is taken for
+/// what ``ChartTemplate`` makes of it; a name beyond that is noted, and belongs into the imageList.
+/// Source: sealer.md, section 5.
 struct ImageScan: Sendable {
     /// One name, where it was found.
     struct Mention: Sendable, Equatable {
@@ -14,17 +15,21 @@ struct ImageScan: Sendable {
         var text: String
         /// The file's path in the image.
         var file: String
-        /// The line, from 1.
+        /// The line, from 1; 0 for none.
         var line: Int
+        /// False in a template's block, which another value may leave out.
+        var isCertain = true
 
         /// `FILE:LINE`.
-        var place: String { "\(file):\(line)" }
+        var place: String { line == 0 ? file : "\(file):\(line)" }
     }
 
     /// What names an image.
     private(set) var mentions: [Mention] = []
     /// What would name one only after a template is rendered.
     private(set) var templated: [Mention] = []
+    /// The first version of Kubernetes that a chart demands; sealer writes it into the image's `Metadata`.
+    private(set) var kubeVersion: String?
 
     /// The largest file that is read.
     private static let largestFile = 16 << 20
@@ -40,14 +45,39 @@ struct ImageScan: Sendable {
                 try addYAML(Self.lines(of: path, in: folder), file: path)
             }
         }
-        let charts = try Self.files(below: "charts", in: roots)
-        let names = Set(charts.map(\.path))
-        for (path, folder) in charts where Self.hasExtension(path, [".yaml", ".yml"]) {
-            guard let at = path.range(of: "/templates/"), case let chart = path[..<at.lowerBound],
-                names.contains("\(chart)/Chart.yaml"), names.contains("\(chart)/values.yaml")
+        try scanCharts(Self.files(below: "charts", in: roots))
+    }
+
+    /// The templates of every folder that has `Chart.yaml`, `values.yaml` and `templates`, subcharts included.
+    private mutating func scanCharts(_ files: [(path: String, root: Folder)]) throws(Failure) {
+        let roots = Dictionary(uniqueKeysWithValues: files.map { ($0.path, $0.root) })
+        var charts: [Substring: ChartTemplate] = [:]
+        for (path, folder) in files where Self.hasExtension(path, [".yaml", ".yml"]) {
+            guard let at = path.firstRange(of: "/templates/"), case let chart = path[..<at.lowerBound],
+                let values = roots["\(chart)/values.yaml"], let facts = roots["\(chart)/Chart.yaml"]
             else { continue }
-            try addYAML(Self.lines(of: path, in: folder), file: path)
+            if charts[chart] == nil {
+                charts[chart] = ChartTemplate(
+                    values: Self.tree("\(chart)/values.yaml", in: values),
+                    chart: Self.tree("\(chart)/Chart.yaml", in: facts))
+            }
+            try addYAML(Self.lines(of: path, in: folder), file: path, chart: charts[chart])
         }
+        for (path, folder) in files.sorted(by: { Self.walks($0.path, before: $1.path) })
+        where kubeVersion == nil && path.hasSuffix("/Chart.yaml") {
+            kubeVersion = Self.tree(path, in: folder)["kubeVersion"]?.string
+        }
+    }
+
+    /// A chart's file as a tree; nothing where it is beyond plain YAML, which then needs helm.
+    private static func tree(_ path: String, in root: Folder) -> Tree {
+        guard let bytes = try? root.file(Array(path.utf8)).bytes(limit: largestFile) else { return .null }
+        return (try? Tree(yaml: bytes, artifact: path)) ?? .null
+    }
+
+    /// The order in which sealer walks a folder: names within each folder.
+    private static func walks(_ path: String, before other: String) -> Bool {
+        path.split(separator: "/").lexicographicallyPrecedes(other.split(separator: "/"))
     }
 
     /// The lines of an imageList.
@@ -58,15 +88,20 @@ struct ImageScan: Sendable {
         }
     }
 
-    /// The lines whose key ends in `image`.
-    private mutating func addYAML(_ lines: [String], file: String) {
+    /// The lines whose key ends in `image`; in a template of a chart, what they say with its own values.
+    private mutating func addYAML(_ lines: [String], file: String, chart: ChartTemplate? = nil) {
+        var depth = 0
         for (index, line) in lines.enumerated() {
+            let isCertain = depth == 0
+            if chart != nil { depth += ChartTemplate.blocks(line) }
             guard let colon = line.firstIndex(of: ":") else { continue }
             let key = line[..<colon].filter { $0 != "\"" }
-            guard key.hasSuffix("image"), !key.contains("#") else { continue }
-            let text = Self.value(line[line.index(after: colon)...])
+            guard key.hasSuffix("image"), !key.contains("#"), !key.contains("{{") else { continue }
+            let value = line[line.index(after: colon)...]
+            let isTemplate = value.contains("{{")
+            let text = Self.value(isTemplate ? chart?.rendered(String(value))?[...] ?? value : value)
             if text.isEmpty { continue }
-            let mention = Mention(text: text, file: file, line: index + 1)
+            let mention = Mention(text: text, file: file, line: index + 1, isCertain: isCertain)
             if text.contains("{{") { templated.append(mention) } else { mentions.append(mention) }
         }
     }
@@ -78,7 +113,7 @@ struct ImageScan: Sendable {
             let end = rest.dropFirst().firstIndex(of: quote)
         {
             rest = rest[rest.index(after: rest.startIndex)..<end]
-        } else if let comment = rest.range(of: " #") {
+        } else if let comment = rest.firstRange(of: " #") {
             rest = rest[..<comment.lowerBound]
         } else if rest.hasPrefix("#") {
             rest = ""
@@ -105,28 +140,36 @@ struct ImageScan: Sendable {
     ) throws(Failure) -> [(path: String, root: Folder)] {
         var found: [String: Folder] = [:]
         for root in roots {
-            var paths: [String] = []
-            try collect(folder, in: root, into: &paths)
-            for path in paths { found[path] = root }
+            var layer = Layer()
+            try collect(folder, in: root, into: &layer)
+            found = found.filter { path, _ in
+                !layer.hidden.contains { path == $0 || path.hasPrefix("\($0)/") }
+            }
+            for path in layer.paths { found[path] = root }
         }
         return found.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    private static func collect(
-        _ path: String, in root: Folder, into paths: inout [String]
-    ) throws(Failure) {
+    /// What a layer has below a folder, and which paths of the layers below it hides.
+    private struct Layer {
+        var paths: [String] = []
+        var hidden: [String] = []
+    }
+
+    private static func collect(_ path: String, in root: Folder, into layer: inout Layer) throws(Failure) {
         let folder: Folder
         do throws(Failure) { folder = try root.folder(Array(path.utf8)) } catch {
             // Not there, or a file or a link of that name: sealer has nothing to scan either.
             if error.kind == .input || error.kind == .data { return }
             throw error
         }
+        if folder.attribute(LayerWalk.opaqueAttribute) != nil { layer.hidden.append(path) }
         for bytes in try folder.names() {
             guard let name = String(validating: bytes, as: UTF8.self) else { continue }
             switch try folder.status(of: bytes).kind {
-            case .directory: try collect("\(path)/\(name)", in: root, into: &paths)
-            case .file: paths.append("\(path)/\(name)")
-            default: continue
+            case .directory: try collect("\(path)/\(name)", in: root, into: &layer)
+            case .file: layer.paths.append("\(path)/\(name)")
+            default: layer.hidden.append("\(path)/\(name)")
             }
         }
     }
@@ -136,17 +179,5 @@ struct ImageScan: Sendable {
             decoding: try root.file(Array(path.utf8)).bytes(limit: largestFile), as: UTF8.self)
         return text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
             .map { String(Substring($0.last == "\r" ? $0.dropLast() : $0)) }
-    }
-}
-
-extension StringProtocol {
-    /// Where `text` begins and ends for the first time.
-    fileprivate func range(of text: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-            start = index(after: start)
-        }
-        return nil
     }
 }

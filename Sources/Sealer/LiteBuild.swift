@@ -18,7 +18,8 @@ public struct LiteBuild: Sendable {
     public var context: String
     /// What to build for; an image of the base for it must be in the store.
     public var platform: Platform
-    /// `--build-arg`: these come over the Kubefile's ARG.
+    /// `--build-arg`: these come over the Kubefile's ARG. sealer keeps them in the image, and so do images built
+    /// here: they are no place for a password.
     public var arguments: [String: String] = [:]
     /// The container images that may be saved.
     public var images: [RegistryImage] = []
@@ -36,6 +37,9 @@ public struct LiteBuild: Sendable {
     /// taken, as a new layer. They lie above the base and below what the Kubefile copies: so where both have
     /// a tag, the build's own wins, and blobs are the same wherever they come from.
     public var carried: [SealerImage.Layer] = []
+    /// Whether ``context`` may be used up: then `COPY . .` moves its files, if it is the last COPY, and their
+    /// data is not written again.
+    public var consumesContext = false
     /// The time of folders that no source has, and of all of `registry/`: seconds since 1970.
     public var time: Int64 = 0
 
@@ -67,8 +71,9 @@ public struct LiteBuild: Sendable {
     }
 
     /// Builds and registers the image.
-    /// - Throws: a ``Failure``: of kind `configuration` for a Kubefile that cannot be built, `input` where
-    ///   the base, a source or a container image is missing; all missing images are named at once.
+    /// - Throws: a ``Failure``: of kind `configuration` for a Kubefile that cannot be built or a RUN that failed,
+    ///   `input` where the base, a source or a container image is missing: all missing images are named at
+    ///   once, before anything is built. `denied` where this user may not do what RUN needs.
     public func run(in writer: StoreWriter) throws(Failure) -> Outcome {
         var staged: [StagedLayer] = []
         do throws(Failure) { return try run(in: writer, &staged) } catch {
@@ -80,33 +85,58 @@ public struct LiteBuild: Sendable {
     private func run(in writer: StoreWriter, _ staged: inout [StagedLayer]) throws(Failure) -> Outcome {
         let base = try baseImage(in: writer.store)
         try checkInstructions(base: base)
+        let context = try Folder.open(context)
+        let listed = try AuthImageList(in: context)
+        try preview(listed.mentions, of: context, in: writer)
+        var notes = kubefile.warnings
+        if !listed.mentions.isEmpty {
+            notes.append(
+                "imageListWithAuth.yaml holds passwords and is in no layer; its images come from the bundle")
+        }
         var layers = base.layers
+        var folders: [Digest: String] = [:]
         for layer in carried { layers.append(try carry(layer, in: writer, &staged)) }
         var own: [String] = []
         for instruction in kubefile.instructions.dropFirst() {
-            guard let layer = try copy(instruction, in: writer) else { continue }
+            for layer in staged { folders[layer.id] = layer.files }
+            let lower = Self.distinct(layers.compactMap(\.id)).map {
+                folders[$0] ?? writer.store.layerFolder($0)
+            }
+            let made =
+                instruction.keyword == .run
+                ? try execute(instruction, over: lower, in: writer, &notes)
+                : try copy(instruction, in: writer)
+            guard let layer = made else { continue }
             staged.append(layer)
             own.append(layer.files)
             layers.append(
                 .init(id: layer.id, type: instruction.keyword.rawValue, value: instruction.value))
         }
         let scan = try ImageScan(layers: own)
-        let found = try resolve(scan)
-        if let cache = try save(found, in: writer) {
+        let (found, open) = try resolve(listed.mentions + scan.mentions)
+        notes += open
+        let metadata = try metadata(
+            for: scan.kubeVersion, own: own, base: base.layers, in: writer.store, &notes)
+        if let cache = try save(found, metadata, in: writer) {
             staged.append(cache)
             layers.append(
                 .init(id: cache.id, type: SealerImage.cacheLayer.type, value: SealerImage.cacheLayer.value))
         }
         let (image, entry) = try writer.register(assembled(layers, base: base), with: staged)
-        let notes = scan.templated.map {
+        notes += scan.templated.map {
             "\($0.place): the image '\($0.text)' is known only once the template is rendered; "
                 + "name it in manifests/imageList"
         }
-        return Outcome(
-            image: image, entry: entry, saved: found.map(\.reference), notes: kubefile.warnings + notes)
+        return Outcome(image: image, entry: entry, saved: found.map(\.reference), notes: notes)
     }
 
-    private func refuse(_ reason: String, remedy: String) -> Failure {
+    /// Each layer once, where it is topmost: an overlay takes none twice.
+    private static func distinct(_ ids: [Digest]) -> [Digest] {
+        var seen: Set<Digest> = []
+        return ids.reversed().filter { seen.insert($0).inserted }.reversed()
+    }
+
+    func refuse(_ reason: String, remedy: String) -> Failure {
         Failure(.configuration, "build", name.description, because: reason, remedy: remedy)
     }
 
@@ -124,123 +154,11 @@ public struct LiteBuild: Sendable {
     }
 
     private func checkInstructions(base: SealerImage) throws(Failure) {
-        if let run = kubefile.instructions.first(where: { $0.keyword == .run }) {
-            throw refuse(
-                "line \(run.line): RUN \(run.value): this builder cannot run programs yet",
-                remedy: "build it with --builder sealer, or do what it does in the context")
-        }
         let count = base.layers.count + kubefile.instructions.count - 1
         guard count <= Self.mostLayers else {
             throw refuse(
                 "it would have \(count) layers, and sealer takes \(Self.mostLayers)",
                 remedy: "copy more with fewer instructions")
-        }
-        // sealer pulls what this file names with the passwords in it, and `COPY . .` would ship them.
-        let secrets = "imageListWithAuth.yaml"
-        if try Folder.open(context).names().contains(Array(secrets.utf8)) {
-            throw refuse(
-                "the context holds \(secrets), and its passwords would become part of the image",
-                remedy: "list its images in the spec and in manifests/imageList, and remove the file")
-        }
-    }
-
-    private func copy(
-        _ instruction: Kubefile.Instruction, in writer: StoreWriter
-    ) throws(Failure) -> StagedLayer? {
-        let plan = try CopySources(
-            instruction, architecture: platform.architecture, artifact: "the Kubefile of \(name)")
-        let context = try Folder.open(context)
-        var paths: [[UInt8]] = []
-        for source in plan.sources { paths += try CopySources.resolve(source, in: context) }
-        let cacheID: (Digest) throws(Failure) -> Digest? = { (id) throws(Failure) in
-            try self.cacheID(of: paths, to: plan.destination, in: context, layer: id)
-        }
-        return try writer.stageLayer(cacheID: cacheID) { (files) throws(Failure) in
-            let tree = CopyTree(into: try Folder.open(files), time: time)
-            for path in paths { try tree.copy(path, of: context, to: plan.destination) }
-            try tree.finish()
-        }
-    }
-
-    /// sealer's digest of the sources of a COPY: the layer id of the folder copied. Never read again, so it is
-    /// left out where it would need a reading of its own kind, for a file or several sources.
-    private func cacheID(
-        of paths: [[UInt8]], to destination: String, in context: Folder, layer: Digest
-    ) throws(Failure) -> Digest? {
-        guard paths.count == 1, let path = paths.first else { return nil }
-        if path.isEmpty && destination.isEmpty { return layer }
-        let folder = path.isEmpty ? context.path : context.shown(path)
-        guard path.isEmpty || (try? context.folder(path)) != nil else { return nil }
-        return try Layer.measure(folder: folder, tarSplit: nil).id
-    }
-
-    private func carry(
-        _ layer: SealerImage.Layer, in writer: StoreWriter, _ staged: inout [StagedLayer]
-    ) throws(Failure) -> SealerImage.Layer {
-        guard let id = layer.id, writer.store.hasLayer(id) else {
-            throw Failure(
-                .input, "carry the images of", "\(layer.type) \(layer.value)",
-                because: "the store has no such layer", remedy: "import all layers of the base first")
-        }
-        let source = try Folder.open(writer.store.layerFolder(id))
-        let names = try source.names()
-        if names == [Array("registry".utf8)] { return layer }
-        let made = try writer.stageLayer { (files) throws(Failure) in
-            let tree = CopyTree(into: try Folder.open(files), time: time)
-            try tree.copy(Array("registry".utf8), of: source, to: "")
-        }
-        if let made { staged.append(made) }
-        return .init(
-            id: made?.id, type: SealerImage.cacheLayer.type, value: SealerImage.cacheLayer.value)
-    }
-
-    /// The images that the scan found, each once.
-    private func resolve(_ scan: ImageScan) throws(Failure) -> [RegistryImage] {
-        let catalog = RegistryCatalog(images, registry: registry)
-        var found: [Reference: RegistryImage] = [:]
-        var missing: [String] = []
-        for mention in scan.mentions {
-            do throws(Failure) {
-                let reference = try Self.reference(mention)
-                if let image = try catalog.image(reference) {
-                    found[image.reference] = image
-                } else {
-                    let near = catalog.near(reference).map(\.familiar)
-                    let hint = near.isEmpty ? "" : " (there is \(near.joined(separator: ", ")))"
-                    missing.append("\(mention.place): \(mention.text)\(hint)")
-                }
-            } catch {
-                if error.operation == "save the images" { throw error }
-                missing.append("\(mention.place): \(error.reason) ('\(mention.text.prefix(80))')")
-            }
-        }
-        guard missing.isEmpty else {
-            throw Failure(
-                .input, "build", name.description,
-                because: "images that its files name are not at hand:\n    "
-                    + missing.joined(separator: "\n    "),
-                remedy: "add them to `images` of the spec and collect again, or correct the names")
-        }
-        return found.sorted { $0.key < $1.key }.map(\.value)
-    }
-
-    private static func reference(_ mention: ImageScan.Mention) throws(Failure) -> Reference {
-        let reference = try Reference(mention.text)
-        guard reference.tag != nil, reference.digest == nil else {
-            throw Failure(
-                .configuration, "read the image reference", mention.text,
-                because: "sealer saves images by tag, and this one has a digest")
-        }
-        return reference
-    }
-
-    private func save(
-        _ images: [RegistryImage], in writer: StoreWriter
-    ) throws(Failure) -> StagedLayer? {
-        if images.isEmpty { return nil }
-        let tree = try RegistryTree(images)
-        return try writer.stageLayer { (files) throws(Failure) in
-            try tree.write(below: files, from: content, time: time)
         }
     }
 

@@ -43,6 +43,61 @@ import Testing
         #expect(scan.templated.map(\.place) == ["manifests/z.TMPL:9", "charts/app/templates/d.yaml:2"])
     }
 
+    @Test func chartsAreReadWithTheirOwnValues() throws {
+        let scratch = try Scratch()
+        let chart = "charts/app"
+        try put(
+            """
+            image: { repository: quay.io/a/app, tag: "", pullPolicy: Always }
+            proxy:
+              image: b/proxy
+              tag: v7
+            number: 1.20
+            metrics: { enabled: false, image: c/metrics:v1 }
+            """, at: "\(chart)/values.yaml", below: scratch.path)
+        try put(
+            "name: app\nappVersion: v2\nkubeVersion: '>=1.19'\n", at: "\(chart)/Chart.yaml",
+            below: scratch.path)
+        try put(
+            """
+            image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
+            image: {{ printf "%s:%s" .Values.proxy.image .Values.proxy.tag | quote }}
+            image: "{{- $.Values.proxy.image -}}:{{ default "x" .Values.none }}"
+            image: {{ (default "d/e" .Values.none) | trim }}:v9 # why
+            image: f/g:{{ .Values.number }}
+            image: {{ include "app.image" . }}
+            image: {{ tpl .Values.proxy.image . }}
+            imagePullPolicy: {{ .Values.image.pullPolicy }}
+            {{- if .Values.metrics.enabled }}
+              {{- range .Values.list }}
+              image: {{ .image }}
+              {{- end }}
+              image: {{ .Values.metrics.image }}
+            {{- end }}
+            image: h/i:v1
+            """, at: "\(chart)/templates/sub/d.yaml", below: scratch.path)
+        let scan = try ImageScan(layers: [scratch.path])
+        #expect(
+            scan.mentions.map { "\($0.line) \($0.text)\($0.isCertain ? "" : " ?")" } == [
+                "1 quay.io/a/app:v2", "2 b/proxy:v7", "3 b/proxy:x", "4 d/e:v9", "13 c/metrics:v1 ?",
+                "15 h/i:v1",
+            ])
+        #expect(scan.templated.map(\.line) == [5, 6, 7, 11])
+        #expect(scan.kubeVersion == ">=1.19")
+    }
+
+    @Test func whatALaterLayerDeletesIsNotScanned() throws {
+        guard isRoot else { return }
+        let scratch = try Scratch()
+        for name in ["a", "b/c", "b/d"] {
+            try put("image: x/\(name.last!):v1\n", at: "manifests/\(name).yaml", below: scratch("1"))
+        }
+        try put("image: x/new:v1\n", at: "manifests/b/e.yaml", below: scratch("2"))
+        try Golden.run("mknod", scratch("2/manifests/a.yaml"), "c", "0", "0")
+        try Folder.open(scratch("2/manifests/b")).setAttribute("trusted.overlay.opaque", [UInt8(ascii: "y")])
+        #expect(try ImageScan(layers: [scratch("1"), scratch("2")]).mentions.map(\.text) == ["x/new:v1"])
+    }
+
     @Test func nothingToScanIsNoError() throws {
         let scratch = try Scratch()
         try put("x", at: "manifests", below: scratch.path)

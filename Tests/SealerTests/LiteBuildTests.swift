@@ -153,7 +153,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("FROM scratch\nRUN true", Failure.Kind.configuration, "RUN true"),
+        ("FROM scratch\nRUN echo why >&2; exit 3", Failure.Kind.configuration, "why"),
+        ("FROM scratch\nCOPY etc .\nRUN echo \"open", .configuration, "quote"),
         ("FROM scratch\nCOPY x", .configuration, "no destination"),
         ("FROM scratch\nCOPY nothing .", .input, "No such file"),
         ("FROM scratch\nCOPY nothing* .", .input, "nothing in the context"),
@@ -231,15 +232,100 @@ import Testing
         #expect(failure?.kind == .input)
     }
 
-    @Test func passwordsOfAnImageListAreNeverCopied() throws {
+    static let privateList = """
+        - registry: quay.io
+          username: me
+          password: hunter2-not-in-any-layer
+          images: [tigera/operator:v1.17.4]
+        - username: me
+          password: hunter2-not-in-any-layer
+          images:
+            - calico/node:v3.19.1
+        """
+
+    @Test func imagesOfAPrivateListAreSavedAndItsPasswordsNeverCopied() throws {
         let scratch = try Scratch()
-        try put("- password: x\n", at: "imageListWithAuth.yaml", below: scratch("context"))
+        let guide = try Self.guide(in: scratch)
+        try put(Self.privateList, at: "imageListWithAuth.yaml", below: guide.context)
+        try put("x", at: "etc/imageListWithAuth.yaml", below: guide.context)
+        let store = try Store(at: scratch("store"))
+        for (owned, name) in [(false, "a/b:v1"), (true, "a/b:v2")] {
+            var build = try Self.build(
+                "FROM scratch\nCOPY etc .\nCOPY . .", as: name, context: guide.context,
+                content: guide.content,
+                images: guide.images)
+            build.consumesContext = owned
+            let outcome = try build.run(in: store.writer())
+            #expect(
+                outcome.saved.map(\.description) == [
+                    "docker.io/calico/node:v3.19.1", "quay.io/tigera/operator:v1.17.4",
+                ])
+            #expect(outcome.notes.contains { $0.hasPrefix("imageListWithAuth.yaml") })
+            #expect(!outcome.notes.joined().contains("hunter2"))
+        }
+        let held = try Golden.run("sh", "-c", "grep -rl hunter2 '\(store.path)' || true")
+        #expect(held == "", "\(held)")
+        #expect(try Golden.run("find", store.path, "-name", "imageListWithAuth.yaml") == "")
+    }
+
+    @Test(arguments: [
+        "- registry: [hunter2\n", "hunter2", "- images: [[hunter2]]\n", "- hunter2\n",
+        "- images: [no/such:hunter2]\n",
+    ])
+    func aPrivateListThatCannotBeUsedTellsNoPassword(_ text: String) throws {
+        let scratch = try Scratch()
+        try put(
+            text + (text.contains("such") ? "  password: hunter3\n" : ""), at: "imageListWithAuth.yaml",
+            below: scratch("context"))
         let build = try Self.build(
             "FROM scratch\nCOPY . .", context: scratch("context"),
             content: FolderContent(path: scratch("none")))
         let failure = #expect(throws: Failure.self) {
             try build.run(in: Store(at: scratch("store")).writer())
         }
-        #expect(failure?.kind == .configuration)
+        let isImage = text.contains("such")
+        #expect(failure?.kind == (isImage ? .input : .configuration))
+        #expect(
+            failure?.description.contains(isImage ? "hunter3" : "hunter2") == false,
+            "\(String(describing: failure))")
+    }
+
+    @Test func everythingThatIsMissingIsToldBeforeAnythingRuns() throws {
+        let scratch = try Scratch()
+        let guide = try Self.guide(in: scratch)
+        try put("no/one:v1\n", at: "imageList", below: guide.context)
+        try put("image: no/two:v2\n", at: "manifests/deep/a.yaml", below: guide.context)
+        try put("- images: [no/three:v3]\n", at: "imageListWithAuth.yaml", below: guide.context)
+        let build = try Self.build(
+            "FROM scratch\nRUN touch /\(UUID())/x\nCOPY imageList manifests\nCOPY manifests .",
+            context: guide.context,
+            content: guide.content, images: guide.images)
+        let failure = #expect(throws: Failure.self) {
+            try build.run(in: Store(at: scratch("store")).writer())
+        }
+        #expect(failure?.kind == .input, "\(String(describing: failure))")
+        for word in ["manifests/imageList:1: no/one:v1", "manifests/deep/a.yaml:1: no/two:v2", "no/three:v3"]
+        {
+            #expect(failure?.reason.contains(word) == true, "\(String(describing: failure))")
+        }
+    }
+
+    @Test func aContextThatIsUsedUpGivesTheSameImage() throws {
+        let scratch = try Scratch()
+        try Golden.run("python3", Golden.path("mktree.py"), scratch("tree"), "basic")
+        try Golden.run(
+            "ln",
+            "\(scratch("tree"))/\(try Golden.run("sh", "-c", "cd '\(scratch("tree"))' && find . -type f | sort | head -n 1").trimmed)",
+            scratch("tree/one-more-name"))
+        var ids: [[Digest]] = []
+        for owned in [false, true] {
+            var build = try Self.build(
+                "FROM scratch\nCOPY . .\nRUN cat one-more-name > copied", context: scratch("tree"),
+                content: FolderContent(path: scratch("none")))
+            build.consumesContext = owned
+            ids.append(try build.run(in: Store(at: scratch("store-\(owned)")).writer()).image.layerIDs)
+        }
+        #expect(ids[0] == ids[1])
+        #expect(try Golden.run("find", scratch("tree"), "-type", "f") == "")
     }
 }

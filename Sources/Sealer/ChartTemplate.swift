@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import OCI
+
+/// What a line of a chart's template says once the chart is rendered with its own values, as far as that can be told
+/// without running templates: values, chart fields, text, and the few functions by which charts put an
+/// image's name together.
+///
+/// sealer renders with helm's engine and the release name `dryrun`. What needs more than this (`include`, `tpl`, a
+/// loop's own variable, …) is told to be unknown, never guessed.
+struct ChartTemplate {
+    private let values: Tree
+    private let chart: Tree
+
+    /// - Parameters:
+    ///   - values: the chart's `values.yaml`.
+    ///   - chart: its `Chart.yaml`.
+    init(values: Tree, chart: Tree) {
+        self.values = values
+        self.chart = chart
+    }
+
+    /// Needs more than is known here.
+    private struct Unknown: Error {}
+
+    /// `line` with its actions replaced; `nil` where one of them is beyond this.
+    func rendered(_ line: String) -> String? {
+        var result = ""
+        var rest = line[...]
+        while let open = rest.firstRange(of: "{{") {
+            guard let close = rest[open.upperBound...].firstRange(of: "}}") else { return nil }
+            var action = rest[open.upperBound..<close.lowerBound]
+            result += rest[..<open.lowerBound]
+            rest = rest[close.upperBound...]
+            if action.first == "-" {
+                action = action.dropFirst()
+                while result.last?.isWhitespace == true { result.removeLast() }
+            }
+            if action.last == "-" {
+                action = action.dropLast()
+                rest = rest.drop(while: \.isWhitespace)
+            }
+            guard let value = try? evaluate(Self.words(action)) else { return nil }
+            result += value
+        }
+        return result + rest
+    }
+
+    /// How many blocks (`if`, `range`, `with`, `define`, `block`) a line opens, less those that it ends.
+    static func blocks(_ line: String) -> Int {
+        var depth = 0
+        var rest = line[...]
+        while let open = rest.firstRange(of: "{{") {
+            rest = rest[open.upperBound...]
+            let word = rest.drop { $0 == "-" || $0 == " " }.prefix { $0.isLetter }
+            if ["if", "range", "with", "define", "block"].contains(word) { depth += 1 }
+            if word == "end" { depth -= 1 }
+        }
+        return depth
+    }
+
+    // MARK: expressions
+
+    /// The words of an action: text in quotes keeps its opening quote, a pipe and parentheses are words.
+    private static func words(_ action: Substring) throws(Unknown) -> [String] {
+        var words: [String] = []
+        var rest = action[...]
+        while let first = rest.first {
+            if first.isWhitespace {
+                rest = rest.dropFirst()
+            } else if first == "\"" || first == "`" {
+                guard let end = rest.dropFirst().firstIndex(of: first) else { throw Unknown() }
+                let text = rest[rest.index(after: rest.startIndex)..<end]
+                if first == "\"", text.contains("\\") { throw Unknown() }
+                words.append("\"" + text)
+                rest = rest[rest.index(after: end)...]
+            } else if "|()".contains(first) {
+                words.append(String(first))
+                rest = rest.dropFirst()
+            } else {
+                let word = rest.prefix { !$0.isWhitespace && !"|()\"`".contains($0) }
+                words.append(String(word))
+                rest = rest.dropFirst(word.count)
+            }
+        }
+        return words
+    }
+
+    /// The value of a pipeline; `nil` for a key that is not there.
+    private func evaluate(_ words: [String]) throws(Unknown) -> String? {
+        var at = 0
+        let value = try pipeline(words, &at)
+        guard at == words.count else { throw Unknown() }
+        return value
+    }
+
+    private func pipeline(_ words: [String], _ at: inout Int) throws(Unknown) -> String? {
+        var value: String??
+        repeat {
+            var stage: [String?] = []
+            var function: String?
+            while at < words.count, words[at] != "|", words[at] != ")" {
+                let word = words[at]
+                at += 1
+                if word == "(" {
+                    stage.append(try pipeline(words, &at))
+                    guard at < words.count, words[at] == ")" else { throw Unknown() }
+                    at += 1
+                } else if word.hasPrefix("\"") {
+                    stage.append(String(word.dropFirst()))
+                } else if word.hasPrefix(".") || word.hasPrefix("$.") {
+                    stage.append(try field(word.hasPrefix("$") ? word.dropFirst() : word[...]))
+                } else {
+                    guard function == nil, stage.isEmpty else { throw Unknown() }
+                    function = word
+                }
+            }
+            if let value { stage.append(value) }
+            value = .some(try Self.call(function, stage))
+            guard at < words.count, words[at] == "|" else { break }
+            at += 1
+        } while true
+        return value ?? nil
+    }
+
+    private static func call(_ function: String?, _ arguments: [String?]) throws(Unknown) -> String? {
+        switch (function, arguments.count) {
+        case (nil, 1), ("quote", 1), ("squote", 1), ("toString", 1): return arguments[0]
+        case ("trim", 1): return arguments[0]?.trimmed
+        case ("lower", 1): return arguments[0]?.lowercased()
+        case ("required", 2):
+            guard let value = arguments[1], !value.isEmpty else { throw Unknown() }
+            return value
+        case ("default", 2):
+            guard let value = arguments[1], !value.isEmpty else { return arguments[0] }
+            return value
+        case ("printf", 2...):
+            guard let format = arguments[0] else { throw Unknown() }
+            let parts = format.split(separator: "%s", omittingEmptySubsequences: false)
+            guard parts.count == arguments.count, !parts.contains(where: { $0.contains("%") }) else {
+                throw Unknown()
+            }
+            var result = String(parts[0])
+            for (part, value) in zip(parts.dropFirst(), arguments.dropFirst()) {
+                guard let value else { throw Unknown() }
+                result += value + part
+            }
+            return result
+        default: throw Unknown()
+        }
+    }
+
+    private func field(_ path: Substring) throws(Unknown) -> String? {
+        let keys = path.split(separator: ".").map(String.init)
+        guard let root = keys.first else { throw Unknown() }
+        if root == "Release", keys.dropFirst() == ["Name"] { return "dryrun" }
+        var tree: Tree
+        switch root {
+        case "Values": tree = values
+        case "Chart": tree = chart
+        default: throw Unknown()
+        }
+        for (depth, key) in keys.enumerated().dropFirst() {
+            // The fields of Chart are Go's: AppVersion for appVersion.
+            let name = root == "Chart" && depth == 1 ? key.prefix(1).lowercased() + key.dropFirst() : key
+            guard let next = tree[name] else { return nil }
+            tree = next
+        }
+        switch tree {
+        case .null: return nil
+        case .string(let text) where Self.isPrintedAsWritten(text): return text
+        default: throw Unknown()
+        }
+    }
+
+    /// Whether Go prints the scalar as it stands in the file: it takes `1.20` for a number, and writes 1.2.
+    private static func isPrintedAsWritten(_ text: String) -> Bool {
+        guard let number = Double(text) else { return true }
+        return text.allSatisfy(\.isNumber) && text.first != "0" && number < 1_000_000 || text == "0"
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+internal import Glibc
+internal import OCI
+
+/// One RUN: a shell command in the merged tree of the layers so far, whose changes become a layer.
+///
+/// As with sealer the programs are the host's: the tree is the working folder, no root, and its `bin` the
+/// last folder of PATH. Unlike with sealer nothing else is in reach: the host's files are read only, /tmp is
+/// empty and gone afterwards, there is no network, and nothing runs on in the background.
+///
+/// What changed gets ``LiteBuild/time``; a time that the command set itself, older than its start, stays. So
+/// equal commands give equal layers, unless the content that they write tells a moment, a random number or
+/// the host.
+struct RunLayer {
+    /// The folders of the layers below, the lowest first.
+    var lower: [String]
+    /// The command, its arguments replaced.
+    var command: String
+    /// Seconds since 1970.
+    var time: Int64
+    /// The namespaces' errors are told of this.
+    var isolation: Isolation
+
+    /// Where the command runs.
+    static let folder = "/tmp/rootfs"
+    /// The most of a failed command's output that is shown, in bytes.
+    private static let mostOutput: Int64 = 2048
+
+    /// Runs the command; what it changed is then in the empty folder `upper`, as overlayfs writes it.
+    /// - Parameter scratch: an empty folder on the same file system.
+    /// - Returns: whether the host's files were read only.
+    /// - Throws: a ``Failure`` of kind `configuration` with the end of its output where it fails.
+    func run(into upper: String, scratch: String) throws(Failure) -> Bool {
+        try makeFolders("\(scratch)/work")
+        try makeFolders("\(scratch)/none")
+        let output = try File.create("\(scratch)/output", exclusive: true)
+        let environment = [
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:\(Self.folder)/bin",
+            "HOME": "/tmp", "LC_ALL": "C", "TZ": "UTC", "SOURCE_DATE_EPOCH": "\(time)",
+        ]
+        var started = timespec()
+        // The clock that files get their times from.
+        clock_gettime(CLOCK_REALTIME_COARSE, &started)
+        let (lower, command) = (lower.isEmpty ? ["\(scratch)/none"] : lower, command)
+        let (status, protected) = try isolation.run { (isolation) throws(Failure) in
+            let merged = "\(scratch)/merged"
+            try isolation.check(mkdir(merged, 0o755), "make \(merged)")
+            try isolation.mountOverlay(
+                lower, upper: upper, work: "\(scratch)/work", on: merged, links: scratch)
+            // The store may lie below the /tmp that is hidden now: the overlay is moved from where we stand.
+            try isolation.check(chdir(merged), "enter the overlay")
+            try isolation.mount("tmpfs", on: "/tmp", type: "tmpfs", options: "mode=1777")
+            try isolation.check(mkdir(Self.folder, 0o755), "make \(Self.folder)")
+            try isolation.mount(".", on: Self.folder, flags: UInt(sealift_mount_move))
+            let protected = try isolation.protect(except: [Self.folder, "/tmp"])
+            umask(0o022)
+            let status = try isolation.start(
+                ["/bin/sh", "-c", "cd \(Self.folder) && \(command)"], environment: environment, output: output
+            )
+            try isolation.check(chdir("/"), "leave the overlay")
+            try isolation.check(sealift_unmount(Self.folder), "unmount the overlay")
+            return (status, protected)
+        }
+        guard status == 0 else { throw failed(status, try Self.end(of: output)) }
+        try settle(
+            Folder.open(upper),
+            since: .init(seconds: Int64(started.tv_sec), nanoseconds: Int32(started.tv_nsec)))
+        return protected
+    }
+
+    private func failed(_ status: Int32, _ output: String) -> Failure {
+        let said = output.isEmpty ? "it said nothing" : "its output ends:\n    " + output
+        return Failure(
+            .configuration, isolation.operation, isolation.artifact,
+            because: (status > 128 ? "signal \(status - 128) ended it" : "it ended with status \(status)")
+                + "; " + said,
+            remedy:
+                "mend the command; it runs with the host's programs, no network, and writes below its folder alone"
+        )
+    }
+
+    /// The last lines of a command's output, their control characters left out.
+    private static func end(of output: File) throws(Failure) -> String {
+        let size = try output.size()
+        let count = min(size, mostOutput)
+        var stream = output.stream(at: size - count, count: count)
+        let text = String(
+            decoding: try stream.readAll(limit: Int(count), artifact: output.path), as: UTF8.self)
+        let lines = text.split(whereSeparator: \.isNewline).suffix(12)
+        return lines.map { $0.filter { !$0.unicodeScalars.contains { $0.value < 0x20 } } }.joined(
+            separator: "\n    ")
+    }
+
+    /// Takes off the marks that overlayfs keeps for itself, and gives what changed its time.
+    private func settle(_ folder: Folder, since start: Folder.Time) throws(Failure) {
+        for name in try folder.names() {
+            let status = try folder.status(of: name)
+            if status.kind == .directory { try settle(folder.folder(name), since: start) }
+            let path = Array("/proc/self/fd/\(folder.descriptor)/".utf8) + name
+            for mark in ["trusted.overlay.origin", "trusted.overlay.impure"] {
+                (path + [0]).withUnsafeBytes {
+                    _ = lremovexattr($0.baseAddress!.assumingMemoryBound(to: CChar.self), mark)
+                }
+            }
+            let isNew = (status.time.seconds, status.time.nanoseconds) >= (start.seconds, start.nanoseconds)
+            guard isNew else { continue }
+            try folder.set(name, uid: status.uid, gid: status.gid, mode: nil, time: .init(seconds: time))
+        }
+    }
+}
