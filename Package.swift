@@ -40,6 +40,9 @@ let package = Package(
             name: "Collect", dependencies: ["OCI", "Registry", "BundleFormat", "Manifests"],
             swiftSettings: strict),
         .target(
+            name: "Push", dependencies: ["OCI", "Registry", "BundleFormat", "Manifests"],
+            swiftSettings: strict),
+        .target(
             name: "Apply", dependencies: ["OCI", "BundleFormat", "Sealer", "Manifests"],
             swiftSettings: strict),
         .target(
@@ -54,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "sealift",
             dependencies: [
-                "OCI", "Registry", "BundleFormat", "Manifests", "Collect", "Apply", "Serve",
+                "OCI", "Registry", "BundleFormat", "Manifests", "Collect", "Apply", "Push", "Serve",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
 
@@ -71,6 +74,8 @@ let package = Package(
         .testTarget(
             name: "CollectTests", dependencies: ["Collect", "BundleFormat", "Manifests", "OCI"],
             exclude: ["spec_schema.py"], swiftSettings: strict),
+        .testTarget(
+            name: "PushTests", dependencies: ["Push", "BundleFormat", "OCI"], swiftSettings: strict),
         .testTarget(
             name: "ApplyTests", dependencies: ["Apply", "Sealer", "BundleFormat", "OCI"],
             swiftSettings: strict),

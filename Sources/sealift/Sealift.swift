@@ -22,7 +22,7 @@ struct Sealift: AsyncParsableCommand {
         subcommands: [
             CollectCommand.self, LockCommand.self, VerifyCommand.self, InspectCommand.self, ApplyCommand.self,
             SignCommand.self, KeygenCommand.self, DiffCommand.self, ImagesCommand.self,
-            ServeCommand.self, ExportCommand.self,
+            ServeCommand.self, PushCommand.self, ExportCommand.self,
         ])
 
     /// The arguments, with the options that the environment gives.

@@ -12,10 +12,11 @@ import Testing
         "Manifests": ["OCI", "CYaml"],
         "Sealer": ["OCI", "CYaml", "CLinux"],
         "Collect": ["OCI", "Registry", "BundleFormat", "Manifests"],
+        "Push": ["OCI", "Registry", "BundleFormat", "Manifests"],
         "Apply": ["OCI", "BundleFormat", "Sealer", "Manifests"],
         "Serve": ["OCI", "CCrypt", "COpenSSL", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"],
         "sealift": [
-            "OCI", "Registry", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "Serve",
+            "OCI", "Registry", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "Push", "Serve",
             "ArgumentParser",
         ],
     ]

@@ -51,11 +51,11 @@ struct CollectCommand: AsyncParsableCommand {
         options.volumeSize = volumeSize
         options.since = since
         options.reuse = reuse
-        options.jobs = network.jobs
+        options.jobs = network.connection.jobs
         options.fileMirrors = network.fileMirrors
         let display = CollectDisplay()
         let collector = Collector(
-            options, client: try network.client(parsed.spec.registries) { display.show($0) },
+            options, client: try network.client(parsed.spec.registries) { display.transfers.show($0) },
             events: { display.show($0) }
         )
         if dryRun { return try await PlanView(collector.plan()).print(json: json) }

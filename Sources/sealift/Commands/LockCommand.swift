@@ -28,7 +28,7 @@ struct LockCommand: AsyncParsableCommand {
         let parsed = try SpecReader.read(path: spec)
         let display = CollectDisplay()
         let locker = Locker(
-            spec: parsed, client: try network.client(parsed.spec.registries) { display.show($0) },
+            spec: parsed, client: try network.client(parsed.spec.registries) { display.transfers.show($0) },
             fileMirrors: network.fileMirrors,
             note: { Console.say($0) })
         let outcome = try await locker.run(update: updateAll ? [] : update.isEmpty ? nil : update)

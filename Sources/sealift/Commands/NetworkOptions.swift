@@ -12,30 +12,7 @@ struct NetworkOptions: ParsableArguments {
             "Fetch from TO what FROM has: a registry (docker.io=mirror.example:5000/hub) or the start of file URLs (https://a.example=https://b.example). Tried in order, then the original; may be repeated.",
             valueName: "from=to"))
     var mirrors: [Mirror] = []
-    @Option(
-        name: .customLong("insecure"),
-        help: ArgumentHelp(
-            "Allow plain HTTP and unverified TLS with this host[:port] alone; may be repeated.",
-            valueName: "host"))
-    var insecure: [String] = []
-    @Option(
-        name: .customLong("ca"),
-        help: ArgumentHelp(
-            "Trust the certificate authorities of this PEM file too; may be repeated.", valueName: "file"),
-        completion: .file())
-    var authorities: [String] = []
-    @Option(
-        help: ArgumentHelp(
-            "Show this client certificate (PEM) to servers that ask for one.", valueName: "file"),
-        completion: .file())
-    var clientCert: String?
-    @Option(
-        help: ArgumentHelp(
-            "The key of that certificate (PEM). (default: in the same file)", valueName: "file"),
-        completion: .file())
-    var clientKey: String?
-    @Option(help: "How many blobs are fetched at once.")
-    var jobs = 8
+    @OptionGroup var connection: ConnectionOptions
     @Option(help: "How many of them from one server.")
     var jobsPerHost = 8
 
@@ -61,12 +38,8 @@ struct NetworkOptions: ParsableArguments {
     }
 
     func validate() throws {
-        guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64") }
         guard (1...64).contains(jobsPerHost) else {
             throw ValidationError("--jobs-per-host takes a number from 1 to 64")
-        }
-        guard clientKey == nil || clientCert != nil else {
-            throw ValidationError("--client-key needs the --client-cert that it is of")
         }
     }
 
@@ -75,18 +48,12 @@ struct NetworkOptions: ParsableArguments {
     func client(
         _ registries: [String: [String]], _ events: @escaping @Sendable (TransferEvent) -> Void
     ) throws(Failure) -> RegistryClient {
-        var settings = TransferSettings()
-        settings.jobs = jobs
+        var settings = connection.settings(events)
         settings.jobsPerHost = jobsPerHost
-        settings.moreAuthorities = authorities
-        settings.clientCertificate = clientCert
-        settings.clientKey = clientKey
-        settings.insecureHosts = Set(insecure)
         for mirror in mirrors where !mirror.isOfFiles {
             settings.mirrors[mirror.from, default: []].append(mirror.to)
         }
         for (domain, places) in registries { settings.mirrors[domain, default: []] += places }
-        settings.onEvent = events
         return try RegistryClient(settings)
     }
 }

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+public import BundleFormat
+public import OCI
+public import Registry
+
+/// What happens during a push, for a display. Comes from any thread.
+public enum PushEvent: Sendable {
+    /// A note for people.
+    case note(String)
+    /// The registry was asked for all: so many blobs and bytes will be sent; `names` is what the items of
+    /// ``TransferEvent`` are called before people.
+    case planned(uploads: Int, bytes: Int64, names: [String: String])
+}
+
+/// What a push comes to.
+public struct Pushed: Sendable, Encodable {
+    /// An image or file.
+    public struct Item: Sendable, Encodable {
+        /// How it came to be there.
+        public enum State: String, Sendable, Encodable {
+            /// It was there already.
+            case present
+            /// Its manifests were put in place.
+            case pushed
+            /// Its tag leads to an index of the carried platforms alone.
+            case narrowed
+        }
+        /// What it is called in the bundle.
+        public let name: String
+        /// What it is called in the registry.
+        public let reference: Reference
+        /// What it leads to there.
+        public let digest: Digest
+        /// How it came to be there.
+        public let state: State
+    }
+    /// The images and files.
+    public let items: [Item]
+    /// How many blobs were there already, each counted once a repository.
+    public let present: Int
+    /// How often the registry took a blob from another repository of its own.
+    public let mounted: Int
+    /// How many blobs were sent.
+    public let uploaded: Int
+    /// The bytes of these blobs.
+    public let bytes: Int64
+}
+
+/// Pushes what a bundle carries into a registry: asks what is there, sends the blobs that are not, then the
+/// manifests, children before indexes.
+public struct Pusher: Sendable {
+    private let plan: PushPlan
+    private let source: PushSource
+    private let options: PushOptions
+    private let client: RegistryClient
+    private let events: @Sendable (PushEvent) -> Void
+
+    /// Plans the push of `bundle` through `client`.
+    /// - Throws: a ``Failure`` of kind `configuration` where two images would get one name, `input` where a
+    ///   pattern means nothing, or an image has none of the platforms.
+    public init(
+        _ bundle: Bundle, _ options: PushOptions, client: RegistryClient,
+        events: @escaping @Sendable (PushEvent) -> Void
+    ) throws(Failure) {
+        plan = try PushPlan(bundle, options)
+        source = PushSource(bundle: bundle)
+        self.options = options
+        self.client = client
+        self.events = events
+    }
+
+    /// Asks the registry what it has, by HEAD requests alone.
+    public func survey() async throws -> PushSurvey {
+        let client = client
+        let found = try await inParallel(plan.blobs, width: options.jobs) { blob in
+            var (holders, absent): ([Reference], [Reference]) = ([], [])
+            for reference in blob.repositories {
+                if try await client.holds(blob.descriptor, in: reference) {
+                    holders.append(reference)
+                } else {
+                    absent.append(reference)
+                }
+            }
+            return PushSurvey.Move(blob: blob, holders: holders, absent: absent)
+        }
+        let states = try await inParallel(plan.items, width: options.jobs) { item in
+            var missing: [Manifest] = []
+            for child in item.children {
+                let pinned = item.reference.pinned(child.descriptor.digest)
+                if try await client.digest(of: pinned) == nil { missing.append(child) }
+            }
+            return PushSurvey.ItemState(
+                item: item, missing: missing, found: try await client.digest(of: item.reference))
+        }
+        return PushSurvey(
+            found.filter { !$0.absent.isEmpty }, states, present: found.reduce(0) { $0 + $1.holders.count },
+            exact: options.isExact)
+    }
+
+    /// Brings to the registry what `survey` found missing. What is complete stays when it fails; a rerun sends
+    /// the rest.
+    public func run(_ survey: PushSurvey) async throws -> Pushed {
+        try checkContent(survey)
+        let names = survey.moves.map {
+            ("\($0.blob.descriptor.digest)", "\($0.blob.owner) \($0.blob.descriptor.digest.short)")
+        }
+        events(
+            .planned(
+                uploads: survey.uploads, bytes: survey.bytes,
+                names: Dictionary(names) { first, _ in first }))
+        let arrivals = try await inParallel(survey.moves, width: options.jobs) { move in
+            try await bring(move)
+        }.flatMap { $0 }
+        try await pushChildren(survey)
+        let items = try await inParallel(survey.states, width: options.jobs) { state in
+            try await pushTop(state)
+        }
+        let sent = arrivals.filter { !$0.isMounted }
+        return Pushed(
+            items: items, present: survey.present, mounted: arrivals.count - sent.count,
+            uploaded: sent.count, bytes: sent.reduce(0) { $0 + $1.bytes })
+    }
+
+    /// - Throws: a ``Failure`` of kind `input` where neither the bundle nor the registry has a blob.
+    private func checkContent(_ survey: PushSurvey) throws(Failure) {
+        let missing = survey.moves.filter {
+            $0.holders.isEmpty && !source.contains($0.blob.descriptor.digest)
+        }
+        guard let first = missing.first else { return }
+        throw Failure(
+            .input, "push", first.blob.owner,
+            because: "\(missing.count) blobs are neither in \(source.bundle.path) nor in the registry, "
+                + "the first is \(first.blob.descriptor.digest)",
+            remedy: "the bundle is a delta: name the bundle that it builds on with --with")
+    }
+
+    /// One blob to all repositories that need it: sent to the first, mounted in the others where that goes.
+    private func bring(_ move: PushSurvey.Move) async throws -> [(isMounted: Bool, bytes: Int64)] {
+        var origin = move.holders.first
+        var arrivals: [(Bool, Int64)] = []
+        for reference in move.absent {
+            let arrival = try await client.push(
+                move.blob.descriptor, from: source, to: reference, origin: origin)
+            origin = origin ?? reference
+            arrivals.append((arrival == .mounted, move.blob.descriptor.size))
+        }
+        return arrivals
+    }
+
+    private func pushChildren(_ survey: PushSurvey) async throws {
+        var seen: Set<[String]> = []
+        let children = survey.states.flatMap { state in state.missing.map { (state.item.reference, $0) } }
+            .filter { seen.insert([$0.0.repository, "\($0.1.descriptor.digest)"]).inserted }
+        let client = client
+        _ = try await inParallel(children, width: options.jobs) { reference, manifest in
+            try await client.push(manifest, to: reference.pinned(manifest.descriptor.digest))
+        }
+    }
+
+    private func pushTop(_ state: PushSurvey.ItemState) async throws -> Pushed.Item {
+        let item = state.item
+        func done(_ digest: Digest, _ state: Pushed.Item.State) -> Pushed.Item {
+            Pushed.Item(name: item.name, reference: item.reference, digest: digest, state: state)
+        }
+        if let found = state.found, state.isInPlace(exact: options.isExact) {
+            return done(found, found == item.top.descriptor.digest ? .present : .narrowed)
+        }
+        let whole = item.top.descriptor.digest
+        if try await client.push(item.top, to: item.reference, mayBeRefused: item.narrowed != nil) {
+            return done(whole, .pushed)
+        }
+        guard let narrowed = item.narrowed, item.mayBeNarrowed(exact: options.isExact) else {
+            throw Failure(
+                .unavailable, "push", item.name,
+                because: "\(item.reference.domain) takes no index of which the bundle carries only "
+                    + "\(item.children.count) of \(item.top.children.count) manifests, and its digest must stay",
+                remedy: item.reference.digest == nil
+                    ? "collect every platform of it, or push without --exact"
+                    : "collect every platform of it, or name it in the spec by its tag alone")
+        }
+        try await client.push(narrowed, to: item.reference)
+        let digest = narrowed.descriptor.digest
+        events(
+            .note(
+                "\(item.reference): the registry takes no index with platforms left out; the tag leads to one of the "
+                    + "\(item.children.count) that are carried, \(digest), not to \(whole)"))
+        return done(digest, .narrowed)
+    }
+}
+
+extension Reference {
+    /// The content `digest` in the same repository.
+    func pinned(_ digest: Digest) -> Reference {
+        Reference(domain: domain, repository: repository, digest: digest)
+    }
+}
