@@ -5,18 +5,12 @@ public import OCI
 public struct ImageReference: Sendable, Hashable {
     /// The image, short names filled in as docker does.
     public let reference: Reference
-    /// The reference as it is written.
+    /// The reference as it is written; of one in parts, the parts put together.
     public let text: String
-    /// The bytes to replace, quotes not included.
+    /// The bytes that hold it, quotes not included; of one in parts, its repository.
     public let range: Range<Int>
     /// Line and column of the first of these bytes.
     public let position: SourcePosition
-
-    /// The image under the name by which it is pulled from `registry`: domain dropped, `library/` added
-    /// where docker would. A name that leads there already stays as it is written.
-    public func text(in registry: String) -> String {
-        reference.domain == registry ? text : reference.moved(to: registry).description
-    }
 }
 
 /// A value that stands where an image is named, and names none: a template, a misspelt name.
@@ -37,15 +31,27 @@ public struct ImageScan: Sendable {
     public internal(set) var references: [ImageReference] = []
     /// Values that should be references.
     public internal(set) var unreadable: [UnreadableImage] = []
+    /// References that a rewrite cannot change without changing something else, and why.
+    public internal(set) var fixed: [UnreadableImage] = []
+    /// What a rewrite changes.
+    var spots: [ImageSpot] = []
+    let isYAML: Bool
 
-    init(_ source: SourceText) { self.source = source }
+    init(_ source: SourceText, isYAML: Bool) {
+        self.source = source
+        self.isYAML = isYAML
+    }
 
     /// Finds the images of Kubernetes YAML, any number of documents.
     ///
     /// An image is the scalar value of a key that ends in `image` (`image`, `initImage`, as sealer has it),
     /// at any depth and in any kind; of other keys than `image` only values with a tag, digest or slash. So is
-    /// the `default` of a property `image` in a CRD's schema. Values of `env` and items of `args` and
-    /// `command`, whole or after `--flag=`, are images only where they name one of `known`.
+    /// the `default` of a property `image` in a CRD's schema, and an image in parts (`repository` and `tag`
+    /// beside each other, as Helm's values have it) below a key that ends in `image`.
+    ///
+    /// Where only one of `known` counts: values of `env`, items of `args` and `command`, and text in blocks
+    /// (`|`, `>`: files in a ConfigMap), as words with a tag or a digest of their own; other `repository` and
+    /// `tag` beside each other.
     /// - Throws: a ``Failure`` of kind `data` with line and column where it is not YAML.
     public static func yaml(
         _ bytes: [UInt8], path: String, known: Set<Reference> = []
@@ -54,8 +60,7 @@ public struct ImageScan: Sendable {
         var finder = ImageFinder(source, known: known)
         var documents = try YamlDocuments(source)
         while let document = try documents.next() { finder.walk(document.root, .other) }
-        finder.scan.references.sort { $0.range.lowerBound < $1.range.lowerBound }
-        return finder.scan
+        return finder.found()
     }
 
     /// Finds the images of an imageList, by sealer's rules: one a line, trimmed, one pair of quotes taken off,
@@ -63,7 +68,7 @@ public struct ImageScan: Sendable {
     /// - Throws: a ``Failure`` of kind `data` with line and column for a line that is no image, and for what
     ///   sealer refuses: digests and list bullets.
     public static func imageList(_ bytes: [UInt8], path: String) throws(Failure) -> ImageScan {
-        var scan = ImageScan(SourceText(bytes, path: path))
+        var scan = ImageScan(SourceText(bytes, path: path), isYAML: false)
         var start = scan.source.markLength
         while start < bytes.count {
             let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
@@ -93,24 +98,16 @@ public struct ImageScan: Sendable {
         if reference.digest != nil {
             throw refuse("sealer reads no digests in an imageList", "name the image by its tag")
         }
-        references.append(
-            ImageReference(
-                reference: reference, text: text, range: line.startIndex..<line.endIndex,
-                position: source.position(of: line.startIndex)))
+        add(reference, text, line.startIndex..<line.endIndex, in: line.startIndex)
     }
 
-    /// The bytes with every reference led to `registry`, every other byte as it was.
-    /// - Parameter registry: `host[:port]`, like `sea.hub:5000`.
-    public func rewritten(to registry: String) -> [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(source.bytes.count + references.count * 16)
-        var at = 0
-        for image in references {
-            result.append(contentsOf: source.bytes[at..<image.range.lowerBound])
-            result.append(contentsOf: image.text(in: registry).utf8)
-            at = image.range.upperBound
-        }
-        result.append(contentsOf: source.bytes[at...])
-        return result
+    /// Takes in a whole reference that stands at `range`, in the scalar that begins at `scalar`.
+    mutating func add(_ reference: Reference, _ text: String, _ range: Range<Int>, in scalar: Int) {
+        references.append(
+            ImageReference(
+                reference: reference, text: text, range: range,
+                position: source.position(of: range.lowerBound)))
+        spots.append(
+            ImageSpot(range: range, scalar: scalar, text: text, reference: reference, part: .whole))
     }
 }

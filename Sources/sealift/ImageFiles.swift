@@ -19,7 +19,7 @@ struct ImageFiles {
     init(_ paths: [String]) { self.paths = paths }
 
     /// Reads them one after another: of folders all YAML and JSON files and all that are called imageList, at any
-    /// depth, in the order of their names. Blocking.
+    /// depth, in the order of their names; what is hidden, and symbolic links, left out. Blocking.
     func forEach(_ body: (Found) throws(Failure) -> Void) throws(Failure) {
         for path in paths {
             if path == "-" {
@@ -32,11 +32,20 @@ struct ImageFiles {
         }
     }
 
-    /// Finds the images of a file: of an imageList where nothing in it looks like YAML.
-    static func scan(_ file: Found) throws(Failure) -> ImageScan {
+    /// Finds the images of a file: of an imageList where nothing in it looks like YAML. Tells what stands in the
+    /// place of one and names none.
+    /// - Parameter known: the images that count wherever they are named.
+    static func scan(_ file: Found, known: Set<Reference> = []) throws(Failure) -> ImageScan {
         let isYAML = endings.contains(where: file.path.hasSuffix) || looksLikeYAML(file.bytes)
-        return isYAML
-            ? try .yaml(file.bytes, path: file.path) : try .imageList(file.bytes, path: file.path)
+        let scan: ImageScan =
+            isYAML
+            ? try .yaml(file.bytes, path: file.path, known: known)
+            : try .imageList(file.bytes, path: file.path)
+        for value in scan.unreadable {
+            Console.say(
+                "\(file.path):\(value.position): '\(value.text)' is no image reference: \(value.reason)")
+        }
+        return scan
     }
 
     /// A mapping's key, or the begin of a document: references have neither.
@@ -58,8 +67,14 @@ struct ImageFiles {
                 remedy: "check its owner and mode")
         }
         return names.filter { name in
-            endings.contains(where: name.hasSuffix) || name == "imageList" || name.hasSuffix("/imageList")
+            (endings.contains(where: name.hasSuffix) || name == "imageList" || name.hasSuffix("/imageList"))
+                && !name.hasPrefix(".") && !name.contains("/.") && isFile("\(path)/\(name)")
         }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "\(path)/\($0)" }
+    }
+
+    private static func isFile(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
     private static func standardInput() throws(Failure) -> [UInt8] {

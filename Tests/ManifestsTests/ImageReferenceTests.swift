@@ -22,7 +22,7 @@ import Testing
         #expect(scan.references.count == 1 && scan.unreadable.isEmpty)
         #expect(image.text == "quay.io/tigera/operator:v1.17.4")
         #expect(image.position == SourcePosition(line: 27, column: 18))
-        let after = String(decoding: scan.rewritten(to: "sea.hub:5000"), as: UTF8.self)
+        let after = String(decoding: try scan.rewritten(to: "sea.hub:5000"), as: UTF8.self)
         #expect(
             after
                 == String(decoding: bytes, as: UTF8.self).replacing(
@@ -42,7 +42,6 @@ import Testing
         ("initImage: a/b:1\nuseImage: always\n", "initImage: sea.hub:5000/a/b:1\nuseImage: always\n"),
         ("image: sea.hub:5000/x\n", "image: sea.hub:5000/x\n"),
         ("image: !!str a/b:1", "image: !!str sea.hub:5000/a/b:1"),
-        ("image:\n  repository: a/b\n  tag: x\n", "image:\n  repository: a/b\n  tag: x\n"),
         ("image: ''\n---\nimage: ~\n", "image: ''\n---\nimage: ~\n"),
         ("\u{FEFF}# é\nimage: a/b:1 # ü\n", "\u{FEFF}# é\nimage: sea.hub:5000/a/b:1 # ü\n"),
         (
@@ -105,7 +104,7 @@ import Testing
             scan.references.map(\.text) == ["calico/cni:v3.19.1", "quay.io/tigera/operator:v1.17.4", "nginx"])
         #expect(scan.references.map(\.position.description) == ["2:3", "4:2", "5:1"])
         #expect(
-            String(decoding: scan.rewritten(to: "sea.hub:5000"), as: UTF8.self)
+            String(decoding: try scan.rewritten(to: "sea.hub:5000"), as: UTF8.self)
                 == "# calico\n  sea.hub:5000/calico/cni:v3.19.1  \r\n\n\"sea.hub:5000/tigera/operator:v1.17.4\"\nsea.hub:5000/library/nginx:latest\n"
         )
     }
@@ -146,6 +145,6 @@ import Testing
         let text = ImagePattern.imageList(images, in: "sea.hub:5000")
         #expect(text == "sea.hub:5000/library/nginx:latest\nsea.hub:5000/tigera/operator:v1.17.4\n")
         let scan = try ImageScan.imageList(Array(text.utf8), path: "imageList")
-        #expect(scan.rewritten(to: "sea.hub:5000") == Array(text.utf8))
+        #expect(try scan.rewritten(to: "sea.hub:5000") == Array(text.utf8))
     }
 }

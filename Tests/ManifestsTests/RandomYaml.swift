@@ -64,7 +64,18 @@ struct RandomYaml {
         let name = Self.pick(
             ["a/b:1", "quay.io/x/y:v1", "r.io:5000/z:2", "sea.hub:5000/q/r:1", "library/n:3", "m/n"], &random)
         let pad = String(repeating: " ", count: indent + 2)
-        switch Int.random(in: 0..<7, using: &random) {
+        let (repository, tag) = (
+            Self.pick(["a/b", "quay.io/x/y", "nginx"], &random), Self.pick(["v1", "'1.20'"], &random)
+        )
+        switch Int.random(in: 0..<10, using: &random) {
+        case 7: lines.append("\(key): {repository: '\(repository)', tag: \(tag)} # parts")
+        case 8: lines += ["\(key):", pad + "tag: \(tag) # t", pad + "repository: \"\(repository)\""]
+        case 9:
+            lines += [
+                "\(key):   # parts", pad + "repository: &p\(anchors) \(Self.pick(["a/b", "nginx"], &random))",
+                pad + "registry: \(Self.pick(["docker.io", "quay.io", "r.io:5000"], &random))   # where",
+                pad + "tag: \(tag)",
+            ]
         case 0: lines.append("\(key): '\(name)'")
         case 1: lines.append("\(key):   \"\(name)\"   # why")
         case 2: lines.append("\(key): &i\(anchors) \(name) # c")

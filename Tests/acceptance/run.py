@@ -22,6 +22,7 @@ import refusal_base_cases  # noqa: F401
 import command_cases  # noqa: F401
 import delta_cases  # noqa: F401
 import images_cases  # noqa: F401
+import rewrite_cases  # noqa: F401
 
 
 def run(name, world):

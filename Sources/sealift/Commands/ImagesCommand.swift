@@ -7,9 +7,9 @@ internal import OCI
 struct ImagesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "images",
-        abstract: "List the image references in Kubernetes YAML and imageLists, each once, one a line.",
+        abstract: "List the image references in Kubernetes YAML and imageLists, or rewrite them.",
         discussion: """
-            Of a folder, the YAML and JSON files and imageLists at any depth; what Helm renders: \
+            Lists each image once, one a line. Of a folder, the YAML and JSON files and imageLists at any depth; what Helm renders: \
             helm template CHART | sealift images -
             """)
 
@@ -23,6 +23,13 @@ struct ImagesCommand: AsyncParsableCommand {
     var check: String?
     @Flag(help: "Print the references with their places as JSON.")
     var json = false
+    @OptionGroup var rewriting: ImagesRewrite
+
+    func validate() throws {
+        if rewriting.rewrite != nil, check != nil || json || paths.contains("-") {
+            throw ValidationError("--rewrite takes files and folders, and neither --check nor --json")
+        }
+    }
 
     /// A reference where it stands.
     private struct Place: Encodable {
@@ -30,6 +37,9 @@ struct ImagesCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let registry = rewriting.rewrite {
+            return try await onThread { () throws(Failure) in try rewriting.run(paths, to: registry) }
+        }
         let (scans, failure) = try await onThread { () throws(Failure) in try scan() }
         if let check {
             try report(SpecImageCheck.missing(from: try SpecReader.read(path: check), neededBy: scans))
@@ -52,15 +62,10 @@ struct ImagesCommand: AsyncParsableCommand {
     private func scan() throws(Failure) -> ([ImageScan], Failure?) {
         var scans: [ImageScan] = []
         var first: Failure?
+        let known = try rewriting.known()
         try ImageFiles(paths).forEach { (file) throws(Failure) in
             do throws(Failure) {
-                let scan = try ImageFiles.scan(file)
-                for value in scan.unreadable {
-                    Console.say(
-                        "\(file.path):\(value.position): '\(value.text)' is no image reference: \(value.reason)"
-                    )
-                }
-                scans.append(scan)
+                scans.append(try ImageFiles.scan(file, known: known))
             } catch {
                 if first == nil { first = error } else { Console.report(error) }
             }
