@@ -13,6 +13,7 @@ public struct Applier: Sendable {
     let store: Store
     let platform: Platform
     let base: Base?
+    let settings: BuildSettings
     let events: @Sendable (ApplyEvent) -> Void
 
     /// The base of the bundle for the platform.
@@ -24,10 +25,11 @@ public struct Applier: Sendable {
 
     /// Prepares to apply `bundle` to the store at `store`.
     /// - Parameter platform: `nil` for that of this host.
-    /// - Throws: a ``Failure`` of kind `usage` for a platform that the bundle does not carry, `data` where
-    ///   the base is not a sealer image of the 0.8 line.
+    /// - Throws: a ``Failure`` of kind `usage` for a platform that the bundle does not carry or an argument that
+    ///   no Kubefile has, `data` where the base is not a sealer image of the 0.8 line.
     public init(
-        _ bundle: Bundle, store: String, platform: Platform?, events: @escaping @Sendable (ApplyEvent) -> Void
+        _ bundle: Bundle, store: String, platform: Platform?, settings: BuildSettings = BuildSettings(),
+        events: @escaping @Sendable (ApplyEvent) -> Void
     ) throws(Failure) {
         let carried = bundle.spec.platforms
         guard let chosen = carried.first(where: { $0 == platform ?? .host }) else {
@@ -41,8 +43,10 @@ public struct Applier: Sendable {
         self.bundle = bundle
         self.store = try Store(at: store)
         self.platform = chosen
+        self.settings = settings
         self.events = events
         base = try Self.base(of: bundle, chosen)
+        try checkArguments()
     }
 
     private static func base(of bundle: Bundle, _ platform: Platform) throws(Failure) -> Base? {
@@ -156,7 +160,9 @@ public struct Applier: Sendable {
         guard let receipt = try Receipt.load(path), receipt.bundle == bundle.indexDigest else { return nil }
         for image in receipt.images {
             let stored = try store.image(named: try Reference(image.name), for: platform)
-            guard stored?.id == image.id, image.layers.allSatisfy({ store.hasLayer($0.id) }) else {
+            guard let stored, stored.id == image.id, try isCurrent(stored),
+                image.layers.allSatisfy({ store.hasLayer($0.id) })
+            else {
                 return nil
             }
         }

@@ -15,9 +15,11 @@ extension Applier {
                 bundle: bundle, source: source, store: store, base: base, platform: platform,
                 files: try BuildContext(at: path), note: { events(.note($0)) })
             try context.assemble(build)
-            let kubefile = try Kubefile(parsing: build.kubefile, artifact: "the Kubefile of \(build.tag)")
+            let kubefile = try kubefile(build)
             var lite = LiteBuild(kubefile, as: build.tag, context: path, platform: platform, content: source)
+            lite.arguments = arguments(for: kubefile)
             lite.images = try images()
+            lite.consumesContext = true
             lite.registry = bundle.spec.registry
             lite.carried = try carried(build, kubefile, context)
             let outcome = try lite.run(in: writer)

@@ -69,6 +69,15 @@ public struct Kubefile: Sendable, Equatable {
         return first.value
     }
 
+    /// Whether an ARG gives `name` a default, or a RUN uses it.
+    public func mentions(_ name: String) -> Bool {
+        arguments[name] != nil
+            || instructions.contains { instruction in
+                instruction.keyword == .run
+                    && ["$\(name)", "${\(name)"].contains { instruction.value.contains($0) }
+            }
+    }
+
     private mutating func addArguments(_ value: String, line: Int) {
         for element in value.split(separator: ",", omittingEmptySubsequences: false) {
             guard let equals = element.firstIndex(of: "=") else {

@@ -59,7 +59,7 @@ public enum Layer {
     public static func unpack(
         _ stream: any ByteStream, into folder: String, tarSplit: String?
     ) throws(Failure) -> LayerMeasure {
-        let hashing = HashingStream(ReadAhead(stream))
+        let hashing = MeasuredStream(ReadAhead(stream))
         var tar = TarReader(ReadAhead(hashing), artifact: "of the layer for \(folder)")
         let tree = try LayerUnpacker(into: folder)
         var split: TarSplitWriter?
@@ -81,7 +81,7 @@ public enum Layer {
 }
 
 /// Hashes and counts what passes. Whoever has seen its end through ``ReadAhead`` may ask for the digest.
-private final class HashingStream: ByteStream {
+final class MeasuredStream: ByteStream {
     private var upstream: any ByteStream
     private var hash = SHA256()
     private(set) var count: Int64 = 0
