@@ -104,7 +104,7 @@ extension TransportError {
             case CURLE_OPERATION_TIMEDOUT: .stalled
             case CURLE_ABORTED_BY_CALLBACK: .localPeer
             case CURLE_PARTIAL_FILE, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING, CURLE_HTTP2,
-                CURLE_HTTP2_STREAM:
+                CURLE_HTTP2_STREAM, CURLE_SEND_FAIL_REWIND:
                 .interrupted
             default: .other
             }

@@ -110,7 +110,10 @@ extension Setback {
         self.init(outcome, artifact)
         failure.operation = "push"
         let place = outcome.address.authority
-        switch outcome.head?.status ?? 0 {
+        let status = outcome.head?.status ?? 0
+        failure.reason = "\(place) answered \(status)" + (code.map { " \($0)" } ?? "")
+        switch status {
+        case 401, 403: failure.reason += ": it needs a login that may push"
         case 404:
             failure.remedy =
                 "create the repository, or its project, first: some registries do not by themselves"
