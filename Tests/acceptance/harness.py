@@ -99,11 +99,12 @@ def medium(folder, options):
 
 
 @contextlib.contextmanager
-def serving(world, folder, data, more=""):
-    """A docker-registry over the storage in `data`; gives its host:port. `more` is further configuration."""
+def serving(world, folder, data, more="", http=""):
+    """A docker-registry over the storage in `data`; gives its host:port. `more` is further configuration, `http`
+    that of the server."""
     settings, log = folder / "config.yml", folder / "log"
     settings.write_text(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {data}}}}}\n"
-                        f"http: {{addr: '127.0.0.1:0', secret: test}}\n{more}")
+                        f"http: {{addr: '127.0.0.1:0', secret: test{http}}}\n{more}")
     with open(log, "w") as out:
         server = subprocess.Popen([world.said["registry-program"], "serve", settings], stdin=subprocess.DEVNULL,
                                   stdout=out, stderr=out)
