@@ -36,6 +36,10 @@ static inline long sealift_copy_file_range(int from, long long *from_offset, int
                                            unsigned long count) {
     return syscall(SYS_copy_file_range, from, from_offset, to, to_offset, count, 0);
 }
+// renameat2(2) with RENAME_EXCHANGE: two names of one file system change places at once.
+static inline int sealift_exchange(const char *one, const char *other) {
+    return (int)syscall(SYS_renameat2, -100, one, -100, other, 2u);
+}
 static inline int sealift_syncfs(int file) { return (int)syscall(SYS_syncfs, file); }
 extern int fallocate(int file, int mode, off_t offset, off_t length);
 static inline int sealift_fallocate(int file, off_t length) { return fallocate(file, 0, 0, length); }

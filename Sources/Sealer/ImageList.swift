@@ -83,7 +83,7 @@ struct ImageList: Sendable {
 }
 
 /// What a store's list says of one image.
-public struct StoredImage: Sendable, Equatable {
+public struct StoredImage: Sendable, Equatable, Codable {
     /// The full name with its tag.
     public var name: String
     /// The image id, 64 hexadecimal digits: the stem of its file in the image database.

@@ -32,7 +32,7 @@ public struct SealerImage: Sendable, Equatable {
     }
 
     /// A platform in the words of an image, not normalised: empty where nothing is said.
-    public struct PlatformText: Sendable, Equatable {
+    public struct PlatformText: Sendable, Equatable, Codable {
         /// GOARCH.
         public var architecture = ""
         /// GOOS.

@@ -41,14 +41,7 @@ public final class Store: Sendable {
     /// Whether the layer is there as sealer sees it: its id and size in the database, its files in place.
     /// The files are not hashed again.
     public func hasLayer(_ id: Digest) -> Bool {
-        let database = layerDatabase(id)
-        guard let text = try? File.open("\(database)/id").bytes(limit: 71),
-            text == Array(id.description.utf8),
-            let size = try? File.open("\(database)/size").bytes(limit: 20),
-            Int64(String(decoding: size, as: UTF8.self)) != nil
-        else { return false }
-        var status = stat()
-        return lstat(layerFolder(id), &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        sizeOfEntry(id) != nil && hasFiles(of: id)
     }
 
     /// The images that sealer lists, ordered by name.
@@ -62,9 +55,15 @@ public final class Store: Sendable {
         guard
             let entry = try images().first(where: { $0.name == name && $0.platform.value == platform })
         else { return nil }
+        return try image(entry)
+    }
+
+    /// The image of an entry of the list.
+    func image(_ entry: StoredImage) throws(Failure) -> SealerImage {
         guard Digest(hex: entry.id) != nil else {
             throw Failure(
-                .data, "read the image", name, because: "the list gives it the id '\(entry.id.prefix(80))'")
+                .data, "read the image", entry.name,
+                because: "the list gives it the id '\(entry.id.prefix(80))'")
         }
         let file = imageFile(entry.id)
         return try SealerImage(

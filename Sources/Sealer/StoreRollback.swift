@@ -22,13 +22,7 @@ extension StoreWriter {
             defer { state = StoreChanges() }
             return state
         }
-        if !changes.entries.isEmpty {
-            var list = try store.list()
-            for (new, old) in changes.entries.reversed() {
-                if let old { list.set(old) } else { list.remove(new) }
-            }
-            try put(list.bytes, at: store.listFile)
-        }
+        try relist(changes.entries.reversed())
         for file in changes.imageFiles {
             guard unlink(file) == 0 || errno == ENOENT else { throw Failure.system("remove", file) }
         }
@@ -39,5 +33,16 @@ extension StoreWriter {
             try move(store.layerFolder(id), to: "\(trash)/files", optional: true)
             try discard(trash)
         }
+    }
+
+    /// Puts `old` in the place of `new` in the list, or nothing, for all `changes` in one step. An entry that is
+    /// so already stays. Files of images and layers are left alone.
+    public func relist(_ changes: [(new: StoredImage, old: StoredImage?)]) throws(Failure) {
+        if changes.isEmpty { return }
+        var list = try store.list()
+        for (new, old) in changes {
+            if let old { list.set(old) } else { list.remove(new) }
+        }
+        try put(list.bytes, at: store.listFile)
     }
 }

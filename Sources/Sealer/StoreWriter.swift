@@ -26,6 +26,7 @@ public final class StoreWriter: Sendable {
             try makeFolders(store.path + folder)
         }
         lock = try Self.takeLock(of: store)
+        try store.refuseRunningSealers()
         // With the lock held, whatever lies in staging was left by a writer that is gone.
         try removeTree(at: staging)
         try makeFolders(staging)
@@ -190,8 +191,7 @@ public final class StoreWriter: Sendable {
         let missing = layers.filter { !store.hasLayer($0.id) }
         if !missing.isEmpty {
             // A rename may reach the medium before the files do: these first, all at once.
-            let root = try File.open(store.path)
-            guard sealift_syncfs(root.descriptor) == 0 else { throw Failure.system("flush", store.path) }
+            try flush()
         }
         for layer in missing where !store.hasLayer(layer.id) {
             let trash = try stagingFolder()
@@ -205,6 +205,12 @@ public final class StoreWriter: Sendable {
             try discard(trash)
         }
         for folder in Set(layers.map(\.folder)) { try discard(folder) }
+    }
+
+    /// Waits until all content on the store's file system is on the medium.
+    func flush() throws(Failure) {
+        let root = try File.open(store.path)
+        guard sealift_syncfs(root.descriptor) == 0 else { throw Failure.system("flush", store.path) }
     }
 
     func move(_ source: String, to target: String, optional: Bool = false) throws(Failure) {
