@@ -94,18 +94,23 @@ public struct Applier: Sendable {
             events(.note("all of it has been applied before: nothing to do"))
             return receipt
         }
-        try checkComplete(plan)
+        let source = try source()
+        try checkComplete(plan, source)
         try checkSpace(for: plan)
         let writer = try store.writer()
+        let record = try ApplyRecord(bundle, store: store, platform: platform, names: names)
         do throws(Failure) {
-            let receipt = receipt(try take(plan, in: writer))
-            try receipt.save()
-            return receipt
+            try record.begin()
+            return try record.end(images: try take(plan, source, in: writer))
         } catch {
             try? writer.rollBack()
+            try? record.takeBack()
             throw error
         }
     }
+
+    /// The names that the run gives to images.
+    private var names: [Reference] { (base.map { [$0.reference] } ?? []) + bundle.spec.builds.map(\.tag) }
 
     /// Holds the free space against what is certainly needed: the bytes that are read, none of which shrink.
     private func checkSpace(for plan: ApplyPlan) throws(Failure) {
@@ -118,8 +123,10 @@ public struct Applier: Sendable {
     }
 
     /// Takes the steps of the plan and returns the images, the base first.
-    private func take(_ plan: ApplyPlan, in writer: StoreWriter) throws(Failure) -> [SealerImage] {
-        let source = ObservedSource(inner: bundle) { events(.read(bytes: $0)) }
+    private func take(
+        _ plan: ApplyPlan, _ source: any ContentSource, in writer: StoreWriter
+    ) throws(Failure) -> [SealerImage] {
+        let source = ObservedSource(inner: source) { events(.read(bytes: $0)) }
         var number = 0
         func step<Result>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
             let step = plan.steps[number]
@@ -157,7 +164,8 @@ public struct Applier: Sendable {
     /// The receipt of this bundle and platform, if the store still has all that it tells of.
     private func doneBefore() throws(Failure) -> Receipt? {
         let path = Receipt.path(store: store.path, bundle: bundle.indexDigest, platform: platform)
-        guard let receipt = try Receipt.load(path), receipt.bundle == bundle.indexDigest else { return nil }
+        guard let receipt = try Receipt.load(path), receipt.isDone, receipt.bundle == bundle.indexDigest
+        else { return nil }
         for image in receipt.images {
             let stored = try store.image(named: try Reference(image.name), for: platform)
             guard let stored, stored.id == image.id, try isCurrent(stored),
@@ -169,37 +177,4 @@ public struct Applier: Sendable {
         return receipt
     }
 
-    private func receipt(_ images: [SealerImage]) -> Receipt {
-        Receipt(
-            path: Receipt.path(store: store.path, bundle: bundle.indexDigest, platform: platform),
-            bundle: bundle.indexDigest, name: bundle.spec.name, platform: platform,
-            images: images.map { image in
-                Receipt.Image(
-                    name: image.name, id: image.id, platform: platform,
-                    layers: image.layers.compactMap { layer in
-                        layer.id.map { Receipt.Layer(id: $0, type: layer.type, value: layer.value) }
-                    })
-            })
-    }
-}
-
-/// Passes blobs on and tells how many bytes of them were read.
-struct ObservedSource: ContentSource {
-    let inner: any ContentSource
-    let read: @Sendable (Int64) -> Void
-
-    func open(_ descriptor: Descriptor) throws(Failure) -> any ByteStream {
-        ObservedStream(inner: try inner.open(descriptor), read: read)
-    }
-}
-
-private struct ObservedStream: ByteStream {
-    var inner: any ByteStream
-    let read: @Sendable (Int64) -> Void
-
-    mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
-        let count = try inner.read(into: buffer)
-        read(Int64(count))
-        return count
-    }
 }

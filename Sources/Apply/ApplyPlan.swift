@@ -11,6 +11,8 @@ public struct ApplyPlan: Sendable, Codable {
     public var platform: Platform
     /// The steps, in order.
     public var steps: [Step]
+    /// Where the times of the steps come from; `nil` where they were not asked for.
+    public var basis: String?
 
     /// One step: atomic, verified, and skipped when it is done already.
     public struct Step: Sendable, Codable {
@@ -20,6 +22,8 @@ public struct ApplyPlan: Sendable, Codable {
         public var bytes: Int64
         /// Whether an earlier run has done it.
         public var isDone: Bool
+        /// How long it will take; `nil` where nobody asked. See ``ApplyPlan/basis``.
+        public var seconds: Double?
     }
 }
 

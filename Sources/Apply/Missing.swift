@@ -6,8 +6,8 @@ public import OCI
 /// A delta is complete only together with what it builds on: that is looked at before anything is read.
 extension Applier {
     /// The blobs that this apply reads and nobody here has: neither the bundle nor those given with it, nor,
-    /// of the base's layers, the store. What is only for other platforms, or done already, is not asked for.
-    func missing(_ plan: ApplyPlan) throws(Failure) -> [BundlePlan.Item] {
+    /// the store. What is only for other platforms, or done already, is not asked for.
+    func missing(_ plan: ApplyPlan, _ source: ApplySource) throws(Failure) -> [BundlePlan.Item] {
         if bundle.missing.isEmpty { return [] }
         var read = Set((base?.layers ?? []).filter { !store.hasLayer($0.id) }.map(\.blob.digest))
         if !plan.steps.allSatisfy(\.isDone) {
@@ -18,7 +18,9 @@ extension Applier {
                 read.formUnion((image.instance(for: platform)?.children ?? []).map(\.digest))
             }
         }
-        return bundle.missing.filter { read.contains($0.descriptor.digest) }
+        return bundle.missing.filter {
+            read.contains($0.descriptor.digest) && !source.contains($0.descriptor.digest)
+        }
     }
 
     private var steps: [Spec.Step] { bundle.spec.builds.flatMap(\.context) }
@@ -29,8 +31,10 @@ extension Applier {
 
     /// Refuses to begin what cannot be finished.
     /// - Throws: a ``Failure`` of kind `input` that names what is missing, what it belongs to, and its size.
-    public func checkComplete(_ plan: ApplyPlan) throws(Failure) {
-        let missing = try missing(plan)
+    public func checkComplete(_ plan: ApplyPlan) throws(Failure) { try checkComplete(plan, source()) }
+
+    func checkComplete(_ plan: ApplyPlan, _ source: ApplySource) throws(Failure) {
+        let missing = try missing(plan, source)
         if missing.isEmpty { return }
         let owners = Dictionary(grouping: missing, by: \.owner).sorted { $0.key < $1.key }
         let shown = owners.prefix(20).map { owner, items in
@@ -42,6 +46,7 @@ extension Applier {
             because:
                 "it is a delta, and \(missing.count) blobs of \(missing.bytes) bytes that it leaves out are not here:"
                 + shown.joined() + more,
-            remedy: "name the bundle that it builds on with --with, or collect it without --since")
+            remedy: "name the bundle that it builds on with --with, or collect it anew, "
+                + "--since what `sealift inventory` prints on this host")
     }
 }

@@ -2,21 +2,34 @@
 internal import FoundationEssentials
 internal import Glibc
 public import OCI
+public import Sealer
 
 /// What an apply did to a store, kept as JSON beside it: `STORE/sealift/receipts/BUNDLE-PLATFORM.json`.
+///
+/// It is written when the apply begins, so that one which was killed can still be undone, and again at its end.
 public struct Receipt: Sendable, Codable, Equatable {
-    /// The version of the form: 1.
-    public var version = 1
+    /// The version of the form: 2.
+    public var version = 2
     /// Where the receipt lies.
     public var path: String
+    /// How many applies the store had seen, this one counted: the highest is the last.
+    public var sequence: Int
+    /// Whether the apply came to its end.
+    public var isDone: Bool
     /// The identity of the bundle: the digest of its index.
     public var bundle: Digest
     /// The name in the bundle's spec.
     public var name: String
     /// The platform that was built for.
     public var platform: Platform
-    /// The images that it put into the store: the base first, then the builds.
+    /// The images that it put into the store: the base first, then the builds. None before the end.
     public var images: [Image]
+    /// The names that it gives to images, and which image had each before.
+    public var replaced: [Replaced]
+    /// While it is not done: the layers that the store had before it.
+    public var before: [Digest]?
+    /// When it is done: the layers of its images that the store had not before.
+    public var added: [Digest]?
 
     /// An image in the store.
     public struct Image: Sendable, Codable, Equatable {
@@ -40,17 +53,49 @@ public struct Receipt: Sendable, Codable, Equatable {
         public var value: String
     }
 
+    /// A name, and what the store's list said of it before.
+    public struct Replaced: Sendable, Codable, Equatable {
+        /// The full name with its tag.
+        public var name: String
+        /// The entry that it had for the platform; `nil` for none.
+        public var entry: StoredImage?
+    }
+
+    static func folder(of store: String) -> String { "\(store)/sealift/receipts" }
+
     /// Where the receipt of an apply lies.
     static func path(store: String, bundle: Digest, platform: Platform) -> String {
         let platform = platform.description.replacing("/", with: "-")
-        return "\(store)/sealift/receipts/\(bundle.hex)-\(platform).json"
+        return "\(folder(of: store))/\(bundle.hex)-\(platform).json"
     }
 
     /// Reads a receipt; `nil` where there is none or it is not ours to read.
     static func load(_ path: String) throws(Failure) -> Receipt? {
         guard access(path, F_OK) == 0 else { return nil }
-        return try? JSONDecoder().decode(
-            Receipt.self, from: Data(File.open(path).bytes(limit: 16 << 20)))
+        let bytes = try File.open(path).bytes(limit: 16 << 20)
+        guard var receipt = try? JSONDecoder().decode(Receipt.self, from: Data(bytes)), receipt.version == 2
+        else {
+            return nil
+        }
+        receipt.path = path
+        return receipt
+    }
+
+    /// All receipts of a store, the last apply's last.
+    public static func all(in store: String) throws(Failure) -> [Receipt] {
+        let folder = folder(of: store)
+        guard access(folder, F_OK) == 0 else { return [] }
+        var receipts: [Receipt] = []
+        for name in try Folder.open(folder).names().map({ String(decoding: $0, as: UTF8.self) })
+        where name.hasSuffix(".json") {
+            if let receipt = try load("\(folder)/\(name)") { receipts.append(receipt) }
+        }
+        return receipts.sorted { $0.sequence < $1.sequence }
+    }
+
+    /// The ids of the images that undoing the last apply to a store would list again.
+    public static func restorable(in store: String) throws(Failure) -> Set<String> {
+        Set(try all(in: store).last?.replaced.compactMap { $0.entry?.id } ?? [])
     }
 
     /// Puts the receipt in place, atomically.
@@ -71,5 +116,11 @@ public struct Receipt: Sendable, Codable, Equatable {
         } catch {
             throw Failure(.fault, "write the receipt", path, because: "\(error)")
         }
+    }
+
+    /// Takes the receipt away. None there is no error.
+    func remove() throws(Failure) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw Failure.system("remove", path) }
+        try Durable.flushFolder(of: path)
     }
 }

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BundleFormat
+internal import OCI
+internal import Sealer
+
+/// Keeps the receipt of one apply while it runs, so that it can be undone from whatever moment it is killed at.
+/// Used with the store's lock held.
+struct ApplyRecord {
+    private let store: Store
+    private let earlier: Receipt?
+    private let started: Receipt
+
+    /// Notes what the store has before `bundle` gives `names` to images. A run that goes on where another one
+    /// was killed keeps what that one noted.
+    init(_ bundle: Bundle, store: Store, platform: Platform, names: [Reference]) throws(Failure) {
+        self.store = store
+        let path = Receipt.path(store: store.path, bundle: bundle.indexDigest, platform: platform)
+        let earlier = try Receipt.load(path)
+        self.earlier = earlier
+        let survey = try store.survey()
+        let listed = survey.images.map(\.entry).filter { $0.platform.value == platform }
+        let replaced = names.map { name -> Receipt.Replaced in
+            let now = listed.first { $0.name == name.description }
+            let noted = earlier?.replaced.first { $0.name == name.description }
+            // An image of this very bundle is not what it replaced.
+            let isOwn = earlier.map { !$0.isDone || $0.images.contains { $0.id == now?.id } } ?? false
+            return isOwn && noted != nil ? noted! : Receipt.Replaced(name: name.description, entry: now)
+        }
+        var before = Set(survey.layers.filter(\.isWhole).map(\.id))
+        if let earlier {
+            before = earlier.before.map(Set.init) ?? before.subtracting(earlier.added ?? [])
+        }
+        let last = try Receipt.all(in: store.path).last?.sequence ?? 0
+        started = Receipt(
+            path: path, sequence: earlier?.isDone == false ? earlier!.sequence : last + 1, isDone: false,
+            bundle: bundle.indexDigest, name: bundle.spec.name, platform: platform, images: [],
+            replaced: replaced, before: before.sorted(), added: nil)
+    }
+
+    /// Puts the receipt of a run that has not ended in place.
+    func begin() throws(Failure) { try started.save() }
+
+    /// Puts the receipt of the finished run in place and returns it.
+    func end(images: [SealerImage]) throws(Failure) -> Receipt {
+        var receipt = started
+        receipt.isDone = true
+        receipt.images = images.map { image in
+            Receipt.Image(
+                name: image.name, id: image.id, platform: receipt.platform,
+                layers: image.layers.compactMap { layer in
+                    layer.id.map { Receipt.Layer(id: $0, type: layer.type, value: layer.value) }
+                })
+        }
+        let before = Set(started.before ?? [])
+        receipt.added = Set(images.flatMap(\.layerIDs)).subtracting(before).sorted()
+        receipt.before = nil
+        try receipt.save()
+        return receipt
+    }
+
+    /// Puts back the receipt that was there before.
+    func takeBack() throws(Failure) {
+        if let earlier { try earlier.save() } else { try started.remove() }
+    }
+}
