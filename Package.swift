@@ -57,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "sealift",
             dependencies: [
-                "OCI", "Registry", "BundleFormat", "Manifests", "Collect", "Apply", "Push", "Serve",
+                "OCI", "Registry", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "Push", "Serve",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
 

@@ -23,6 +23,7 @@ struct Sealift: AsyncParsableCommand {
             CollectCommand.self, LockCommand.self, VerifyCommand.self, InspectCommand.self, ApplyCommand.self,
             SignCommand.self, KeygenCommand.self, DiffCommand.self, ImagesCommand.self,
             ServeCommand.self, PushCommand.self, ExportCommand.self,
+            InventoryCommand.self, StoreCommand.self,
         ])
 
     /// The arguments, with the options that the environment gives.
@@ -43,7 +44,8 @@ struct Sealift: AsyncParsableCommand {
             }
         } catch let failure as Failure {
             Console.report(failure)
-            Glibc.exit(failure.kind.exitCode)
+            // Not exit(3): its handlers free what threads that still run work with.
+            _exit(failure.kind.exitCode)
         } catch {
             if exitCode(for: error) == .validationFailure, !options.used.isEmpty {
                 Console.say("used from the environment: \(options.used.joined(separator: ", "))")

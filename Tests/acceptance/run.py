@@ -15,6 +15,7 @@ import traceback
 
 import harness
 import apply_cases  # noqa: F401  each module registers its cases
+import store_cases  # noqa: F401
 import bundle_cases  # noqa: F401
 import memory_cases  # noqa: F401
 import refusal_cases  # noqa: F401

@@ -11,7 +11,9 @@ struct ApplyCommand: AsyncParsableCommand {
             it, and does only what is missing.
             """)
 
-    @OptionGroup var source: BundleOptions
+    @Argument(help: "The bundle, or the first of its volumes.", completion: .file())
+    var bundle: String?
+    @OptionGroup var access: BundleAccess
     @Option(help: "The layer store of sealer.", completion: .directory)
     var store = "/var/lib/sealer"
     @Option(help: "Build for this platform. (default: that of this host)", transform: { try Platform($0) })
@@ -27,12 +29,17 @@ struct ApplyCommand: AsyncParsableCommand {
             "Also write each built image as an archive that sealer 0.9 and later loads, into this folder or here.",
             valueName: "oci-archive[:folder]"))
     var output: String?
-    @Flag(help: "Print the plan and change nothing.")
+    @Flag(help: "Print the plan, with the times to be expected, and change nothing.")
     var dryRun = false
+    @Flag(help: "Afterwards read all layers of the images again and hold them to their ids.")
+    var verify = false
+    @Flag(help: "Undo the last apply to the store, or that of the bundle, where nothing else depends on it.")
+    var rollback = false
     @Flag(help: "Print the plan or the receipt as JSON.")
     var json = false
 
     func validate() throws {
+        if bundle == nil, !rollback { throw ValidationError("Missing expected argument '<bundle>'") }
         guard buildArguments.allSatisfy({ ($0.firstIndex(of: "=") ?? $0.startIndex) > $0.startIndex }) else {
             throw ValidationError("--build-arg takes NAME=VALUE")
         }
@@ -58,14 +65,15 @@ struct ApplyCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let bundle = try await source.open()
+        if rollback { return try await undo() }
+        let bundle = try await access.open(bundle ?? "")
         let display = ApplyDisplay()
         let applier = try Applier(
             bundle, store: store, platform: platform, settings: settings, events: display.show)
-        let plan = try await onThread { () throws(Failure) in try applier.plan() }
         if dryRun {
-            if json { try Console.printJSON(plan) } else { describe(plan).forEach(Console.print) }
-            return try applier.checkComplete(plan)
+            let plan = try await onThread { () throws(Failure) in try applier.estimated(applier.plan()) }
+            if json { try Console.printJSON(plan) } else { plan.lines.forEach(Console.print) }
+            return try await onThread { () throws(Failure) in try applier.checkComplete(plan) }
         }
         let receipt = try await onThread { () throws(Failure) in try applier.run() }
         if let archiveFolder {
@@ -75,22 +83,31 @@ struct ApplyCommand: AsyncParsableCommand {
             for path in paths { Console.say("archive: \(path)") }
         }
         display.finish()
+        if verify { try await prove(receipt, by: applier) }
         if json { return try Console.printJSON(receipt) }
-        for image in receipt.images {
-            let layers = image.layers.map { Tree("\($0.id.short)  \($0.type) \($0.value)") }
-            for line in Tree(Console.bold(image.name) + "  \(image.id)  \(image.platform)", layers).lines {
-                Console.print(line)
-            }
-        }
+        for line in receipt.lines { Console.print(line) }
         Console.say("receipt: \(receipt.path)")
     }
 
-    private func describe(_ plan: ApplyPlan) -> [String] {
-        let steps = plan.steps.enumerated().map { index, step in
-            Tree(
-                "\(index + 1). \(step.title)" + (step.bytes > 0 ? "  \(step.bytes.asBytes)" : "")
-                    + (step.isDone ? "  done already" : ""))
+    private func prove(_ receipt: Receipt, by applier: Applier) async throws(Failure) {
+        let total = try applier.bytesToVerify(receipt)
+        let progress = Progress("verify", total: total)
+        defer { progress.finish() }
+        try await onThread { () throws(Failure) in try applier.verify(receipt) { progress.add($0) } }
+        progress.finish()
+        Console.say("verified: every layer of these images is what its id says")
+    }
+
+    private func undo() async throws {
+        let digest = bundle == nil ? nil : try await access.open(bundle!).indexDigest
+        guard let rollback = try Rollback(store: store, bundle: digest, platform: platform) else {
+            return Console.say("\(store): there is no apply to undo")
         }
-        return Tree("apply \(plan.bundle) to \(plan.store) for \(plan.platform)", steps).lines
+        let outcome = try await onThread { () throws(Failure) in try dryRun ? rollback.plan() : rollback.run()
+        }
+        if json { return try Console.printJSON(outcome) }
+        for line in outcome.lines { Console.print(line) }
+        for note in outcome.notes { Console.say(note) }
+        Console.say(dryRun ? "nothing was changed" : "the apply of \(outcome.name) is undone")
     }
 }

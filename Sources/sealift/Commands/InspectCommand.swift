@@ -90,7 +90,8 @@ struct InspectCommand: AsyncParsableCommand {
         let owners = Dictionary(grouping: bundle.required, by: \.owner).sorted { $0.key < $1.key }
         let children = owners.map { owner, items in
             let missing = items.filter { !bundle.contains($0.descriptor.digest) }
-            let state = source.with.isEmpty ? "" : missing.isEmpty ? "  found" : "  \(missing.count) missing"
+            let state =
+                source.access.with.isEmpty ? "" : missing.isEmpty ? "  found" : "  \(missing.count) missing"
             return Tree("\(owner)  \(items.count) blobs, \(items.bytes.asBytes)\(state)")
         }
         return Tree("required, and not in it  \(bundle.required.bytes.asBytes)", children)

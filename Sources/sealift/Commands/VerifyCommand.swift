@@ -49,6 +49,14 @@ struct VerifyCommand: AsyncParsableCommand {
 struct BundleOptions: ParsableArguments {
     @Argument(help: "The bundle, or the first of its volumes.", completion: .file())
     var bundle: String
+    @OptionGroup var access: BundleAccess
+
+    /// Opens the bundle.
+    func open() async throws(Failure) -> Bundle { try await access.open(bundle) }
+}
+
+/// How bundles are opened.
+struct BundleAccess: ParsableArguments {
     @Option(
         name: .customLong("with"), help: "A bundle that holds what this one leaves out; may be repeated.",
         completion: .file())
@@ -56,12 +64,12 @@ struct BundleOptions: ParsableArguments {
     @Option(help: "Demand a signature BUNDLE.sig by this public key (PEM).", completion: .file())
     var key: String?
 
-    /// Opens the bundle.
-    func open() async throws(Failure) -> Bundle {
+    /// Opens the bundle at `path`.
+    func open(_ path: String) async throws(Failure) -> Bundle {
         try await onThread { () throws(Failure) in
             var overlays: [Bundle] = []
             for path in with { overlays.append(try Bundle(opening: path)) }
-            let bundle = try Bundle(opening: bundle, with: overlays)
+            let bundle = try Bundle(opening: path, with: overlays)
             if let key { try bundle.checkSignature(by: [try SigningKey(at: key)]) }
             return bundle
         }

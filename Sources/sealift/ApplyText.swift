@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Apply
+internal import OCI
+
+extension ApplyPlan {
+    /// The plan as lines for people.
+    var lines: [String] {
+        let steps = steps.enumerated().map { index, step in
+            Tree(
+                "\(index + 1). \(step.title)" + (step.bytes > 0 ? "  \(step.bytes.asBytes)" : "")
+                    + (step.isDone ? "  done already" : step.seconds.map { "  about \($0.asTime)" } ?? ""))
+        }
+        var lines = Tree("apply \(bundle) to \(store) for \(platform)", steps).lines
+        if let basis {
+            let sum = self.steps.reduce(0) { $0 + ($1.seconds ?? 0) }
+            lines.append("about \(sum.asTime) in all: \(basis)")
+        }
+        return lines
+    }
+}
+
+extension Receipt {
+    /// The images with their layers as lines for people.
+    var lines: [String] {
+        images.flatMap { image in
+            let layers = image.layers.map { Tree("\($0.id.short)  \($0.type) \($0.value)") }
+            return Tree(Console.bold(image.name) + "  \(image.id)  \(image.platform)", layers).lines
+        }
+    }
+}
+
+extension Rollback.Outcome {
+    /// What is undone as lines for people.
+    var lines: [String] {
+        images.map {
+            "\($0.name)  \($0.from.prefix(12)) → \($0.to.map { String($0.prefix(12)) } ?? "no image")"
+        }
+            + ["\(layers.count) layers, \(bytes.asBytes)"]
+    }
+}
+
+extension Double {
+    /// A time in seconds for people: `under 1 s`, `12 s`, `4 min`.
+    fileprivate var asTime: String {
+        self < 1 ? "under 1 s" : self < 100 ? "\(Int(rounded())) s" : "\(Int((self / 60).rounded())) min"
+    }
+}

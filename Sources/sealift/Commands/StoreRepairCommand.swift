@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Apply
+internal import ArgumentParser
+internal import BundleFormat
+internal import OCI
+internal import Sealer
+
+struct StoreRepairCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "repair",
+        abstract: "Mend what a check finds damaged or missing, from the bundles it came in.",
+        discussion: """
+            The store is checked first. Damaged layers are made anew beside the store, verified, and put in place \
+            one at a time; whatever is sound stays as it is.
+            """)
+
+    @Argument(help: "Bundles that were applied to the store.", completion: .file())
+    var bundles: [String] = []
+    @OptionGroup var access: BundleAccess
+    @OptionGroup var store: StoreOption
+    @Flag(help: "Print what was mended and what was not as JSON.")
+    var json = false
+
+    func run() async throws {
+        var opened: [Bundle] = []
+        for path in bundles { opened.append(try await access.open(path)) }
+        let sources = opened
+        let store = try store.open()
+        let findings = try await store.checked()
+        let display = ApplyDisplay()
+        let outcome = try await onThread { () throws(Failure) in
+            try StoreRepair(store, events: display.show).run(findings, from: sources)
+        }
+        display.finish()
+        if json {
+            try Console.printJSON(outcome)
+        } else {
+            for finding in outcome.mended { Console.print("mended  \(finding.artifact)") }
+            for line in outcome.left.flatMap(\.lines) { Console.print(line) }
+        }
+        guard outcome.left.isEmpty else {
+            throw Failure(
+                .data, "repair the store", store.path,
+                because:
+                    "\(outcome.left.count) things are wrong still, and no bundle that was given makes them",
+                remedy: "name the bundle that they came in; what sealer itself built is to be built again")
+        }
+        Console.say(outcome.mended.isEmpty ? "\(store.path): nothing is wrong" : "\(store.path): mended")
+    }
+}
