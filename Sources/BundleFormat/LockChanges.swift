@@ -14,6 +14,10 @@ public struct Change: Sendable, Equatable {
     }
     /// What it is called: a reference or a file's title, with the platform where that alone differs.
     public var name: String
+    /// The reference or title without the platform.
+    public var owner: String
+    /// The platform, where it alone differs.
+    public var platform: Platform?
     /// In which way it differs.
     public var kind: Kind
     /// The content that the older has.
@@ -21,10 +25,13 @@ public struct Change: Sendable, Equatable {
     /// The content that the newer has.
     public var new: Digest?
 
-    /// The change of `name` from `old` to `new`; `nil` where they are equal.
-    init?(_ name: String, old: Digest?, new: Digest?) {
+    /// The change of `owner`, on `platform` alone where one is given, from `old` to `new`; `nil` where they
+    /// are equal.
+    init?(_ owner: String, _ platform: Platform? = nil, old: Digest?, new: Digest?) {
         guard old != new else { return nil }
-        self.name = name
+        name = owner + (platform.map { " (\($0))" } ?? "")
+        self.owner = owner
+        self.platform = platform
         self.old = old
         self.new = new
         kind = old == nil ? .added : new == nil ? .removed : .changed
@@ -55,7 +62,7 @@ extension Lock {
                 continue
             }
             let parts = Set(then.parts.keys).union(now.parts.keys).sorted().compactMap { platform in
-                Change("\(name) (\(platform))", old: then.parts[platform], new: now.parts[platform])
+                Change(name, platform, old: then.parts[platform], new: now.parts[platform])
             }
             let whole = [Change(name, old: then.whole, new: now.whole)].compactMap(\.self)
             changes += parts.isEmpty ? whole : parts

@@ -15,7 +15,9 @@ struct DiffCommand: AsyncParsableCommand {
     var json = false
 
     private struct Facts: Encodable {
-        struct Item: Encodable { let name: String, change: String, old: Digest?, new: Digest? }
+        struct Item: Encodable {
+            let name: String, change: String, old: Digest?, new: Digest?, added: Int64, removed: Int64
+        }
         let changes: [Item]
         let added: Int64
         let removed: Int64
@@ -27,16 +29,24 @@ struct DiffCommand: AsyncParsableCommand {
             BundleDiff(from: try Bundle(opening: old), to: try Bundle(opening: new))
         }
         if json {
-            let items = diff.changes.map {
-                Facts.Item(name: $0.name, change: $0.kind.rawValue, old: $0.old, new: $0.new)
+            let items = diff.entries.map { entry in
+                let change = entry.change
+                return Facts.Item(
+                    name: change.name, change: change.kind.rawValue, old: change.old, new: change.new,
+                    added: entry.added, removed: entry.removed)
             }
             return try Console.printJSON(
                 Facts(
                     changes: items, added: diff.addedBytes, removed: diff.removedBytes, kept: diff.keptBytes))
         }
-        for change in diff.changes { Console.print("\(change)") }
+        var table = ChangeTable()
+        for entry in diff.entries {
+            let bytes = [("+", entry.added), ("-", entry.removed)].filter { $0.1 > 0 }
+            table.add(entry.change, bytes.map { $0.0 + $0.1.asBytes }.joined(separator: "  "))
+        }
+        table.lines.forEach(Console.print)
         Console.print(
-            "\(diff.addedBytes.asBytes) added, \(diff.removedBytes.asBytes) removed, \(diff.keptBytes.asBytes) in both"
+            "\(table.summary): \(diff.addedBytes.asBytes) new, \(diff.removedBytes.asBytes) gone, \(diff.keptBytes.asBytes) in both"
         )
     }
 }

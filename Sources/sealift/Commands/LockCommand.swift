@@ -8,21 +8,28 @@ struct LockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lock", abstract: "Resolve every reference and URL of a spec to digest and size.",
         discussion: """
-            Writes NAME.lock.json beside the spec. What is locked already stays; --update NAME resolves that \
-            entry anew, --update-all all of them. `collect` obeys the lock: what has changed upstream is an error.
+            Writes NAME.lock.json beside the spec. What is locked already stays; `lock SPEC --update NAME…` \
+            resolves these entries anew, without a name all of them. `collect` obeys the lock: what has changed \
+            upstream is an error.
             """)
 
     @Argument(
         help: ArgumentHelp("The spec.", valueName: "spec.yaml"),
         completion: .file(extensions: ["yaml", "yml"]))
     var spec: String
-    @Option(help: ArgumentHelp("Resolve this image or file anew; may be repeated.", valueName: "name"))
-    var update: [String] = []
-    @Flag(help: "Resolve everything anew.")
-    var updateAll = false
+    @Argument(help: ArgumentHelp("Images and files to update, as the spec calls them.", valueName: "name"))
+    var names: [String] = []
+    @Flag(help: "Resolve the named images and files anew; all of them where none is named.")
+    var update = false
     @OptionGroup var network: NetworkOptions
     @Flag(help: "Print the lock as JSON.")
     var json = false
+
+    func validate() throws {
+        guard names.isEmpty || update else {
+            throw ValidationError("a name after the spec needs --update: lock \(spec) --update \(names[0])")
+        }
+    }
 
     func run() async throws {
         let parsed = try SpecReader.read(path: spec)
@@ -31,10 +38,13 @@ struct LockCommand: AsyncParsableCommand {
             spec: parsed, client: try network.client(parsed.spec.registries) { display.transfers.show($0) },
             fileMirrors: network.fileMirrors,
             note: { Console.say($0) })
-        let outcome = try await locker.run(update: updateAll ? [] : update.isEmpty ? nil : update)
+        let outcome = try await locker.run(update: update ? names : nil)
         if json { return try Console.printJSON(outcome.after) }
         let changes = outcome.after.changes(from: outcome.before ?? Lock(images: [], files: []))
-        for change in changes { Console.print("\(change)") }
-        Console.say(changes.isEmpty ? "\(outcome.path) is up to date" : "\(outcome.path) written")
+        var table = ChangeTable()
+        for change in changes { table.add(change) }
+        table.lines.forEach(Console.print)
+        Console.say(
+            changes.isEmpty ? "\(outcome.path) is up to date" : "\(outcome.path) written: \(table.summary)")
     }
 }
