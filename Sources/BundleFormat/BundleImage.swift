@@ -63,13 +63,11 @@ public struct BundleImage: Sendable {
     /// index.json, but follow an OCI index to docker manifests.
     func wrapper() throws(Failure) -> Manifest? {
         guard [MediaType.dockerList, MediaType.dockerManifest].contains(locked.mediaType) else { return nil }
-        let index = ImageIndex(
-            manifests: locked.platforms.map { instance in
+        return try Manifest.index(
+            of: locked.platforms.map { instance in
                 var descriptor = instance.descriptor
                 descriptor.platform = PlatformFields(instance.platform)
                 return descriptor
             })
-        return try Manifest(
-            parsing: try StrictJSON.compact(index), type: MediaType.index, artifact: "\(reference)")
     }
 }

@@ -20,6 +20,8 @@ public struct Spec: Sendable, Codable, Equatable {
     public var files: [String: FileSource]
     /// Container images, in order.
     public var images: [Reference]
+    /// Which of them come from archives on the collecting host, in order; `nil` where none does.
+    public var archives: [Archive]?
     /// Where each registry may be fetched from instead, in order: domain to `[scheme://]host[:port][/path]`.
     public var registries: [String: [String]]
     /// Where the cluster pulls from; every rewrite leads here: `sea.hub:5000`.
@@ -69,6 +71,23 @@ public struct Spec: Sendable, Codable, Equatable {
             self.urls = urls
             self.sha256 = sha256
             self.sha256sums = sha256sums
+        }
+    }
+
+    /// An image that comes from an archive.
+    public struct Archive: Sendable, Codable, Equatable {
+        /// The image, one of ``Spec/images``.
+        public var image: Reference
+        /// The platform that this archive is for; `nil` for all.
+        public var platform: Platform?
+        /// The archive, its path relative to the spec.
+        public var from: ArchiveLocation
+
+        /// Creates the archive of an image.
+        public init(image: Reference, platform: Platform?, from: ArchiveLocation) {
+            self.image = image
+            self.platform = platform
+            self.from = from
         }
     }
 
@@ -127,8 +146,8 @@ public struct Spec: Sendable, Codable, Equatable {
     /// Creates a spec from its parts.
     public init(
         name: String, release: String? = nil, platforms: [Platform], base: Base? = nil,
-        files: [String: FileSource] = [:], images: [Reference] = [], registries: [String: [String]] = [:],
-        registry: String = "sea.hub:5000", builds: [Build] = []
+        files: [String: FileSource] = [:], images: [Reference] = [], archives: [Archive] = [],
+        registries: [String: [String]] = [:], registry: String = "sea.hub:5000", builds: [Build] = []
     ) {
         version = 1
         self.name = name
@@ -137,6 +156,7 @@ public struct Spec: Sendable, Codable, Equatable {
         self.base = base
         self.files = files
         self.images = images
+        self.archives = archives.isEmpty ? nil : archives
         self.registries = registries
         self.registry = registry
         self.builds = builds

@@ -54,8 +54,8 @@ public struct Collected: Sendable, Encodable {
     public let blobs: Int
     /// How many of its bytes were fetched by this run.
     public let fetched: Int64
-    /// How many of its bytes this run copied out of other bundles.
-    public let reused: Int64
+    /// How many of its bytes this run copied on this host, out of bundles and image archives.
+    public let copied: Int64
     /// How many blobs it leaves out, because the isolated host has them.
     public let required: Int
     /// The size of these in bytes.
@@ -95,7 +95,7 @@ public struct Collector: Sendable {
     /// Lays the bundle out without fetching any layer or changing anything but scratch files.
     public func plan() async throws -> BundlePlan {
         let prepared = try await prepare()
-        removeScratch(prepared.output)
+        Scratch(beside: prepared.output).remove()
         return prepared.plan
     }
 
@@ -105,21 +105,16 @@ public struct Collector: Sendable {
     /// or a kill what lay there before is unchanged, and the next run goes on where this one stopped.
     public func run() async throws -> Collected {
         let prepared = try await prepare()
+        defer { Scratch(beside: prepared.output).remove() }
         let (plan, output) = (prepared.plan, prepared.output)
         let writer = try await onThread { () throws(Failure) in try BundleWriter(plan, at: output) }
-        if writer.isAlreadyThere {
-            removeScratch(output)
-            return collected(prepared, unchanged: true)
-        }
+        if writer.isAlreadyThere { return collected(prepared, unchanged: true) }
         let pending = writer.pending
         let sources = Sources(prepared)
         let present = plan.size - pending.reduce(0) { $0 + $1.size - writer.received(of: $1.digest) }
         events(.planned(size: plan.size, blobs: plan.blobs.count, present: present, names: sources.names))
         let came = try await inParallel(pending, width: options.jobs) { blob in
-            if try await reuse(blob, of: prepared, in: writer) {
-                return (fetched: Int64(0), reused: blob.size)
-            }
-            return (fetched: try await fetch(blob, sources, into: writer), reused: 0)
+            try await bring(blob, sources, into: writer)
         }
         events(.checking)
         let check = BaseCheck(spec: prepared.parsed.spec, images: prepared.bundled)
@@ -128,9 +123,8 @@ public struct Collector: Sendable {
             for text in unseen { events(.note(text)) }
             try writer.finish()
         }
-        removeScratch(output)
         return collected(
-            prepared, fetched: came.reduce(0) { $0 + $1.fetched }, reused: came.reduce(0) { $0 + $1.reused })
+            prepared, fetched: came.reduce(0) { $0 + $1.fetched }, copied: came.reduce(0) { $0 + $1.copied })
     }
 
     /// Prepares; what a failure leaves of scratch files is removed.
@@ -140,7 +134,7 @@ public struct Collector: Sendable {
         do {
             return try await prepare(parsed, output)
         } catch {
-            removeScratch(output)
+            Scratch(beside: output).remove()
             throw error
         }
     }
@@ -153,7 +147,9 @@ public struct Collector: Sendable {
             events(.note("no lock: tags are taken as they are now; `sealift lock \(parsed.path)` pins them"))
         }
         let content = try await KnownContent(client: client, bundles: options.reuse, at: output)
-        let resolver = Resolver(content: content, lock: lock, platforms: spec.platforms)
+        let scratch = Scratch(beside: output).path
+        let local = try await LocalImages(spec, folder: parsed.folder, scratch: scratch)
+        let resolver = Resolver(content: content, local: local, lock: lock, platforms: spec.platforms)
         var images: [ResolvedImage] = []
         if let base = spec.base {
             images = [try await resolver.image(base.image)]
@@ -162,12 +158,12 @@ public struct Collector: Sendable {
         }
         images += try await resolver.images(spec.images)
         let files = try await FileResolver(
-            client: client, lock: lock, spec: spec, scratch: output + ".files",
+            client: client, lock: lock, spec: spec, scratch: scratch,
             mirrors: options.fileMirrors
         ).files()
         let resolved = Lock(images: images.map(\.locked), files: files.map(\.locked))
         let bundled = try images.map { (image) throws(Failure) in try image.bundled }
-        let had = try await had(base: images.first, content)
+        let had = try await had(base: spec.base == nil ? nil : images[0], content)
         let plan = try BundlePlan(
             spec: spec, lock: resolved, images: bundled, have: had, volumeSize: options.volumeSize)
         return Prepared(
@@ -193,95 +189,13 @@ public struct Collector: Sendable {
         return had
     }
 
-    /// Copies one blob out of a bundle at hand; `false` where none has it undamaged.
-    private func reuse(
-        _ blob: Descriptor, of prepared: Prepared, in writer: BundleWriter
-    ) async throws -> Bool {
-        for bundle in prepared.known where bundle.contains(blob.digest) {
-            let present = writer.received(of: blob.digest)
-            if try await onThread({ () throws(Failure) in try writer.reuse(blob, from: bundle) }) {
-                events(.copied(bytes: blob.size - present))
-                return true
-            }
-            events(.note("\(blob.digest) is damaged in \(bundle.path): it is fetched instead"))
-        }
-        return false
-    }
-
-    /// Brings one blob into the bundle and returns how many bytes came over the network.
-    private func fetch(_ blob: Descriptor, _ sources: Sources, into writer: BundleWriter) async throws
-        -> Int64
-    {
-        let sink = try await onThread { () throws(Failure) in try writer.sink(for: blob) }
-        let present = sink.received
-        switch sources.source(of: blob) {
-        case .registry(let reference):
-            try await client.fetch(blob, of: reference, into: sink)
-        case .url(let urls):
-            try await client.fetch(urls: urls, size: blob.size, into: sink)
-        case .local(let path):
-            try await onThread { () throws(Failure) in
-                try sink.restart()
-                var stream = try File.open(path).stream(count: blob.size)
-                try stream.forEachChunk { (bytes) throws(Failure) in try sink.append(bytes) }
-                try sink.finish()
-            }
-            events(.copied(bytes: blob.size - present))
-            return blob.size
-        }
-        return blob.size - present
-    }
-
     private func collected(
-        _ prepared: Prepared, fetched: Int64 = 0, reused: Int64 = 0, unchanged: Bool = false
+        _ prepared: Prepared, fetched: Int64 = 0, copied: Int64 = 0, unchanged: Bool = false
     ) -> Collected {
         let plan = prepared.plan
         return Collected(
             path: prepared.output, digest: plan.indexDigest, size: plan.size, blobs: plan.blobs.count,
-            fetched: fetched, reused: reused, required: plan.required.count,
+            fetched: fetched, copied: copied, required: plan.required.count,
             requiredBytes: plan.required.bytes, unchanged: unchanged)
     }
-
-    private func removeScratch(_ output: String) {
-        let folder = output + ".files"
-        guard let listing = opendir(folder) else { return }
-        while let entry = readdir(listing) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            unlink("\(folder)/\(name)")
-        }
-        closedir(listing)
-        rmdir(folder)
-    }
-}
-
-/// Where each blob of a plan comes from.
-struct Sources: Sendable {
-    enum Source: Sendable {
-        case registry(Reference)
-        case url([String])
-        case local(String)
-    }
-    private var places: [Digest: Source] = [:]
-    /// What the items of a transfer are called before people: blobs by digest, files by URL.
-    private(set) var names: [String: String] = [:]
-
-    init(_ prepared: Collector.Prepared) {
-        for file in prepared.files {
-            let source = file.local.map { Source.local($0) } ?? .url(file.urls)
-            places[file.locked.digest] = source
-            for url in file.urls { names[url] = file.locked.name }
-        }
-        for image in prepared.images {
-            for blob in image.instances.flatMap(\.manifest.children) where places[blob.digest] == nil {
-                places[blob.digest] = .registry(image.reference)
-                names["\(blob.digest)"] = "\(image.reference.familiar) \(blob.digest.short)"
-            }
-        }
-    }
-
-    /// Where `blob` is fetched from.
-    /// - Precondition: the blob is of the plan that this was made from.
-    func source(of blob: Descriptor) -> Source { places[blob.digest]! }
 }

@@ -63,8 +63,11 @@ public struct Locker: Sendable {
         let before = try file.load()
         let kept = try keep(before, update: update, spec: parsed.spec)
         let known = Set(kept.images.map(\.reference))
+        let scratch = Scratch(beside: file.path)
+        defer { scratch.remove() }
         let content = try await KnownContent(client: client)
-        let resolver = Resolver(content: content, lock: nil, platforms: parsed.spec.platforms)
+        let local = try await LocalImages(parsed.spec, folder: parsed.folder, scratch: scratch.path)
+        let resolver = Resolver(content: content, local: local, lock: nil, platforms: parsed.spec.platforms)
         let wanted = parsed.spec.images.filter { !known.contains($0) }
         var images: [ResolvedImage] = []
         if let base = parsed.spec.base?.image, !known.contains(base) || !wanted.isEmpty {
@@ -73,12 +76,9 @@ public struct Locker: Sendable {
             if !known.contains(base) { images.append(resolved) }
         }
         images += try await resolver.images(wanted)
-        let scratch = file.path + ".files"
         let resolved = try await FileResolver(
-            client: client, lock: kept, spec: parsed.spec, scratch: scratch, mirrors: mirrors
+            client: client, lock: kept, spec: parsed.spec, scratch: scratch.path, mirrors: mirrors
         ).files()
-        for local in resolved.compactMap(\.local) { unlink(local) }
-        rmdir(scratch)
         let after = Lock(images: kept.images + images.map(\.locked), files: resolved.map(\.locked))
         if after != before { try file.save(after) }
         return Outcome(path: file.path, before: before, after: after)
@@ -99,7 +99,12 @@ public struct Locker: Sendable {
                 wanted.contains(image.reference) && !names.contains { image.reference.goes(by: $0) }
                     && image.platforms.map(\.platform) == spec.platforms
             },
-            files: lock.files.filter { spec.files[$0.name] != nil && !names.contains($0.name) })
+            files: lock.files.filter { file in
+                let urls = spec.files[file.name]?.urls(
+                    for: file.platform ?? spec.platforms[0], release: spec.release)
+                // Another URL is another file.
+                return urls?.first == file.url && !names.contains(file.name)
+            })
     }
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
-internal import FoundationEssentials
 internal import OCI
 internal import Registry
 
@@ -10,6 +9,8 @@ struct ResolvedImage: Sendable {
     let top: Manifest
     /// One manifest a platform, in the order of the spec.
     let instances: [(platform: Platform, manifest: Manifest)]
+    /// Where its blobs are on this host; `nil` for an image of a registry.
+    var local: LocalImage?
 
     /// What the bundle carries of it.
     var bundled: BundleImage {
@@ -31,8 +32,8 @@ struct ResolvedImage: Sendable {
 
 /// Leads references to content, held to a lock where there is one.
 struct Resolver: Sendable {
-    private var client: RegistryClient { content.client }
     let content: KnownContent
+    let local: LocalImages
     let lock: Lock?
     let platforms: [Platform]
 
@@ -44,35 +45,50 @@ struct Resolver: Sendable {
 
     /// Resolves one reference.
     func image(_ reference: Reference) async throws -> ResolvedImage {
-        let found = try await client.resolve(reference)
+        let source = ImageSource(
+            reference: reference, local: try local.origin(of: reference), content: content)
+        let found = try await source.top()
+        try check(found, of: source)
+        if let known = content.image(reference, top: found, for: platforms) {
+            return ResolvedImage(
+                reference: reference, top: known.top,
+                instances: zip(platforms, known.instances).map { ($0, $1) }, local: source.local)
+        }
+        let top = try await source.manifest(found)
+        return ResolvedImage(
+            reference: reference, top: top, instances: try await instances(of: top, source),
+            local: source.local)
+    }
+
+    /// Holds what a reference leads to now to the lock, and to the digest that it names itself.
+    private func check(_ found: Descriptor, of source: ImageSource) throws(Failure) {
+        let reference = source.reference
+        let place = source.local == nil ? "upstream it is now" : "its archive has"
         if let locked = lock?.images.first(where: { $0.reference == reference }),
             locked.digest != found.digest
         {
             throw Failure(
                 .data, "collect", reference.familiar,
-                because: "the lock has \(locked.digest), but upstream it is now \(found.digest)",
+                because: "the lock has \(locked.digest), but \(place) \(found.digest)",
                 remedy:
                     "find out why it changed; to accept it run `sealift lock SPEC --update \(reference.familiar)`"
             )
         }
-        if let known = content.image(reference, top: found, for: platforms) {
-            return ResolvedImage(
-                reference: reference, top: known.top,
-                instances: zip(platforms, known.instances).map { ($0, $1) })
+        if let pinned = reference.digest, pinned != found.digest {
+            throw Failure(
+                .data, "collect", reference.familiar, because: "\(place) \(found.digest)",
+                remedy: "take the digest out of the spec, or name what has it")
         }
-        let top = try await client.manifest(reference, expecting: found)
-        return ResolvedImage(
-            reference: reference, top: top,
-            instances: try await instances(of: top, reference, depth: 0))
     }
 
     private func instances(
-        of top: Manifest, _ reference: Reference, depth: Int
+        of top: Manifest, _ source: ImageSource
     ) async throws -> [(platform: Platform, manifest: Manifest)] {
+        let reference = source.reference
         guard case .index(let children) = top.content else {
-            let platform = try await platform(of: top, reference)
+            let platform = try await platform(of: top, source)
             guard platforms.allSatisfy({ $0.runs(platform) }) else {
-                throw missing(platforms.first { !$0.runs(platform) }, of: reference, there: [platform])
+                throw missing(platforms.first { !$0.runs(platform) }, of: source, there: [platform])
             }
             return platforms.map { ($0, top) }
         }
@@ -81,40 +97,43 @@ struct Resolver: Sendable {
             let fitting = children.filter { $0.platform.map { platform.runs($0.value) } ?? false }
             let exact = fitting.first { $0.platform?.value == platform }
             guard let child = exact ?? fitting.first else {
-                throw missing(platform, of: reference, there: children.compactMap { $0.platform?.value })
+                if children.contains(where: { MediaType.indexes.contains($0.mediaType) }) {
+                    throw nested(reference, platform)
+                }
+                throw missing(platform, of: source, there: children.compactMap { $0.platform?.value })
             }
-            let manifest = try await client.manifest(reference, expecting: child)
-            guard case .image = manifest.content else {
-                throw Failure(
-                    .data, "collect", reference.familiar,
-                    because: "its entry for \(platform) is an index within an index",
-                    remedy: "name the inner index by its digest in the spec")
-            }
+            // What is named an index is not even read: nesting is never followed, however deep it goes.
+            if MediaType.indexes.contains(child.mediaType) { throw nested(reference, platform) }
+            let manifest = try await source.manifest(child)
+            guard case .image = manifest.content else { throw nested(reference, platform) }
             found.append((platform, manifest))
         }
         return found
     }
 
-    /// What a single manifest runs on, as its config says.
-    private func platform(of manifest: Manifest, _ reference: Reference) async throws -> Platform {
-        guard case .image(let config, _) = manifest.content else { return platforms[0] }
-        let bytes = try await content.bytes(config, of: reference, limit: 8 << 20)
-        do {
-            return try JSONDecoder().decode(PlatformFields.self, from: Data(bytes)).value
-        } catch {
-            throw Failure(
-                .data, "read the config of", reference.familiar, because: Manifest.explain(error),
-                remedy: "ask whoever publishes it for an image whose config names its architecture and os")
-        }
+    private func nested(_ reference: Reference, _ platform: Platform) -> Failure {
+        Failure(
+            .data, "collect", reference.familiar,
+            because: "its entry for \(platform) is an index within an index, which is not followed",
+            remedy: "name the inner index by its digest in the spec")
     }
 
-    private func missing(_ platform: Platform?, of reference: Reference, there: [Platform]) -> Failure {
+    /// What a single manifest runs on, as its config says.
+    private func platform(of manifest: Manifest, _ source: ImageSource) async throws -> Platform {
+        guard case .image(let config, _) = manifest.content else { return platforms[0] }
+        let bytes = try await source.bytes(config, limit: PlatformFields.largestConfig)
+        return try PlatformFields(config: bytes, of: source.reference).value
+    }
+
+    private func missing(_ platform: Platform?, of source: ImageSource, there: [Platform]) -> Failure {
         let others = Set(there.filter { $0.os != "unknown" }.map(\.description)).sorted()
         return Failure(
-            .unavailable, "collect", reference.familiar,
+            source.local == nil ? .unavailable : .input, "collect", source.reference.familiar,
             because:
                 "it has nothing for \(platform?.description ?? "?"), only for \(others.joined(separator: ", "))",
-            remedy: "take the platform out of the spec, or pass --platform with one that all images have")
+            remedy: source.local == nil
+                ? "take the platform out of the spec, or pass --platform with one that all images have"
+                : "give an archive for each platform: from: { linux/amd64: …, linux/arm64: … }")
     }
 }
 

@@ -45,6 +45,8 @@ public struct ParsedSpec: Sendable {
     public let spec: Spec
     /// The file, as errors name it.
     public let path: String
+    /// Where relative paths of the spec begin: empty, or a path that ends in a slash.
+    var folder: String { path.lastIndex(of: "/").map { String(path[...$0]) } ?? "" }
     private let marks: [SpecPath: SourcePosition]
 
     init(spec: Spec, path: String, marks: [SpecPath: SourcePosition]) {

@@ -111,7 +111,8 @@ extension SpecReading {
         return Spec(
             name: name, release: context.release, platforms: platforms, base: context.base,
             files: context.files,
-            images: context.images, registries: registries, registry: registry, builds: builds)
+            images: context.images, archives: context.archives, registries: registries, registry: registry,
+            builds: builds)
     }
 
     private mutating func platforms(_ node: YamlNode?) -> [Platform] {
@@ -120,21 +121,6 @@ extension SpecReading {
             guard let platform = platform(item) else { continue }
             if all.contains(platform) { note(item, "the platform \(platform) is listed twice") }
             all.append(platform)
-        }
-        return all
-    }
-
-    private mutating func images(_ node: YamlNode?) -> [Reference] {
-        var all: [Reference] = []
-        var first: [Reference: SourcePosition] = [:]
-        for item in list(node, "images") {
-            let place = mark(item, .image(all.count))
-            guard let image = reference(item, "an image", .docker) else { continue }
-            if let before = first[image] {
-                note(item, "the image \(image.familiar) is listed in line \(before.line) already")
-            }
-            first[image] = place
-            all.append(image)
         }
         return all
     }

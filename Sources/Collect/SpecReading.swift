@@ -12,6 +12,7 @@ struct SpecReading {
         var base: Spec.Base?
         var files: [String: Spec.FileSource] = [:]
         var images: [Reference] = []
+        var archives: [Spec.Archive] = []
         var built: [Reference] = []
     }
 

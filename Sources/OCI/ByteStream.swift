@@ -6,9 +6,15 @@ public protocol ByteStream {
     /// 0 means that all bytes have been read; an error is never reported as an end.
     /// - Throws: a ``Failure`` when the bytes cannot be had or are not what was promised.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+    /// Passes over at most `count` of the next bytes without reading them, and returns over how many: 0 for
+    /// a stream that must read all of its bytes.
+    mutating func skip(_ count: Int64) throws(Failure) -> Int64
 }
 
 extension ByteStream {
+    /// Skips nothing.
+    public mutating func skip(_ count: Int64) throws(Failure) -> Int64 { 0 }
+
     /// Reads to the end and gives each piece to `body`, at most `chunk` bytes at a time.
     public mutating func forEachChunk(
         of chunk: Int = 1 << 18, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void

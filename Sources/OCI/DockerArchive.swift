@@ -104,7 +104,7 @@ public enum DockerArchive {
             }
             self.config = config
             configBytes = try source.bytes(of: config)
-            let diffIDs = try Self.diffIDs(of: configBytes, name: name)
+            let diffIDs = try DockerArchive.diffIDs(of: configBytes, name: name)
             guard diffIDs.count == layers.count else {
                 throw Failure(
                     .data, "archive", name,
@@ -118,20 +118,21 @@ public enum DockerArchive {
                 }
             }
         }
+    }
 
-        private static func diffIDs(of config: [UInt8], name: String) throws(Failure) -> [Digest] {
-            struct Config: Decodable {
-                struct RootFS: Decodable { var diff_ids: [Digest] }
-                var rootfs: RootFS
-            }
-            do {
-                return try JSONDecoder().decode(Config.self, from: Data(config)).rootfs.diff_ids
-            } catch {
-                throw Failure(
-                    .data, "archive", name,
-                    because: "its config is not that of a container image (\(Manifest.explain(error)))",
-                    remedy: "sealer images and artifacts cannot be loaded into docker: export them as oci")
-            }
+    /// The digests of the uncompressed layers, from the bottom to the top, that the config names.
+    static func diffIDs(of config: [UInt8], name: String) throws(Failure) -> [Digest] {
+        struct Config: Decodable {
+            struct RootFS: Decodable { var diff_ids: [Digest] }
+            var rootfs: RootFS
+        }
+        do {
+            return try JSONDecoder().decode(Config.self, from: Data(config)).rootfs.diff_ids
+        } catch {
+            throw Failure(
+                .data, "archive", name,
+                because: "its config is not that of a container image (\(Manifest.explain(error)))",
+                remedy: "sealer images and artifacts cannot be loaded into docker: export them as oci")
         }
     }
 }

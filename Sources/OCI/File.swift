@@ -131,6 +131,14 @@ public struct FileStream: ByteStream {
         left -= Int64(count)
         return count
     }
+
+    /// Goes on further behind; whether the file is long enough shows when bytes are read there.
+    public mutating func skip(_ count: Int64) throws(Failure) -> Int64 {
+        let step = min(max(0, count), left)
+        offset += step
+        left -= step
+        return step
+    }
 }
 
 extension Failure {

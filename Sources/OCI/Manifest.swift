@@ -79,6 +79,23 @@ public struct Manifest: Sendable {
         }
     }
 
+    /// An OCI index of `manifests`, in their order; equal ones give equal bytes: compact JSON, sorted keys.
+    public static func index(of manifests: [Descriptor]) throws(Failure) -> Manifest {
+        struct Index: Encodable {
+            var schemaVersion = 2
+            var mediaType = MediaType.index
+            var manifests: [Descriptor]
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            let bytes = try encoder.encode(Index(manifests: manifests))
+            return try Manifest(parsing: Array(bytes), type: MediaType.index, artifact: "a generated index")
+        } catch {
+            throw error as? Failure ?? Failure(.fault, "write", "an index", because: "\(error)")
+        }
+    }
+
     private struct Fields: Decodable {
         var schemaVersion: Int
         var mediaType: String?

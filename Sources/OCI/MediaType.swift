@@ -15,6 +15,10 @@ public enum MediaType {
     public static let config = "application/vnd.oci.image.config.v1+json"
     /// A docker image config.
     public static let dockerConfig = "application/vnd.docker.container.image.v1+json"
+    /// A docker layer as `docker save` writes it: a tar that is not compressed.
+    public static let dockerLayer = "application/vnd.docker.image.rootfs.diff.tar"
+    /// A docker layer as registries have it.
+    public static let dockerLayerGzip = "application/vnd.docker.image.rootfs.diff.tar.gzip"
     /// The empty JSON object `{}`, for artifacts without a config.
     public static let empty = "application/vnd.oci.empty.v1+json"
     /// What sealer writes for a layer that was already there when it pushed.

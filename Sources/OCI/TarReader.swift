@@ -7,6 +7,8 @@ public struct TarEntry: Sendable {
     /// All bytes between the end of the content before and the start of this entry's content: padding,
     /// extended headers, the header. Contents and `raw` bytes together are the tar, to the byte.
     public var raw: [UInt8]
+    /// Where its content begins, counted from the start of the stream.
+    public var offset: Int64
 }
 
 /// Reads a tar of anybody's making, in order, in one pass, with bounded memory.
@@ -28,6 +30,8 @@ public struct TarReader: ByteStream {
     private let input = InputBuffer()
     private var raw: [UInt8] = []
     private var contentLeft: Int64 = 0
+    /// Where the next header begins, padding before it included.
+    private var position: Int64 = 0
     private var padding = 0
     private var ended = false
     private var global = PAXRecords()
@@ -71,7 +75,9 @@ public struct TarReader: ByteStream {
                 let header = try TarBlockParser(block).header(global, records, refuse)
                 contentLeft = header.size
                 padding = TarBlock.padding(after: header.size)
-                return TarEntry(header: header, raw: raw)
+                let offset = position + Int64(raw.count)
+                position = offset + header.size
+                return TarEntry(header: header, raw: raw, offset: offset)
             }
         }
     }
@@ -89,6 +95,8 @@ public struct TarReader: ByteStream {
     }
 
     private mutating func skipContent() throws(Failure) {
+        contentLeft -= Int64(input.drop(contentLeft))
+        if contentLeft > 0 { contentLeft -= try upstream.skip(contentLeft) }
         guard contentLeft > 0 else { return }
         try forEachChunk(of: 1 << 16) { _ in }
     }
@@ -188,6 +196,13 @@ private final class InputBuffer {
         target.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[start..<(start + count)]))
         start += count
         return count
+    }
+
+    /// Drops at most `count` bytes of what was read ahead, and returns how many.
+    func drop(_ count: Int64) -> Int {
+        let step = Int(min(count, Int64(end - start)))
+        start += step
+        return step
     }
 
     /// Appends `count` bytes to `bytes`, or fewer where the stream ends.

@@ -97,6 +97,29 @@ extension SpecErrorTests {
             "'a@sha256:x' is no image reference: expected 'sha256:' and 64 lower-case hexadecimal digits"
         ),
         (
+            "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1, from: docker-daemon:x }", "17:40",
+            "'docker-daemon:x' is no image archive: it is none of docker-archive:PATH, oci-archive:PATH, oci:PATH"
+        ),
+        (
+            "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1, from: 'oci:' }", "17:40",
+            "'oci:' is no image archive: its path or name is empty, too long, or has control characters"
+        ),
+        ("- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1 }", "17:5", "the image has no 'from'"),
+        (
+            "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1, form: oci:x }", "17:34",
+            "unknown key 'form' in the image; did you mean 'from'?"
+        ),
+        (
+            "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1, from: { linux/amd64: 'oci:x' } }",
+            "17:40",
+            "there is no archive of calico/cni:v3.19.1 for linux/arm64"
+        ),
+        (
+            "- calico/cni:v3.19.1",
+            "- { image: calico/cni:v3.19.1, from: { linux/arm: 'oci:x', linux/amd64: 'oci:y', linux/arm64: 'oci:z' } }",
+            "17:42", "the spec carries no linux/arm; add it to platforms or take this line away"
+        ),
+        (
             "  docker.io: mirror", "  docker.io/x: mirror", "19:3",
             "expected a registry as host[:port], like quay.io or sea.hub:5000; found 'docker.io/x'"
         ),

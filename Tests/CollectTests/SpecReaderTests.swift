@@ -27,6 +27,10 @@ import Testing
         files:
           one: { url: ["https://a.b/x-{release}", "http://c.d:8080/x"], sha256: \(id) }
           two: { url: "https://a.b/{machine}", sha256: { linux/amd64: \(id) }, sha256sums: "https://a.b/S" }
+        images:
+          - { image: app:1, from: docker-archive:a.tar }
+          - image: b:1
+            from: { linux/amd64: "oci:b:x:1" }
         registries:
           docker.io: https://mirror.example/prefix
           quay.io: [mirror.example:5000, "http://10.0.0.1"]
@@ -107,6 +111,14 @@ import Testing
         #expect(spec.files["one"]?.sha256(for: spec.platforms[0]) == digest)
         #expect(spec.files["one"]?.dependsOnPlatform == false)
         #expect(spec.files["two"]?.sha256(for: spec.platforms[0]) == digest)
+        #expect(spec.images.map(\.familiar) == ["app:1", "b:1"])
+        #expect(
+            try spec.archives == [
+                .init(image: spec.images[0], platform: nil, from: ArchiveLocation("docker-archive:a.tar")),
+                .init(
+                    image: spec.images[1], platform: spec.platforms[0], from: ArchiveLocation("oci:b:x:1")),
+            ])
+        #expect(spec.archives?.last?.from.name == "x:1")
         #expect(spec.registries["docker.io"] == ["https://mirror.example/prefix"])
         #expect(spec.registries["quay.io"] == ["mirror.example:5000", "http://10.0.0.1"])
         #expect(
@@ -121,7 +133,11 @@ import Testing
     }
 
     @Test func aSpecGoesThroughTheBundleDocumentUnchanged() throws {
-        let spec = try SpecReader.read(path: Self.shipped).spec
-        #expect(try JSONDecoder().decode(Spec.self, from: JSONEncoder().encode(spec)) == spec)
+        for spec in [
+            try SpecReader.read(path: Self.shipped).spec,
+            try SpecReader.read(Array(Self.forms.utf8), path: "s.yaml").spec,
+        ] {
+            #expect(try JSONDecoder().decode(Spec.self, from: JSONEncoder().encode(spec)) == spec)
+        }
     }
 }

@@ -21,6 +21,7 @@ import memory_cases  # noqa: F401
 import refusal_cases  # noqa: F401
 import refusal_base_cases  # noqa: F401
 import command_cases  # noqa: F401
+import archive_cases  # noqa: F401
 import delta_cases  # noqa: F401
 import images_cases  # noqa: F401
 import rewrite_cases  # noqa: F401

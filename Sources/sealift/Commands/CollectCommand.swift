@@ -71,8 +71,8 @@ struct CollectCommand: AsyncParsableCommand {
             collected.required == 0
             ? "" : "; a delta without \(collected.required) blobs of \(collected.requiredBytes.asBytes)"
         if collected.unchanged { return "\(collected.path) is up to date\(delta)" }
-        let reused = collected.reused > 0 ? ", \(collected.reused.asBytes) reused" : ""
+        let copied = collected.copied > 0 ? ", \(collected.copied.asBytes) copied" : ""
         return
-            "\(collected.path): \(collected.blobs) blobs, \(collected.size.asBytes), \(collected.fetched.asBytes) fetched\(reused), every byte verified\(delta)"
+            "\(collected.path): \(collected.blobs) blobs, \(collected.size.asBytes), \(collected.fetched.asBytes) fetched\(copied), every byte verified\(delta)"
     }
 }

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BundleFormat
+internal import OCI
+internal import Registry
+
+/// Bringing one blob into the bundle, from wherever it is.
+extension Collector {
+    /// How many bytes of a blob came over the network, and how many from this host's own disk.
+    typealias Came = (fetched: Int64, copied: Int64)
+
+    /// Brings one blob into the bundle: out of a bundle at hand, else from its source.
+    func bring(_ blob: Descriptor, _ sources: Sources, into writer: BundleWriter) async throws -> Came {
+        for bundle in sources.known where bundle.contains(blob.digest) {
+            let present = writer.received(of: blob.digest)
+            if try await onThread({ () throws(Failure) in try writer.reuse(blob, from: bundle) }) {
+                events(.copied(bytes: blob.size - present))
+                return (0, blob.size)
+            }
+            events(.note("\(blob.digest) is damaged in \(bundle.path): it is fetched instead"))
+        }
+        let sink = try await onThread { () throws(Failure) in try writer.sink(for: blob) }
+        let present = sink.received
+        switch sources.source(of: blob) {
+        case .registry(let reference):
+            try await client.fetch(blob, of: reference, into: sink)
+        case .url(let urls):
+            try await client.fetch(urls: urls, size: blob.size, into: sink)
+        case .file(let path):
+            try await copy(to: sink) { () throws(Failure) in try File.open(path).stream(count: blob.size) }
+            events(.copied(bytes: blob.size - present))
+            return (blob.size, 0)
+        case .archive(let image):
+            try await copy(to: sink) { () throws(Failure) in try image.open(blob) }
+            events(.copied(bytes: blob.size - present))
+            return (0, blob.size)
+        }
+        return (blob.size - present, 0)
+    }
+
+    private func copy(
+        to sink: any BlobSink, from open: @escaping @Sendable () throws(Failure) -> any ByteStream
+    ) async throws {
+        try await onThread { () throws(Failure) in
+            try sink.restart()
+            var stream = try open()
+            try stream.forEachChunk { (bytes) throws(Failure) in try sink.append(bytes) }
+            try sink.finish()
+        }
+    }
+}
+
+/// Where each blob of a plan comes from.
+struct Sources: Sendable {
+    enum Source: Sendable {
+        case registry(Reference)
+        case url([String])
+        /// A file that was fetched to learn its digest.
+        case file(String)
+        case archive(LocalImage)
+    }
+    private var places: [Digest: Source] = [:]
+    /// Bundles at hand: blobs are copied out of them in place of the network.
+    let known: [Bundle]
+    /// What the items of a transfer are called before people: blobs by digest, files by URL.
+    private(set) var names: [String: String] = [:]
+
+    init(_ prepared: Collector.Prepared) {
+        known = prepared.known
+        for file in prepared.files {
+            let source = file.local.map { Source.file($0) } ?? .url(file.urls)
+            places[file.locked.digest] = source
+            for url in file.urls { names[url] = file.locked.name }
+        }
+        for image in prepared.images {
+            for blob in image.instances.flatMap(\.manifest.children) where places[blob.digest] == nil {
+                places[blob.digest] = image.local.map { .archive($0) } ?? .registry(image.reference)
+                names["\(blob.digest)"] = "\(image.reference.familiar) \(blob.digest.short)"
+            }
+        }
+    }
+
+    /// Where `blob` is fetched from.
+    /// - Precondition: the blob is of the plan that this was made from.
+    func source(of blob: Descriptor) -> Source { places[blob.digest]! }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BundleFormat
+internal import FoundationEssentials
+internal import OCI
+internal import Registry
+
+/// One image of a spec and where it is: a registry, or archives on this host.
+struct ImageSource: Sendable {
+    let reference: Reference
+    /// The archives; `nil` for an image of a registry.
+    let local: LocalImage?
+    let content: KnownContent
+
+    /// What the reference leads to.
+    func top() async throws -> Descriptor {
+        if let local { return local.descriptor }
+        return try await content.client.resolve(reference)
+    }
+
+    /// The verified manifest of that descriptor.
+    func manifest(_ descriptor: Descriptor) async throws -> Manifest {
+        guard let local else { return try await content.client.manifest(reference, expecting: descriptor) }
+        return try await onThread { () throws(Failure) in try local.manifest(descriptor) }
+    }
+
+    /// The verified bytes of a blob of at most `limit` bytes.
+    func bytes(_ blob: Descriptor, limit: Int) async throws -> [UInt8] {
+        guard let local else { return try await content.bytes(blob, of: reference, limit: limit) }
+        return try await onThread { () throws(Failure) in try local.bytes(of: blob, limit: limit) }
+    }
+}
+
+extension PlatformFields {
+    /// The largest config that is read: 8 MiB.
+    static let largestConfig = 8 << 20
+
+    /// What the config of `reference` says that it runs on.
+    init(config: [UInt8], of reference: Reference) throws(Failure) {
+        do {
+            self = try JSONDecoder().decode(PlatformFields.self, from: Data(config))
+        } catch {
+            throw Failure(
+                .data, "read the config of", reference.familiar, because: Manifest.explain(error),
+                remedy: "ask whoever publishes it for an image whose config names its architecture and os")
+        }
+    }
+}

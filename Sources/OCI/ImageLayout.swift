@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import FoundationEssentials
+
+/// An OCI image layout that others have written. Source: OCI image specification, `image-layout.md`.
+struct ImageLayout {
+    private let files: ArchiveFiles
+    private let images: [Descriptor]
+
+    /// Reads the marker and the index.
+    /// - Throws: a ``Failure`` of kind `data` for a layout of another version or an index that is none.
+    init(_ files: ArchiveFiles) throws(Failure) {
+        struct Marker: Decodable { var imageLayoutVersion: String }
+        self.files = files
+        let marker = Data(try files.bytes("oci-layout", limit: 4096))
+        guard (try? JSONDecoder().decode(Marker.self, from: marker))?.imageLayoutVersion == "1.0.0" else {
+            throw files.refuse("its oci-layout is not of version 1.0.0")
+        }
+        let index = try Manifest(
+            parsing: files.bytes("index.json", limit: Int(Manifest.largestSize)), type: MediaType.index,
+            artifact: files.path)
+        guard case .index(let listed) = index.content else {
+            throw files.refuse("its index.json is no index")
+        }
+        images = listed.filter { $0.artifactType == nil && MediaType.accepted.contains($0.mediaType) }
+    }
+
+    /// As ``ImageArchive/image(_:for:)``.
+    func image(_ name: String?, for reference: Reference) throws(Failure) -> ArchivedImage {
+        if name == nil, Set(images.map(\.digest)).count == 1 { return image(images[0]) }
+        // containerd's key has the full name; the other may be no more than a tag, or lead to a copy.
+        for key in ["io.containerd.image.name", "org.opencontainers.image.ref.name"] {
+            let found = images.filter { Self.means($0.annotations?[key], name, reference) }
+            if Set(found.map(\.digest)).count == 1 { return image(found[0]) }
+        }
+        let keys = ["io.containerd.image.name", "org.opencontainers.image.ref.name"]
+        let there = images.flatMap { image in keys.compactMap { image.annotations?[$0] } }
+        throw files.choice(name, reference, there: Set(there).sorted())
+    }
+
+    private func image(_ descriptor: Descriptor) -> ArchivedImage {
+        var bare = Descriptor(
+            mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size)
+        bare.platform = descriptor.platform
+        return ArchivedImage(bare, in: files)
+    }
+
+    /// Whether `written` is the name that is asked for: to the letter, or as a reference.
+    static func means(_ written: String?, _ name: String?, _ reference: Reference) -> Bool {
+        guard let written else { return false }
+        if written == name { return true }
+        guard let read = try? Reference(written) else { return false }
+        let wanted = name.map { try? Reference($0) } ?? reference
+        guard let wanted else { return false }
+        // A tag names it; a digest behind the tag is held against the content later.
+        return read.domain == wanted.domain && read.repository == wanted.repository && read.tag == wanted.tag
+    }
+}
