@@ -6,8 +6,9 @@ public import OCI
 /// Several shelves, overlaid: every name, tag, manifest and blob that they hold together.
 ///
 /// An image is found under its full name (`docker.io/calico/node`), under the name without the domain
-/// (`calico/node`), and Docker's own images also without `library/`. Where two domains share a name, the
-/// short form means both; for a tag that both have, the earlier shelf counts, then `docker.io`.
+/// (`calico/node`), and Docker's own images also without `library/`. Of two shelves that have one full name and
+/// tag the earlier counts. Where several domains share a short name, it means `docker.io`'s first, then those of
+/// the others, in the order in which the shelves name them: a tag is that of the first domain that has it.
 public struct Catalog: Sendable {
     /// A manifest, verified when the catalog was made.
     struct Stored: Sendable {
@@ -20,6 +21,14 @@ public struct Catalog: Sendable {
         var total: Int64 = 0
     }
 
+    /// A short name that stands for images of several domains.
+    public struct SharedName: Sendable {
+        /// The name without a domain: `calico/node`.
+        public let name: String
+        /// The domains, the one that the short name means first.
+        public let domains: [String]
+    }
+
     /// The images and files, as people see them: the first of each name.
     let images: [ServedImage]
     let files: [ServedFile]
@@ -27,6 +36,8 @@ public struct Catalog: Sendable {
     let manifests: [Digest: Stored]
     /// Short names, and full ones where several domains share the short one; sorted.
     let names: [String]
+    /// Short names that several domains share.
+    public let shared: [SharedName]
     /// Bytes of all manifests and blobs of images, each counted once.
     let total: Int64
     /// Blobs that manifests here name and that no shelf has: a delta without what it builds on.
@@ -51,9 +62,10 @@ public struct Catalog: Sendable {
         manifests = builder.manifests
         missing = builder.missing.sorted()
         total = builder.total
-        let (repositories, names) = builder.named()
+        let (repositories, names, shared) = builder.named()
         self.repositories = repositories
         self.names = names
+        self.shared = shared
         var byName: [String: ServedFile] = [:]
         var files: [ServedFile] = []
         for file in shelves.flatMap(\.files) where byName[file.name] == nil {

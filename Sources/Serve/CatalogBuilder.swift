@@ -39,12 +39,15 @@ struct CatalogBuilder {
     }
 
     /// All names with what they lead to, and the names that are listed.
-    func named() -> (repositories: [String: Repository], names: [String]) {
+    func named() -> (repositories: [String: Repository], names: [String], shared: [Catalog.SharedName]) {
         var named: [String: Repository] = [:]
         var names: [String] = []
+        var shared: [Catalog.SharedName] = []
         for (path, domains) in domainsOf {
             var merged = Repository()
-            for domain in domains.filter({ $0 == "docker.io" }) + domains.filter({ $0 != "docker.io" }) {
+            let domains = domains.filter { $0 == "docker.io" } + domains.filter { $0 != "docker.io" }
+            if domains.count > 1 { shared.append(Catalog.SharedName(name: path, domains: domains)) }
+            for domain in domains {
                 guard var repository = repositories[domain + "/" + path] else { continue }
                 repository.sort()
                 named[domain + "/" + path] = repository
@@ -55,7 +58,7 @@ struct CatalogBuilder {
             named[path] = merged
             names.append(path)
         }
-        return (named, names.sorted())
+        return (named, names.sorted(by: Repository.precedes), shared.sorted { $0.name < $1.name })
     }
 
     /// Puts what `descriptor` leads to into `repository`; returns its bytes and platforms.

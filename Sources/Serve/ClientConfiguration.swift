@@ -49,9 +49,33 @@ public struct ClientConfiguration: Sendable {
         }
     }
 
+    /// What a person has to do beside putting the text in place, a line each.
+    public func advice(for client: Client) -> [String] {
+        var lines: [String] = []
+        switch client {
+        case .docker:
+            lines.append("put this into /etc/docker/daemon.json, then: systemctl restart docker")
+            if domains.contains(where: { $0 != "docker.io" }) {
+                lines.append("docker mirrors docker.io alone: pull the others as \(address)/quay.io/NAME")
+            }
+            if certificatePath != nil {
+                lines.append("put the certificate at /etc/docker/certs.d/\(address)/ca.crt")
+            }
+        case .containerd, .k3s:
+            if let certificatePath { lines.append("put the certificate at \(certificatePath)") }
+        case .sealer:
+            let port = registry.split(separator: ":").dropFirst().first ?? "443"
+            if !address.hasSuffix(":\(port)") {
+                lines.append("sealer asks at port \(port): start the server with --listen HOST:\(port)")
+            }
+        }
+        return lines
+    }
+
     /// JSON has no comments, and dockerd refuses keys that it does not know.
     private var docker: String {
-        let insecure = tls ? "" : ",\n  \"insecure-registries\": [\"\(address)\"]"
+        let names = Set([address, registry]).sorted().map { "\"\($0)\"" }.joined(separator: ", ")
+        let insecure = tls ? "" : ",\n  \"insecure-registries\": [\(names)]"
         return "{\n  \"registry-mirrors\": [\"\(url)\"]\(insecure)\n}\n"
     }
 
@@ -59,7 +83,8 @@ public struct ClientConfiguration: Sendable {
         """
         # /etc/containerd/certs.d/_default/hosts.toml
         # config.toml names the folder:
-        #   [plugins."io.containerd.grpc.v1.cri".registry]
+        #   [plugins."io.containerd.grpc.v1.cri".registry]       in containerd 1
+        #   [plugins."io.containerd.cri.v1.images".registry]     in containerd 2
         #     config_path = "/etc/containerd/certs.d"
         [host."\(url)"]
           capabilities = ["pull", "resolve"]
@@ -69,7 +94,7 @@ public struct ClientConfiguration: Sendable {
 
     private var k3s: String {
         var text = "# /etc/rancher/k3s/registries.yaml\nmirrors:\n"
-        for domain in domains {
+        for domain in Set(domains + [registry]).sorted() {
             text += "  \"\(domain)\":\n    endpoint:\n      - \"\(url)\"\n"
         }
         if let certificatePath {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Glibc
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -28,6 +29,7 @@ final class Connection: ChannelInboundHandler {
     private struct Response {
         let head: HTTPRequestHead
         let start: NIODeadline
+        let time = Glibc.time(nil)
         var user: String?
         var status = 0
         var sent: Int64 = 0
@@ -211,10 +213,12 @@ final class Connection: ChannelInboundHandler {
         site.log(
             .access(
                 .init(
-                    client: context?.remoteAddress?.ipAddress ?? "-", user: response.user,
-                    method: response.head.method.rawValue, target: response.head.uri,
-                    status: response.status, sent: response.sent,
-                    duration: .nanoseconds(elapsed.nanoseconds), cut: cut)))
+                    time: response.time, client: context?.remoteAddress?.ipAddress ?? "-",
+                    user: response.user, method: response.head.method.rawValue, target: response.head.uri,
+                    version: "\(response.head.version)",
+                    referer: response.head.headers.first(name: "Referer"),
+                    agent: response.head.headers.first(name: "User-Agent"), status: response.status,
+                    sent: response.sent, duration: .nanoseconds(elapsed.nanoseconds), cut: cut)))
     }
 
     // MARK: Slow clients

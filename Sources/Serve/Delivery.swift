@@ -35,6 +35,8 @@ final class Delivery {
     private let tail: [Region]
     private let check: EventLoopFuture<Verifier.Outcome>
     private var handles: [Int32: NIOFileHandle] = [:]
+    /// Where bytes go through memory: when the last piece so far has been handed to the socket.
+    private var turn: EventLoopFuture<Void>?
     private var inFlight = 0
     private var tailing = false
     private var ended = false
@@ -96,11 +98,20 @@ final class Delivery {
     private func hand(_ piece: Region) -> EventLoopFuture<Void> {
         if site.encrypted {
             let read = site.readers.runIfActive(eventLoop: outlet.loop) { try [piece].read() }
-            let promise = outlet.loop.makePromise(of: Void.self)
-            read.assumeIsolated().whenComplete { result in
+            let (promise, handed) = (
+                outlet.loop.makePromise(of: Void.self), outlet.loop.makePromise(of: Void.self)
+            )
+            // Two pieces are read at a time, and the second may be there first.
+            let turn = self.turn ?? outlet.loop.makeSucceededVoidFuture()
+            self.turn = handed.futureResult
+            turn.and(read).assumeIsolated().whenComplete { result in
                 switch result {
-                case .success(let bytes): self.outlet.write(.byteBuffer(bytes)).cascade(to: promise)
-                case .failure(let error): promise.fail(error)
+                case .success((_, let bytes)):
+                    self.outlet.write(.byteBuffer(bytes)).cascade(to: promise)
+                    handed.succeed()
+                case .failure(let error):
+                    promise.fail(error)
+                    handed.fail(error)
                 }
             }
             return promise.futureResult

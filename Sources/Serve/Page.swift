@@ -24,6 +24,12 @@ struct Page {
             text += catalog.missing.count == 1 ? "is" : "are"
             text += " not in the bundles that are served here. Serve the earlier bundle too.</p>\n"
         }
+        for shared in catalog.shared {
+            text +=
+                "<p class=\"warning\"><code>\(Self.escape(shared.name))</code> is the name of images from "
+            text += Self.escape(shared.domains.joined(separator: " and "))
+            text += ". Without a domain it means that of \(Self.escape(shared.domains[0])).</p>\n"
+        }
         text += images + fileList
         text += "<footer><p><a href=\"/v2/_catalog\">/v2/_catalog</a> · <a href=\"/healthz\">/healthz</a></p>"
         text += "</footer>\n</main>\n</body>\n</html>\n"

@@ -22,5 +22,12 @@ struct Repository: Sendable {
         }
     }
 
-    mutating func sort() { sortedTags = tags.keys.sorted() }
+    mutating func sort() { sortedTags = tags.keys.sorted(by: Self.precedes) }
+
+    /// The order of lists: without regard to case, then by bytes.
+    /// Source: distribution specification 1.1, "Listing Tags".
+    static func precedes(_ left: String, _ right: String) -> Bool {
+        let (one, other) = (left.lowercased(), right.lowercased())
+        return one == other ? left < right : one < other
+    }
 }

@@ -64,6 +64,8 @@ struct Router: Sendable {
             guard (try? Reference("example.com/" + name)) != nil || (try? Reference(name)) != nil else {
                 return .error(.badRequest, "NAME_INVALID", "the repository name is not well formed")
             }
+            // Who gets 404 here takes it that the referrers API is not spoken, and asks for tags instead.
+            if kind == "referrers" { return referrers(item, Repository(), target) }
             return .error(.notFound, "NAME_UNKNOWN", "no bundle here holds \(name)")
         }
         switch kind {
@@ -174,7 +176,7 @@ struct Router: Sendable {
         _ all: [String], _ path: Substring, _ target: Target, _ body: ([String]) -> some Encodable
     ) -> Answer {
         var rest = all[...]
-        if let last = target.value("last") { rest = rest.drop { $0 <= last } }
+        if let last = target.value("last") { rest = rest.drop { !Repository.precedes(last, $0) } }
         guard let asked = target.value("n") else { return .json(body(Array(rest))) }
         guard let count = Int(asked), count >= 0 else {
             return .error(.badRequest, "PAGINATION_NUMBER_INVALID", "n is a number from 0 on")

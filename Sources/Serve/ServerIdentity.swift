@@ -19,18 +19,21 @@ public struct ServerIdentity: Sendable {
         name = certificatePath
     }
 
-    /// Makes a new P-256 key, which never leaves this process, and a certificate for `name`, `localhost`
-    /// and the loopback addresses, signed by itself and valid from a day ago for 397 days.
-    /// - Parameter name: a host name or an IP address.
-    /// - Throws: a ``Failure`` of kind `usage` when it is neither.
-    public init(selfSignedFor name: String) throws(Failure) {
+    /// Makes a new P-256 key, which never leaves this process, and a certificate for `name`, `others`,
+    /// `localhost` and the loopback addresses, signed by itself and valid from a day ago for 397 days.
+    /// - Parameter name: a host name or an IP address, like each of `others`.
+    /// - Throws: a ``Failure`` of kind `usage` when one is neither.
+    public init(selfSignedFor name: String, also others: [String] = []) throws(Failure) {
         let letters = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:".utf8)
-        guard (1...253).contains(name.utf8.count), name.utf8.allSatisfy(letters.contains) else {
-            throw Failure(
-                .usage, "make a certificate for", "'\(name.prefix(60))'",
-                because: "it is neither a host name nor an address")
+        for name in [name] + others {
+            guard (1...253).contains(name.utf8.count), name.utf8.allSatisfy(letters.contains) else {
+                throw Failure(
+                    .usage, "make a certificate for", "'\(name.prefix(60))'",
+                    because: "it is neither a host name nor an address",
+                    remedy: "name the host as its clients do, without a port")
+            }
         }
-        guard let made = SelfSigned.make(for: name) else {
+        guard let made = SelfSigned.make(for: name, also: others) else {
             throw Failure(.fault, "make a certificate for", name, because: "libcrypto refused")
         }
         (certificate, key) = made
@@ -57,7 +60,7 @@ public struct ServerIdentity: Sendable {
 
 /// A certificate that vouches for itself. Source: RFC 5280.
 private enum SelfSigned {
-    static func make(for name: String) -> (certificate: String, key: [UInt8])? {
+    static func make(for name: String, also others: [String]) -> (certificate: String, key: [UInt8])? {
         guard let key = makeKey() else { return nil }
         defer { EVP_PKEY_free(key) }
         guard let certificate = X509_new() else { return nil }
@@ -76,8 +79,10 @@ private enum SelfSigned {
                 subject, "CN", MBSTRING_UTF8, String(name.prefix(64)), -1, -1, 0) == 1,
             X509_set_issuer_name(certificate, subject) == 1
         else { return nil }
-        let kind = name.contains(":") || name.allSatisfy { $0.isNumber || $0 == "." } ? "IP" : "DNS"
-        let names = "\(kind):\(name),DNS:localhost,IP:127.0.0.1,IP:::1"
+        let names = ([name] + others + ["localhost", "127.0.0.1", "::1"]).map { name in
+            let isAddress = name.contains(":") || name.allSatisfy { $0.isNumber || $0 == "." }
+            return (isAddress ? "IP:" : "DNS:") + name
+        }.joined(separator: ",")
         guard add(NID_subject_alt_name, names, to: certificate),
             add(NID_basic_constraints, "critical,CA:TRUE,pathlen:0", to: certificate),
             add(NID_key_usage, "critical,digitalSignature,keyCertSign", to: certificate),

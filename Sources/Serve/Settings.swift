@@ -46,14 +46,22 @@ public enum ServerEvent: Sendable {
 
     /// A response that ended.
     public struct Access: Sendable {
+        /// When the request came, in seconds since 1970.
+        public var time: Int
         /// The client's address, without its port.
         public var client: String
         /// The user, where the server asks for one.
         public var user: String?
         /// The method, `GET`.
         public var method: String
-        /// The target, as it was sent; control characters cannot be in it.
+        /// The target, as it was sent.
         public var target: String
+        /// The version of HTTP, `HTTP/1.1`.
+        public var version: String
+        /// The headers `Referer` and `User-Agent`, where they were sent.
+        public var referer: String?
+        /// See ``referer``.
+        public var agent: String?
         /// The status, `200`.
         public var status: Int
         /// The bytes of the body that were handed to the socket.
@@ -66,21 +74,43 @@ public enum ServerEvent: Sendable {
 }
 
 extension ServerEvent: CustomStringConvertible {
-    /// One line for a log.
+    /// One line for a log: for a response the combined log format, then the seconds that it took, and `cut:`
+    /// with the reason where it was cut off. Quotes, backslashes and control characters that a client sent are
+    /// written as `\xHH`.
     public var description: String {
         switch self {
         case .damaged(let digest, let failure): "damaged \(digest): \(failure.reason)"
-        case .access(let access):
-            "\(access.client) \(access.user ?? "-") \(access.method) \(access.target) \(access.status) "
-                + "\(access.sent) \(access.duration.formattedMilliseconds)"
-                + (access.cut.map { " cut: \($0)" } ?? "")
+        case .access(let access): access.line
         }
     }
 }
 
-extension Duration {
-    /// Whole milliseconds, `12 ms`.
-    fileprivate var formattedMilliseconds: String {
-        "\(components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000) ms"
+extension ServerEvent.Access {
+    fileprivate var line: String {
+        let request = "\(method) \(target) \(version)"
+        let milliseconds =
+            duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
+        let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1000)
+        let fraction = String(1000 + rest).dropFirst()
+        return "\(client) - \(user.map(Self.clean) ?? "-") [\(LogTime.text(time))] \(Self.quoted(request)) "
+            + "\(status) \(sent) \(Self.quoted(referer)) \(Self.quoted(agent)) \(seconds).\(fraction)"
+            + (cut.map { " cut: \($0)" } ?? "")
+    }
+
+    private static func quoted(_ text: String?) -> String { "\"" + (text.map(clean) ?? "-") + "\"" }
+
+    private static func clean(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C }
+        if isPlain { return text }
+        let hex = Array("0123456789ABCDEF".utf8)
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            if byte >= 0x20, byte != 0x7F, byte != 0x22, byte != 0x5C {
+                bytes.append(byte)
+            } else {
+                bytes += [0x5C, 0x78, hex[Int(byte >> 4)], hex[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -32,6 +32,35 @@ import Testing
         }
     }
 
+    @Test func tagsAreOrderedWithoutRegardToCase() async throws {
+        let sample = try await Sample()
+        for tag in ["b", "A", "B", "_a", "a", "1"] { try sample.layout.add("x.io/a/b:\(tag)", sample.node) }
+        try await Served.with(sample.layout) { served in
+            let tags = try await served.curl("/v2/a/b/tags/list").json()["tags"] as? [String]
+            #expect(tags == ["1", "_a", "A", "a", "B", "b"])
+            let after = try await served.curl("/v2/a/b/tags/list?last=a&n=1")
+            #expect(try after.json()["tags"] as? [String] == ["B"])
+            #expect(after.headers["link"] == "</v2/a/b/tags/list?n=1&last=B>; rel=\"next\"")
+        }
+    }
+
+    @Test func tagsOfAnUnknownNameAre404() async throws {
+        try await Served.with(Sample().layout) { served in
+            let response = try await served.curl("/v2/calico/nothing/tags/list")
+            #expect(response.status == 404)
+            #expect(response.codes == ["NAME_UNKNOWN"])
+        }
+    }
+
+    @Test func linksOfAMirrorKeepItsNamespace() async throws {
+        try await Served.with(Self.discoverable().layout) { served in
+            let first = try await served.curl("/v2/calico/cni/tags/list?n=4&ns=docker.io")
+            let link = try #require(first.headers["link"])
+            let next = try await served.curl(String(link.dropFirst().prefix { $0 != ">" }))
+            #expect(try next.json()["tags"] as? [String] == ["v5", "v6", "v7", "v8"])
+        }
+    }
+
     @Test func tagsArePagedByNAndLast() async throws {
         try await Served.with(Self.discoverable().layout) { served in
             var path = "/v2/calico/cni/tags/list?n=4"
@@ -89,12 +118,23 @@ import Testing
         }
     }
 
-    @Test func whatHasNoReferrersHasAnEmptyList() async throws {
+    @Test(arguments: ["calico/node", "never/heard-of"])
+    func whatHasNoReferrersHasAnEmptyListAndNever404(name: String) async throws {
         let sample = try await Sample()
         try await Served.with(sample.layout) { served in
-            let none = try await served.curl("/v2/calico/node/referrers/\(Digest(of: [7]))")
+            let none = try await served.curl("/v2/\(name)/referrers/\(Digest(of: [7]))")
             #expect(none.status == 200)
+            #expect(none.headers["content-type"] == MediaType.index)
             #expect(try none.json()["manifests"] as? [String] == [])
+            #expect(try none.json()["schemaVersion"] as? Int == 2)
+        }
+    }
+
+    @Test func referrersOfAMalformedDigestAre400() async throws {
+        try await Served.with(Sample().layout) { served in
+            let response = try await served.curl("/v2/calico/node/referrers/sha256:1")
+            #expect(response.status == 400)
+            #expect(response.codes == ["DIGEST_INVALID"])
         }
     }
 
@@ -131,9 +171,29 @@ import Testing
             #expect(
                 try await digest("calico/node/manifests/v3.19.1?ns=quay.io") == "\(sample.registry.digest)")
             #expect(try await digest("calico/node/manifests/only-quay") == "\(sample.registry.digest)")
+            #expect(try await digest("calico/node/manifests/only-quay?ns=docker.io") == nil)
             let names = try await served.curl("/v2/_catalog").json()["repositories"] as? [String]
             #expect(names?.contains("quay.io/calico/node") == true)
             #expect(names?.contains("docker.io/calico/node") == true)
+        }
+    }
+
+    @Test func aSharedNameMeansDockersFirstThenTheEarlierDomains() async throws {
+        let sample = try await Sample()
+        let (first, second) = (try Layout(), sample.layout)
+        for (layout, name, descriptor) in [
+            (first, "b.io/x/y:1", sample.registry), (first, "a.io/x/y:1", sample.node),
+            (second, "docker.io/x/z:1", sample.node), (first, "a.io/x/z:1", sample.registry),
+        ] { try layout.add(name, descriptor) }
+        // The shelf above names them, the one below has their bytes.
+        let catalog = try Catalog([first, second])
+        #expect(catalog.shared.map(\.name) == ["x/y", "x/z"])
+        #expect(catalog.shared.map(\.domains) == [["b.io", "a.io"], ["docker.io", "a.io"]])
+        try await Served.with(first, second) { served in
+            for (name, wanted) in [("x/y", sample.registry), ("x/z", sample.node)] {
+                let response = try await served.curl("/v2/\(name)/manifests/1")
+                #expect(response.headers["docker-content-digest"] == "\(wanted.digest)")
+            }
         }
     }
 

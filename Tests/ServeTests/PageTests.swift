@@ -31,6 +31,8 @@ import Testing
             let page = try await served.curl("/", ["-H", "Host: h:1"]).text
             #expect(page.contains("docker pull h:1/quay.io/calico/node:v3.19.1"))
             #expect(page.contains("docker pull h:1/docker.io/calico/node:v3.19.1"))
+            #expect(
+                page.contains("<code>calico/node</code> is the name of images from docker.io and quay.io."))
             #expect(page.contains("docker pull h:1/tigera/operator:v1.17.4"))
         }
     }
@@ -54,7 +56,10 @@ import Testing
         let json = try #require(
             try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: [String]])
         #expect(
-            json == ["registry-mirrors": ["http://10.0.0.5:5000"], "insecure-registries": ["10.0.0.5:5000"]])
+            json == [
+                "registry-mirrors": ["http://10.0.0.5:5000"],
+                "insecure-registries": ["10.0.0.5:5000", "sea.hub:5000"],
+            ])
         let tls = ClientConfiguration(address: "10.0.0.5:5000", tls: true, domains: []).text(for: .docker)
         #expect(!tls.contains("insecure"))
     }
@@ -80,7 +85,7 @@ import Testing
             "python3", ["-c", script], input: Data(configuration.text(for: .k3s).utf8))
         let json = try #require(
             try JSONSerialization.jsonObject(with: parsed.out) as? [String: [String: Any]])
-        #expect(json["mirrors"]?.keys.sorted() == ["docker.io", "quay.io"])
+        #expect(json["mirrors"]?.keys.sorted() == ["docker.io", "quay.io", "sea.hub:5000"])
         #expect(json["configs"]?["10.0.0.5:5000"] != nil)
     }
 

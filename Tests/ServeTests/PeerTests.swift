@@ -93,7 +93,7 @@ import Testing
                     "docker.io/library/registry:2.7.1",
                 ])
             #expect(mirrored.status == 0, "\(mirrored.err)")
-            #expect(served.log.contains { $0.contains("?ns=docker.io 200") })
+            #expect(served.log.contains { $0.contains("?ns=docker.io HTTP/1.1\" 200") })
         }
     }
 }

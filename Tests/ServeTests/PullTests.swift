@@ -117,6 +117,40 @@ import Testing
         }
     }
 
+    @Test func headOfWhatIsNotThereIs404WithoutABody() async throws {
+        try await Served.with(Sample().layout) { served in
+            for path in [
+                "/v2/calico/node/manifests/nope", "/v2/calico/node/manifests/\(Digest(of: [1]))",
+                "/v2/calico/node/blobs/\(Digest(of: [1]))",
+            ] {
+                // curl would wait for a body that HEAD does not have.
+                let response = try await served.curl(path, ["-I", "-m", "10"])
+                #expect(response.status == 404 && response.curl == 0, "\(path)")
+            }
+        }
+    }
+
+    @Test func everyResponseIsALineOfTheCombinedLog() async throws {
+        let sample = try await Sample()
+        try await Served.with(sample.layout) { served in
+            let path = "/v2/calico/node/blobs/\(sample.large.digest)"
+            _ = try await served.curl(path, ["-A", "a \"b\\", "-e", "http://r/", "-r", "0-9"])
+            _ = try await served.curl(path)
+            _ = try await served.curl("/v2/x/manifests/1", ["-X", "POST"])
+            #expect(try await served.logs("\"POST "))
+            let time = #"\[\d\d/[A-Z][a-z][a-z]/20\d\d:\d\d:\d\d:\d\d \+0000\]"#
+            let wanted = try [
+                #"127\.0\.0\.1 - - \#(time) "GET \#(path) HTTP/1\.1" 206 10 "http://r/" "a \\x22b\\x5C" \d+\.\d{3}"#,
+                #"127\.0\.0\.1 - - \#(time) "GET \#(path) HTTP/1\.1" 200 \#(sample.large.size) "-" "curl/\S+" \d+\.\d{3}"#,
+                #"127\.0\.0\.1 - - \#(time) "POST /v2/x/manifests/1 HTTP/1\.1" 405 \d+ "-" "curl/\S+" \d+\.\d{3}"#,
+            ].map { try Regex($0) }
+            #expect(served.log.count == 3)
+            for (line, pattern) in zip(served.log, wanted) {
+                #expect(line.wholeMatch(of: pattern) != nil, "\(line)")
+            }
+        }
+    }
+
     @Test func whatIsMalformedIs400WithItsCode() async throws {
         try await Served.with(Sample().layout) { served in
             for (path, code) in [

@@ -13,7 +13,11 @@ import Testing
         ("bytes= 1-2 ", .part(1..<3)), ("bytes=100-", .unsatisfiable), ("bytes=100-200", .unsatisfiable),
         ("bytes=-0", .unsatisfiable), ("bytes=5-4", .whole), ("bytes=-", .whole), ("bytes=", .whole),
         ("bytes=a-b", .whole), ("bytes=1--2", .whole), ("bytes=+1-2", .whole), ("items=0-1", .whole),
-        ("bytes=0-1,5-6", .whole), ("bytes=1-2,", .whole),
+        ("bytes=0-1,5-6", .whole), ("bytes=1-2,", .part(1..<3)), ("bytes=,", .whole), ("bytes=0-1,x", .whole),
+        ("bytes=0-1, 2-5", .part(0..<6)), ("bytes=5-6,0-5", .part(0..<7)),
+        ("bytes=-10,90-95", .part(90..<100)),
+        ("bytes=0-0,100-", .part(0..<1)), ("bytes=100-,200-300,-0", .unsatisfiable),
+        ("bytes=0-9,5-4", .whole),
         ("bytes=99999999999999999999999-", .unsatisfiable),
         ("bytes=0-99999999999999999999999", .part(0..<100)),
         ("bytes=-99999999999999999999999", .part(0..<100)), ("bytes=9223372036854775807-", .unsatisfiable),
@@ -59,13 +63,20 @@ import Testing
         }
     }
 
-    @Test func severalRangesAreAnsweredWhole() async throws {
+    @Test func severalRangesAreOneWhereTheyTouchAndElseTheWhole() async throws {
         let sample = try await Sample()
         try await Served.with(sample.layout) { served in
-            let response = try await served.curl(
-                "/v2/calico/node/blobs/\(sample.large.digest)", ["-r", "0-1,5-6"])
+            let path = "/v2/calico/node/blobs/\(sample.large.digest)"
+            let response = try await served.curl(path, ["-r", "0-1,5-6"])
             #expect(response.status == 200)
             #expect(Digest(of: response.body) == sample.large.digest)
+            let joined = try await served.curl(path, ["-r", "4-9,0-4"])
+            #expect(joined.status == 206)
+            #expect(joined.body == Array(response.body[..<10]))
+            #expect(joined.headers["content-range"] == "bytes 0-9/\(sample.large.size)")
+            let many = "0-0," + (1...900).map { "\($0 * 2)-\($0 * 2)" }.joined(separator: ",")
+            #expect(try await served.curl(path, ["-r", many]).status == 200)
+            #expect(try await served.curl(path, ["-r", "99999999-,88888888-"]).status == 416)
         }
     }
 

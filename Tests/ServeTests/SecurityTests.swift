@@ -9,7 +9,7 @@ import Testing
     @Test func aSelfSignedCertificateIsGoodForItsName() async throws {
         let sample = try await Sample()
         let folder = try TemporaryFolder()
-        let identity = try ServerIdentity(selfSignedFor: "sea.hub")
+        let identity = try ServerIdentity(selfSignedFor: "sea.hub", also: ["10.0.0.5"])
         let ca = folder.path + "/ca.crt"
         try Data(identity.certificate.utf8).write(to: URL(filePath: ca))
         try await Served.with(sample.layout, settings: ServerSettings(tls: identity)) { served in
@@ -32,7 +32,10 @@ import Testing
             let page = try await run("curl", trusted + ["https://sea.hub:\(port)/"])
             #expect(page.text.contains("https://sea.hub:\(port)/files/"))
             let text = try await run("openssl", ["x509", "-noout", "-text", "-in", ca])
-            #expect(text.text.contains("DNS:sea.hub"))
+            #expect(
+                text.text.contains(
+                    "DNS:sea.hub, IP Address:10.0.0.5, DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1"
+                ))
             let verified = try await run("openssl", ["verify", "-CAfile", ca, ca])
             #expect(verified.status == 0)
             // Go's own verification, which docker and skopeo share.
@@ -57,6 +60,21 @@ import Testing
             let response = try await served.curl("/v2/calico/node/blobs/\(sample.large.digest)", ["-k"])
             #expect(response.curl != 0)
             #expect(response.body.count < sample.large.size)
+        }
+    }
+
+    @Test func piecesLeaveInOrderUnderTLS() async throws {
+        let (layout, blob) = try Layout.holding(noise(24 << 20, seed: 9), parts: 2)
+        let settings = ServerSettings(tls: try ServerIdentity(selfSignedFor: "127.0.0.1"))
+        try await Served.with(layout, settings: settings) { served in
+            try await withThrowingTaskGroup(of: Digest.self) { group in
+                for _ in 0..<6 {
+                    group.addTask {
+                        Digest(of: try await served.curl("/v2/a/blobs/\(blob.digest)", ["-k"]).body)
+                    }
+                }
+                for try await digest in group { #expect(digest == blob.digest) }
+            }
         }
     }
 
@@ -117,7 +135,7 @@ import Testing
                     "docker://\(served.authority)/calico/node:v3.19.1",
                 ])
             #expect(inspect.status == 0, "\(inspect.err)")
-            #expect(served.log.contains { $0.contains(" reader GET ") })
+            #expect(served.log.contains { $0.contains(" - reader [") })
             #expect(!served.log.contains { $0.contains("secret") })
         }
     }

@@ -26,6 +26,7 @@ import delta_cases  # noqa: F401
 import images_cases  # noqa: F401
 import rewrite_cases  # noqa: F401
 import push_cases  # noqa: F401
+import serve_cases  # noqa: F401
 
 
 def run(name, world):

@@ -4,6 +4,7 @@
 
 usage: upstream.py FOLDER sizes      8 images, together 1 GiB in 40 blobs of 512 KiB to 85.5 MiB
        upstream.py FOLDER many       100 images of 200 layers each, described but not there
+       upstream.py FOLDER serve      one image of a 1 GiB layer, and 10,000 small ones, tags of one repository
 """
 
 import gzip
@@ -42,18 +43,29 @@ def image(name, layers):
     return images.Image(name, top, [], [config, *(part for part in layers if not isinstance(part, dict))])
 
 
+def made(kind):
+    """The images of a kind, one after another."""
+    if kind == "sizes":
+        for number in range(8):
+            yield image(f"sizes/image{number}:1", [layer(size, number) for size in SIZES])
+    elif kind == "many":
+        for number in range(100):
+            parts = [described(1000 + part, number * 200 + part) for part in range(200)]
+            yield image(f"many/image{number}:1", parts)
+    else:
+        yield image("serve/large:1", [layer(KIB * KIB * KIB, 0)])
+        small = layer(KIB, 1)
+        for number in range(10_000):
+            yield image(f"serve/small:{number}", [small])
+
+
 def main(folder, kind):
-    for number in range(8 if kind == "sizes" else 100):
-        if kind == "sizes":
-            layers = [layer(size, number) for size in SIZES]
-        else:
-            layers = [described(1000 + part, number * 200 + part) for part in range(200)]
-        made = image(f"{kind}/image{number}:1", layers)
-        for entry in images.storage([made]):
+    for one in made(kind):
+        for entry in images.storage([one]):
             path = Path(folder, entry.path.removeprefix("registry/"))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(entry.data)
-        print(made.name)
+        print(one.name)
 
 
 main(*sys.argv[1:])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import BundleFormat
+internal import FoundationEssentials
 internal import OCI
 internal import Serve
 
@@ -23,7 +24,7 @@ struct ServeCommand: AsyncParsableCommand {
     var tls: [String] = []
     @Option(
         help: ArgumentHelp(
-            "Speak TLS with a certificate made now for this name; it is written to NAME.crt.",
+            "Speak TLS with a certificate made now for this name, localhost and the address; it is written to NAME.crt here, for the clients.",
             valueName: "name"))
     var tlsSelfSigned: String?
     @Option(
@@ -64,17 +65,13 @@ struct ServeCommand: AsyncParsableCommand {
             for path in bundles { opened.append(try Bundle(opening: path)) }
             return opened
         }
-        let registry = opened[0].spec.registry
         if let client = printConfig.flatMap(ClientConfiguration.Client.init) {
-            let domains = Set(opened.flatMap { $0.images.map(\.reference.domain) }).sorted()
-            let usesTLS = !tls.isEmpty || tlsSelfSigned != nil
-            let settings = ClientConfiguration(
-                address: listen, tls: usesTLS, domains: domains, registry: registry)
-            return Console.print(settings.text(for: client))
+            return print(settingsFor: client, of: opened)
         }
+        let registry = opened[0].spec.registry
         let (host, port) = address ?? ("127.0.0.1", 5000)
-        var settings = ServerSettings(host: host, port: port, aliases: [registry, listen])
-        settings.tls = try identity()
+        var settings = ServerSettings(host: host, port: port, aliases: [registry, listen, reachable])
+        settings.tls = try identity(host)
         settings.users = try htpasswd.map { (path) throws(Failure) in try Htpasswd(path: path) }
         let catalog = try Catalog(opened.map(BundleShelf.init))
         if let first = catalog.missing.first {
@@ -82,21 +79,49 @@ struct ServeCommand: AsyncParsableCommand {
                 "\(catalog.missing.count) blobs are in none of the bundles, the first is \(first): name the bundle that has them as well"
             )
         }
+        for shared in catalog.shared {
+            let others = shared.domains.dropFirst().map { "\($0)/\(shared.name)" }.joined(separator: ", ")
+            Console.say(
+                "\(shared.name) means \(shared.domains[0])/\(shared.name); ask for \(others) by the full name"
+            )
+        }
         let server = try await Server.start(catalog, settings) { Console.say("\($0)") }
         let scheme = settings.tls == nil ? "http" : "https"
         Console.say(
             "serving \(opened.map(\.path).joined(separator: ", ")) at \(scheme)://\(host):\(server.port)/")
         await Interruption.wait()
-        Console.say("stopping")
-        await server.stop()
+        Console.say("stopping: downloads may go on for 10 s; a second signal ends them now")
+        await server.stop(within: .seconds(10))
     }
 
-    private func identity() throws(Failure) -> ServerIdentity? {
+    private func identity(_ host: String) throws(Failure) -> ServerIdentity? {
         if tls.count == 2 { return try ServerIdentity(certificatePath: tls[0], keyPath: tls[1]) }
         guard let name = tlsSelfSigned else { return nil }
-        let identity = try ServerIdentity(selfSignedFor: name)
+        let identity = try ServerIdentity(selfSignedFor: name, also: isEverywhere ? [] : [host])
         try Durable.write(Array(identity.certificate.utf8), to: "\(name).crt")
-        Console.say("the certificate for the clients is \(name).crt")
+        Console.say("the certificate for the clients is \(name).crt; a new one is made at each start")
         return identity
+    }
+
+    // MARK: settings of clients
+
+    private var isEverywhere: Bool { ["0.0.0.0", "::", "[::]", ""].contains(address?.host ?? "") }
+
+    /// How clients reach the server: by the name of its certificate, else by where it listens, and by the
+    /// host's name where that is everywhere.
+    private var reachable: String {
+        guard let (_, port) = address else { return listen }
+        if let tlsSelfSigned { return "\(tlsSelfSigned):\(port)" }
+        return isEverywhere ? "\(ProcessInfo.processInfo.hostName):\(port)" : listen
+    }
+
+    private func print(settingsFor client: ClientConfiguration.Client, of bundles: [Bundle]) {
+        let settings = ClientConfiguration(
+            address: reachable, tls: !tls.isEmpty || tlsSelfSigned != nil,
+            certificatePath: tlsSelfSigned.map { "/etc/sealift/\($0).crt" },
+            domains: Set(bundles.flatMap { $0.images.map(\.reference.domain) }).sorted(),
+            registry: bundles[0].spec.registry)
+        for line in settings.advice(for: client) { Console.say(line) }
+        Console.write(settings.text(for: client), to: 1)
     }
 }
