@@ -17,7 +17,7 @@ public struct Catalog: Sendable {
         var bytes: ByteBuffer?
         /// The platforms of the instances that are here, or none where it is not known.
         var platforms: [Platform] = []
-        /// Bytes of all that it leads to and that is here, itself included.
+        /// Bytes of all that it leads to and that is here, itself included, each blob once.
         var total: Int64 = 0
     }
 

@@ -61,35 +61,36 @@ struct CatalogBuilder {
         return (named, names.sorted(by: Repository.precedes), shared.sorted { $0.name < $1.name })
     }
 
-    /// Puts what `descriptor` leads to into `repository`; returns its bytes and platforms.
+    /// Puts what `descriptor` leads to into `repository`; returns the sizes of all that is here of it, and its
+    /// platforms.
     private mutating func walk(
         _ descriptor: Descriptor, into repository: inout Repository, depth: Int
-    ) throws(Failure) -> (total: Int64, platforms: [Platform]) {
-        guard depth < Manifest.deepestNesting, let children = try load(descriptor) else { return (0, []) }
+    ) throws(Failure) -> (sizes: [Digest: Int64], platforms: [Platform]) {
+        guard depth < Manifest.deepestNesting, let children = try load(descriptor) else { return ([:], []) }
         let first = repository.manifests.insert(descriptor.digest).inserted
-        var total = descriptor.size
+        var sizes = [descriptor.digest: descriptor.size]
         var platforms: [Platform] = []
         let isIndex = MediaType.indexes.contains(manifests[descriptor.digest]?.descriptor.mediaType ?? "")
         for child in children {
             if isIndex {
                 let below = try walk(child, into: &repository, depth: depth + 1)
-                total += below.total
+                sizes.merge(below.sizes) { size, _ in size }
                 platforms += below.platforms
-                if below.total > 0, let platform = child.platform?.value { platforms.append(platform) }
+                if !below.sizes.isEmpty, let platform = child.platform?.value { platforms.append(platform) }
             } else if find(child.digest).isEmpty {
                 missing.insert(child.digest)
             } else {
                 repository.blobs.insert(child.digest)
                 if counted.insert(child.digest).inserted { total += child.size }
-                total += child.size
+                sizes[child.digest] = child.size
             }
         }
         if first, let (subject, descriptor) = subjects[descriptor.digest] {
             repository.referrers[subject, default: []].append(descriptor)
         }
-        manifests[descriptor.digest]?.total = total
+        manifests[descriptor.digest]?.total = sizes.values.reduce(0, +)
         manifests[descriptor.digest]?.platforms = platforms
-        return (total, platforms)
+        return (sizes, platforms)
     }
 
     private func find(_ digest: Digest) -> [Region] {

@@ -133,10 +133,11 @@ struct Page {
         dl { margin: 0 0 .75rem; } dl div { display: flex; gap: .75rem; }
         dt { flex: 0 0 6rem; } dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
         code, pre { font: .875em/1.6 ui-monospace, "DejaVu Sans Mono", monospace; }
-        pre { background: var(--card); border-radius: 6px; padding: .5rem .75rem; margin: 0; overflow-x: auto; }
+        pre { background: var(--card); border-radius: 6px; padding: .5rem .75rem; margin: 0;
+          white-space: pre-wrap; overflow-wrap: anywhere; }
         .warning { background: var(--warn); border-radius: 8px; padding: .75rem 1.25rem; }
         footer { margin-top: 2.5rem; border-top: 1px solid var(--line); }
-        @media (max-width: 32rem) { dl div { display: block; } }
+        @media (max-width: 32rem) { article { padding: .75rem; } dt { flex-basis: 4.5rem; } main { padding: 1.25rem .75rem; } }
         </style>
         </head>
         <body>

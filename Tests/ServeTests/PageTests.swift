@@ -24,6 +24,29 @@ import Testing
         }
     }
 
+    @Test func sizesCountEachBlobOnce() async throws {
+        let sample = try await Sample()
+        let catalog = try Catalog([sample.layout])
+        func all(_ descriptor: Descriptor) throws -> [Digest: Int64] {
+            guard
+                [MediaType.index, MediaType.manifest, MediaType.dockerList, MediaType.dockerManifest]
+                    .contains(
+                        descriptor.mediaType)
+            else { return [descriptor.digest: descriptor.size] }
+            return try sample.layout.manifest(descriptor).children.reduce(into: [
+                descriptor.digest: descriptor.size
+            ]) { $0.merge(try all($1)) { size, _ in size } }
+        }
+        var together: [Digest: Int64] = [:]
+        for image in sample.layout.images {
+            let sizes = try all(image.descriptor)
+            #expect(catalog.manifests[image.descriptor.digest]?.total == sizes.values.reduce(0, +))
+            together.merge(sizes) { size, _ in size }
+        }
+        #expect(catalog.total == together.values.reduce(0, +))
+        #expect(catalog.total > sample.large.size && catalog.total < sample.large.size * 2)
+    }
+
     @Test func sharedNamesArePulledByTheirFullName() async throws {
         let sample = try await Sample()
         try sample.layout.add("quay.io/calico/node:v3.19.1", sample.node)

@@ -19,7 +19,7 @@ start_measuring() {
 
 stop_measuring() {
   local server
-  for server in "${servers[@]}"; do kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; done
+  for server in "${servers[@]}"; do kill "$server" 2>/dev/null && wait "$server" 2>/dev/null || true; done
   rm -rf "$memory" "$disk"
 }
 
