@@ -5,8 +5,8 @@ internal import OCI
 ///
 /// Unchecked, as a `BlobSink` is used by one thread at a time: its user orders all accesses.
 final class WriterSink: BlobSink, @unchecked Sendable {
-    /// So much of a blob is fetched again at most when a writer is killed.
-    private static let noteEvery: Int64 = 1 << 20
+    /// So much of the blob is fetched again at most when the writer is killed: 256 KiB, or a thousandth.
+    private let noteEvery: Int64
 
     private let place: BundlePlan.Blob
     private let files: Volumes
@@ -20,6 +20,7 @@ final class WriterSink: BlobSink, @unchecked Sendable {
         _ place: BundlePlan.Blob, files: Volumes, resumingAt received: Int64, of writer: BundleWriter
     ) throws(Failure) {
         self.place = place
+        noteEvery = max(256 << 10, place.descriptor.size / 1000)
         self.files = files
         self.writer = writer
         self.received = received
@@ -37,7 +38,7 @@ final class WriterSink: BlobSink, @unchecked Sendable {
         try files.write(bytes, at: place.offset + received)
         hash.update(bytes)
         received += Int64(bytes.count)
-        guard received - noted >= Self.noteEvery else { return }
+        guard received - noted >= noteEvery else { return }
         try writer.note(place, received: received, done: false)
         noted = received
     }

@@ -61,7 +61,7 @@ struct Setback: Error, Sendable {
                     "\(place) does not accept this client",
                     "show it a client certificate that it knows with --client-cert and --client-key"
                 )
-            case .proxy(407):
+            case .proxy(401), .proxy(407):
                 (
                     "the proxy before \(place) wants a login",
                     "write it into the proxy variable: http://USER:PASSWORD@HOST:PORT"
@@ -86,7 +86,7 @@ struct Setback: Error, Sendable {
             }
         let kind: Failure.Kind =
             switch error.cause {
-            case .localPeer, .certificateWanted, .proxy(407): .denied
+            case .localPeer, .certificateWanted, .proxy(401), .proxy(407): .denied
             case .ownCertificate: .configuration
             default: .unavailable
             }

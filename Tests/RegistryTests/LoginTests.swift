@@ -87,6 +87,23 @@ import Testing
         #expect(throws: Failure.self) { try CredentialHelper("none-of-that-name").login(for: "x") }
     }
 
+    @Test("waits for a credential helper only so long, and ends it")
+    func slowHelper() throws {
+        let folder = try #require(
+            ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").first {
+                access(String($0), W_OK) == 0
+            })
+        let name = "sealift-slow-\(UUID().uuidString)"
+        let program = "\(folder)/docker-credential-\(name)"
+        try "#!/bin/sh\nexec sleep 600\n".write(toFile: program, atomically: true, encoding: .utf8)
+        defer { unlink(program) }
+        chmod(program, 0o755)
+        let helper = try CredentialHelper(name, patience: .milliseconds(100))
+        let failure = try #require(throws: Failure.self) { try helper.login(for: "a.io") }
+        #expect(failure.kind == .denied)
+        #expect(failure.reason.contains("did not answer"))
+    }
+
     /// A registry that sends its users to a token server, with images `open/a:1` and `closed/a:1`.
     static let withTokens = Task {
         let plain = try await RealRegistry()

@@ -37,10 +37,11 @@ final class Server: Sendable {
     /// stay open after its owner has closed it. So one at a time, and output goes to files.
     private static let starting = Mutex(())
 
-    init(_ program: String, _ arguments: [String]) throws {
+    /// - Parameter signal: what ends it; KILL for one that otherwise waits for its clients.
+    init(_ program: String, _ arguments: [String], signal: String = "TERM") throws {
         scratch = try Scratch()
         // A shell that ends the server as soon as nobody holds the other end of its input.
-        let script = "\"$@\" & server=$!; cat >/dev/null; kill $server; wait $server"
+        let script = "\"$@\" & server=$!; cat >/dev/null; kill -\(signal) $server; wait $server"
         let arguments = ["-c", script, "sh", program] + arguments
         let path = scratch.path + "/output"
         (process, input) = try Self.starting.withLock { _ in

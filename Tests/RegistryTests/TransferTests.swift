@@ -58,6 +58,15 @@ import Testing
         #expect(sink.snapshot.isFinished)
     }
 
+    @Test("does not trust what is there by its size")
+    func replacesWhole() async throws {
+        let client = try RegistryClient(server.settings())
+        let sink = TestSink(expecting: Misbehaving.one, holding: Misbehaving.two)
+        try await client.fetch(urls: [url("good")], size: 1 << 20, into: sink)
+        #expect(try await server.seen(id).map(\.range) == [nil])
+        #expect(sink.snapshot.isFinished)
+    }
+
     @Test("asks for nothing when all is there")
     func needsNothing() async throws {
         let client = try RegistryClient(server.settings())

@@ -18,6 +18,7 @@ import apply_cases  # noqa: F401  each module registers its cases
 import store_cases  # noqa: F401
 import bundle_cases  # noqa: F401
 import memory_cases  # noqa: F401
+import resume_cases  # noqa: F401
 import refusal_cases  # noqa: F401
 import refusal_base_cases  # noqa: F401
 import command_cases  # noqa: F401
