@@ -22,7 +22,10 @@ extension Applier {
             lite.consumesContext = true
             lite.registry = bundle.spec.registry
             lite.carried = try carried(build, kubefile, context)
-            let outcome = try lite.run(in: writer)
+            let outcome =
+                if let sealer = settings.sealer { try sealer.run(lite, in: writer) } else {
+                    try lite.run(in: writer)
+                }
             for text in outcome.notes { events(.note(text)) }
             try writer.discard(path)
             return outcome.image

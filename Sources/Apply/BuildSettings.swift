@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
 public import OCI
-internal import Sealer
+public import Sealer
 
 /// How the images of a spec are built.
 public struct BuildSettings: Sendable {
     /// Values of ARG by name, as `--build-arg` gives them: each goes to the builds whose Kubefile has that name.
     public var arguments: [String: String] = [:]
+
+    /// The real sealer, which then builds in place of the native builder.
+    public var sealer: SealerBuilder?
 
     /// The native builder, with the Kubefiles' own arguments.
     public init() {}

@@ -57,7 +57,7 @@ static inline int sealift_unshare(int flags) { return unshare(flags); }
 
 enum {
     sealift_mount_private = 0x44000,  // MS_REC | MS_PRIVATE
-    sealift_mount_bind = 0x1000,
+    sealift_mount_bind = 0x5000,  // MS_BIND | MS_REC
     sealift_mount_bind_read_only = 0x1021,  // MS_BIND | MS_REMOUNT | MS_RDONLY
     sealift_mount_move = 0x2000,
 };

@@ -140,7 +140,7 @@ public struct LiteBuild: Sendable {
         Failure(.configuration, "build", name.description, because: reason, remedy: remedy)
     }
 
-    private func baseImage(in store: Store) throws(Failure) -> SealerImage {
+    func baseImage(in store: Store) throws(Failure) -> SealerImage {
         let text = try kubefile.base(artifact: "the Kubefile of \(name)")
         if text == "scratch" { return SealerImage() }
         let reference = try Reference(text, defaults: .sealer)
@@ -153,7 +153,7 @@ public struct LiteBuild: Sendable {
         return base
     }
 
-    private func checkInstructions(base: SealerImage) throws(Failure) {
+    func checkInstructions(base: SealerImage) throws(Failure) {
         let count = base.layers.count + kubefile.instructions.count - 1
         guard count <= Self.mostLayers else {
             throw refuse(

@@ -81,7 +81,7 @@ struct RunLayer {
     }
 
     /// The last lines of a command's output, their control characters left out.
-    private static func end(of output: File) throws(Failure) -> String {
+    static func end(of output: File) throws(Failure) -> String {
         let size = try output.size()
         let count = min(size, mostOutput)
         var stream = output.stream(at: size - count, count: count)

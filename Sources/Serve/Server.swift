@@ -30,7 +30,7 @@ public final class Server: Sendable {
         let site = Site(catalog, settings, verifier: parts.verifier, readers: parts.readers, log: log)
         let connections = Connections()
         do {
-            let listener = try await ServerBootstrap(group: parts.group)
+            let bootstrap = ServerBootstrap(group: parts.group)
                 .serverChannelOption(.backlog, value: 1024)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelInitializer { channel in
@@ -39,7 +39,10 @@ public final class Server: Sendable {
                     }
                 }
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .bind(host: settings.host, port: settings.port).get()
+            let listening =
+                settings.socket.map { bootstrap.withBoundSocket($0) }
+                ?? bootstrap.bind(host: settings.host, port: settings.port)
+            let listener = try await listening.get()
             return Server(listener, parts, connections)
         } catch {
             await parts.shutDown()

@@ -7,6 +7,9 @@ public struct ServerSettings: Sendable {
     public var host: String
     /// The port to listen on; 0 lets the system choose one.
     public var port: Int
+    /// A bound socket to listen on in place of host and port, in whatever network namespace it is; the server
+    /// closes it.
+    public var socket: Int32?
     /// TLS, or `nil` for plain HTTP.
     public var tls: ServerIdentity?
     /// Who may read; `nil` for everyone.

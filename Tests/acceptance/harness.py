@@ -28,6 +28,10 @@ class Failed(Exception):
     """A case whose promise does not hold."""
 
 
+class Skipped(Exception):
+    """A case that cannot be tried here, and why."""
+
+
 def case(function):
     """Registers a case; its first docstring line is the promise that it checks."""
     CASES[function.__name__] = function

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Apply
 internal import ArgumentParser
+internal import BundleFormat
 internal import OCI
 
 struct ApplyCommand: AsyncParsableCommand {
@@ -18,17 +19,7 @@ struct ApplyCommand: AsyncParsableCommand {
     var store = "/var/lib/sealer"
     @Option(help: "Build for this platform. (default: that of this host)", transform: { try Platform($0) })
     var platform: Platform?
-    @Option(
-        name: .customLong("build-arg"),
-        help: ArgumentHelp(
-            "Set an ARG of the Kubefiles; it is kept in the image, so no place for a password.",
-            valueName: "name=value"))
-    var buildArguments: [String] = []
-    @Option(
-        help: ArgumentHelp(
-            "Also write each built image as an archive that sealer 0.9 and later loads, into this folder or here.",
-            valueName: "oci-archive[:folder]"))
-    var output: String?
+    @OptionGroup var building: BuildOptions
     @Flag(help: "Print the plan, with the times to be expected, and change nothing.")
     var dryRun = false
     @Flag(help: "Afterwards read all layers of the images again and hold them to their ids.")
@@ -40,28 +31,6 @@ struct ApplyCommand: AsyncParsableCommand {
 
     func validate() throws {
         if bundle == nil, !rollback { throw ValidationError("Missing expected argument '<bundle>'") }
-        guard buildArguments.allSatisfy({ ($0.firstIndex(of: "=") ?? $0.startIndex) > $0.startIndex }) else {
-            throw ValidationError("--build-arg takes NAME=VALUE")
-        }
-        guard output == nil || archiveFolder != nil else {
-            throw ValidationError("--output takes oci-archive or oci-archive:FOLDER")
-        }
-    }
-
-    /// Where the archives go.
-    private var archiveFolder: String? {
-        guard let output, output == "oci-archive" || output.hasPrefix("oci-archive:") else { return nil }
-        let folder = output.dropFirst(12)
-        return folder.isEmpty ? "." : String(folder)
-    }
-
-    private var settings: BuildSettings {
-        var settings = BuildSettings()
-        for argument in buildArguments {
-            let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            settings.arguments[String(parts[0])] = String(parts[1])
-        }
-        return settings
     }
 
     func run() async throws {
@@ -69,16 +38,17 @@ struct ApplyCommand: AsyncParsableCommand {
         let bundle = try await access.open(bundle ?? "")
         let display = ApplyDisplay()
         let applier = try Applier(
-            bundle, store: store, platform: platform, settings: settings, events: display.show)
+            bundle, store: store, platform: platform, settings: building.settings(for: bundle),
+            events: display.show)
         if dryRun {
             let plan = try await onThread { () throws(Failure) in try applier.estimated(applier.plan()) }
             if json { try Console.printJSON(plan) } else { plan.lines.forEach(Console.print) }
             return try await onThread { () throws(Failure) in try applier.checkComplete(plan) }
         }
         let receipt = try await onThread { () throws(Failure) in try applier.run() }
-        if let archiveFolder {
+        if let folder = building.archiveFolder {
             let paths = try await onThread { () throws(Failure) in
-                try applier.writeArchives(of: receipt, to: archiveFolder)
+                try applier.writeArchives(of: receipt, to: folder)
             }
             for path in paths { Console.say("archive: \(path)") }
         }
