@@ -73,6 +73,31 @@ def bundle_keeps_upstream_digests(world):
 
 
 @case
+def platforms_that_are_not_taken(world):
+    """Of an index only the chosen platform is in the bundle; skopeo reads the index under its true digest, and pulls."""
+    folder = world.folder("narrow")
+    name = f"{world.registry}/docker.io/calico/node:v3.19.1"
+    spec = world.spec(folder, f"version: 1\nname: narrow\nplatforms: [{world.own}]\nimages:\n  - {name}\n")
+    bundle = folder / "narrow.sealift"
+    world.ok("collect", spec, "-o", bundle, "--insecure", world.registry)
+    raw = call("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{name}")
+    members = call("tar", "-tf", bundle)
+    named = {part["digest"].removeprefix("sha256:"): part["platform"]["architecture"]
+             for part in json.loads(raw)["manifests"]}
+    equal(sorted(named.values()), sorted(world.architectures), "platforms that the upstream's index names")
+    held = [named[digest] for digest in named if digest in members]
+    equal(held, [world.own.split("/")[1]], "the platforms that are in the bundle")
+    locked = json.loads(world.ok("inspect", bundle, "--json").out)["lock"]["images"][0]["digest"]
+    upstream = call("skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}", f"docker://{name}").strip()
+    equal(locked, upstream, "the digest of the index")
+    require(locked.removeprefix("sha256:") in members, "the index itself is not in the bundle")
+    target = world.folder("copied")
+    call("skopeo", "copy", "-q", f"oci-archive:{bundle}:{name}", f"dir:{target}")
+    ours = json.loads((target / "manifest.json").read_text())["config"]["digest"]
+    require(ours.removeprefix("sha256:") in members, "skopeo read another image")
+
+
+@case
 def collect_carries_every_form_of_manifest(world):
     """Single schema2, single OCI and OCI without media type are collected, and skopeo reads them."""
     folder = world.folder("forms")

@@ -7,9 +7,46 @@ import signal
 import subprocess
 
 import contents
-from harness import Store, call, case, equal, require, sha256
+from harness import ROOT, Store, call, case, equal, require, sha256
 
 FULL = "kubernetes-rawdocker:v1.19.8"
+
+
+@case
+def every_option_of_collect_and_lock_is_explained(world):
+    """The table in bundles/README.md has a row, with an example, for each option that the help of collect and lock tells."""
+    guide = (ROOT / "bundles/README.md").read_text()
+    table = guide[guide.index("## The options of collect and lock"):]
+    rows = dict(re.findall(r"(?m)^\| [^|]*?`?(--[a-z-]+)[^|]*\| (\w+) \| [^|]+\| `[^|`]+` \|$", table))
+    told = {command: set(re.findall(r"(?m)^  (?:-\w, )?(--[a-z-]+)", world.ok(command, "--help").out))
+            for command in ("collect", "lock")}
+    for command, options in told.items():
+        expected = {option for option in options if option not in ("--help", "--version")}
+        explained = {option for option, of in rows.items() if of in (command, "both")}
+        equal(sorted(expected), sorted(explained), f"options of {command}, and rows for them")
+
+
+@case
+def lock_update_takes_names_or_none(world):
+    """`lock SPEC --update NAME…` resolves those anew, `--update` alone all; a name without --update is a mistake."""
+    folder = world.folder("lock-update")
+    spec = world.spec(folder)
+    lock = folder / "kubernetes-rawdocker.lock.json"
+    first = world.ok("lock", spec, *world.network)
+    equal(sorted({line[0] for line in first.out.splitlines()}), ["+"], "changes of the first lock")
+    text = lock.read_text()
+    digests = re.findall(r"sha256:[0-9a-f]{64}", text)
+    forged = text.replace(digests[0], "sha256:" + "0" * 64)
+    lock.write_text(forged)
+    equal(world.ok("lock", spec, *world.network).out, "", "what is locked stays")
+    equal(lock.read_text(), forged, "the lock")
+    world.refused(64, ["no image and no file"], "lock", spec, "--update", "nobody", *world.network, unchanged=[folder])
+    outcome = world.run("lock", spec, "docker")
+    require(outcome.code == 64 and "--update docker" in outcome.err, f"a name without --update: {outcome}")
+    world.ok("lock", "--update", spec, "docker", "registry:2.7.1", *world.network)
+    told = world.ok("lock", spec, *world.network, "--update")
+    equal(lock.read_text(), text, "the lock when all is resolved anew")
+    require(len(told.out.splitlines()) <= 1, f"only the forged entry can have changed: {told}")
 
 
 @case

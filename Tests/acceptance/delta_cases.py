@@ -163,6 +163,24 @@ def foreign_volume_inside_a_blob(world):
 
 
 @case
+def deltas_in_volumes(world):
+    """A delta may be split, and its old bundle too: inspect, verify and diff take them as they take files."""
+    folder = world.folder("delta-volumes")
+    spec, _ = more(world, folder)
+    old, new = folder / "old", folder / "new"
+    plain = world.spec(world.folder("delta-volumes-old"))
+    world.ok("collect", plain, "-o", old, "--reuse", world.bundle, "--volume-size", "30MB", *options(world))
+    world.ok("collect", spec, "-o", new, "--since", folder / "old.001", "--volume-size", "150kB", *options(world))
+    require(len(list(folder.glob("new.0*"))) > 1, "the delta is one file")
+    told = world.ok("verify", new, "--with", old)
+    require("all of them were read" in told.err, f"verify: {told}")
+    require("a delta" in world.ok("verify", f"{new}.001").err, "verify from the first volume")
+    require("1 added: " in world.ok("diff", old, new).out, "diff of volumes")
+    flip(folder / "old.002", 1000)
+    world.refused(65, ["old[.]002"], "verify", new, "--with", old, unchanged=[folder])
+
+
+@case
 def diff_tells_bytes_by_name(world):
     """diff names what came, with its bytes; a delta stands for what it requires too."""
     folder = world.folder("diff")

@@ -21,6 +21,7 @@ bench_collect() {
   alone "collect again, nothing new" nothing collect 0.5
   versus "verify" nothing verify "openssl dgst of the file" openssl_only -
   resources
+  reused
   resumed
   fresh
   alone "plan of 20,000 blobs (--dry-run)" nothing plan 2
@@ -88,6 +89,19 @@ resources() {
   size=$(stat -c %s "$bundle")
   figure "bytes written ÷ size of the bundle" "$(awk "BEGIN { print ${used[1]} / $size }")" "" 1.02
   figure "peak of resident memory" "$(awk "BEGIN { print ${used[2]} / 1024 }")" MiB 64
+}
+
+# What the next bundle writes when the last one serves all of its blobs.
+reused() {
+  local used size
+  mv "$bundle" "$memory/old.sealift"
+  fresh
+  read -ra used < <(python3 "$root/Tests/bench/usage.py" "$sealift" collect "$memory/sizes.yaml" -o "$bundle" \
+    --reuse "$memory/old.sealift" --insecure "$registry" 2>/dev/null)
+  size=$(stat -c %s "$bundle")
+  cmp "$bundle" "$memory/old.sealift"
+  rm "$memory/old.sealift"
+  figure "--reuse: bytes written ÷ size of the bundle" "$(awk "BEGIN { print ${used[1]} / $size }")" "" 1.02
 }
 
 # What a second run fetches after the first was killed when half was written; told by the registry.
