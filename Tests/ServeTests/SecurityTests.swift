@@ -19,7 +19,9 @@ import Testing
             let blob = try await run("curl", trusted + ["-o", folder.path + "/blob", url])
             #expect(blob.status == 0, "\(blob.err)")
             let bytes = try Data(contentsOf: URL(filePath: folder.path + "/blob"))
-            #expect(Digest(of: Array(bytes)) == sample.large.digest)
+            #expect(
+                Digest(of: Array(bytes)) == sample.large.digest,
+                "\(bytes.count) of \(sample.large.size) bytes")
             let stranger = try await run("curl", ["-sS", "https://127.0.0.1:\(port)/v2/"])
             #expect(stranger.status == 60, "nobody trusts it unasked")
             let other = try await run(
@@ -49,6 +51,25 @@ import Testing
                     "docker://\(served.authority)/calico/node:v3.19.1",
                 ])
             #expect(skopeo.status == 0, "\(skopeo.err)")
+        }
+    }
+
+    /// Pieces of a response are read by several threads; whichever is done first, they leave in order.
+    @Test func manyDownloadsUnderTLSKeepTheirOrder() async throws {
+        var bytes = [UInt8](repeating: 0, count: 24 << 20)
+        for index in stride(from: 0, to: bytes.count, by: 4096) { bytes[index] = UInt8((index >> 12) % 251) }
+        let (layout, blob) = try Layout.holding(bytes)
+        let settings = ServerSettings(tls: try ServerIdentity(selfSignedFor: "127.0.0.1"))
+        try await Served.with(layout, settings: settings) { served in
+            try await withThrowingTaskGroup(of: Digest.self) { group in
+                for _ in 0..<16 {
+                    group.addTask {
+                        let answer = try await served.curl("/v2/a/blobs/\(blob.digest)", ["-k"])
+                        return Digest(of: answer.body)
+                    }
+                }
+                for try await digest in group { #expect(digest == blob.digest) }
+            }
         }
     }
 
