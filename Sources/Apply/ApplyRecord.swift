@@ -26,15 +26,19 @@ struct ApplyRecord {
             let isOwn = earlier.map { !$0.isDone || $0.images.contains { $0.id == now?.id } } ?? false
             return isOwn && noted != nil ? noted! : Receipt.Replaced(name: name.description, entry: now)
         }
-        var before = Set(survey.layers.filter(\.isWhole).map(\.id))
-        if let earlier {
-            before = earlier.before.map(Set.init) ?? before.subtracting(earlier.added ?? [])
+        var layers = Set(survey.layers.filter(\.isWhole).map(\.id))
+        var images = Set(survey.unlisted + survey.images.map(\.entry.id))
+        if let noted = earlier?.before {
+            (layers, images) = (Set(noted.layers), Set(noted.images))
+        } else if let earlier {
+            layers.subtract(earlier.added ?? [])
+            images.subtract(earlier.images.map(\.id))
         }
         let last = try Receipt.all(in: store.path).last?.sequence ?? 0
         started = Receipt(
             path: path, sequence: earlier?.isDone == false ? earlier!.sequence : last + 1, isDone: false,
             bundle: bundle.indexDigest, name: bundle.spec.name, platform: platform, images: [],
-            replaced: replaced, before: before.sorted(), added: nil)
+            replaced: replaced, before: .init(layers: layers.sorted(), images: images.sorted()), added: nil)
     }
 
     /// Puts the receipt of a run that has not ended in place.
@@ -51,7 +55,7 @@ struct ApplyRecord {
                     layer.id.map { Receipt.Layer(id: $0, type: layer.type, value: layer.value) }
                 })
         }
-        let before = Set(started.before ?? [])
+        let before = Set(started.before?.layers ?? [])
         receipt.added = Set(images.flatMap(\.layerIDs)).subtracting(before).sorted()
         receipt.before = nil
         try receipt.save()

@@ -26,8 +26,8 @@ public struct Receipt: Sendable, Codable, Equatable {
     public var images: [Image]
     /// The names that it gives to images, and which image had each before.
     public var replaced: [Replaced]
-    /// While it is not done: the layers that the store had before it.
-    public var before: [Digest]?
+    /// While it is not done: what the store had before it.
+    public var before: Before?
     /// When it is done: the layers of its images that the store had not before.
     public var added: [Digest]?
 
@@ -59,6 +59,14 @@ public struct Receipt: Sendable, Codable, Equatable {
         public var name: String
         /// The entry that it had for the platform; `nil` for none.
         public var entry: StoredImage?
+    }
+
+    /// What a store had before an apply.
+    public struct Before: Sendable, Codable, Equatable {
+        /// Its layers.
+        public var layers: [Digest]
+        /// The ids of its images, listed or not.
+        public var images: [String]
     }
 
     static func folder(of store: String) -> String { "\(store)/sealift/receipts" }

@@ -65,14 +65,15 @@ public struct Rollback: Sendable {
         try refuseDependents(survey, on: added)
         // What the store would list then decides on what goes.
         var kept = Set(changes.compactMap { $0.old?.id })
-        kept.formUnion(survey.unlisted.filter { id in !receipt.images.contains { $0.id == id } })
+        let own =
+            receipt.before.map { before in { !before.images.contains($0) } }
+            ?? { id in receipt.images.contains { $0.id == id } }
+        kept.formUnion(survey.unlisted.filter { !own($0) })
         if let writer { try writer.relist(changes) }
         let others = survey.images.filter { image in !changes.contains { $0.new == image.entry } }
         let gone = Set(changes.map(\.new.id)).subtracting(kept).subtracting(others.map(\.entry.id))
         let garbage = try store.garbage(keeping: kept, without: gone).filter { item in
-            item.layer.map { added.contains($0) } ?? item.image.map { id in
-                gone.contains(id) || receipt.images.contains { $0.id == id }
-            } ?? false
+            item.layer.map(added.contains) ?? item.image.map { gone.contains($0) || own($0) } ?? false
         }
         outcome.layers = garbage.compactMap(\.layer)
         outcome.bytes = garbage.reduce(0) { $0 + $1.bytes }
@@ -113,7 +114,7 @@ public struct Rollback: Sendable {
     /// The layers that the apply brought.
     private func added(_ survey: StoreSurvey) -> Set<Digest> {
         if let added = receipt.added { return Set(added) }
-        return Set(survey.layers.map(\.id)).subtracting(receipt.before ?? [])
+        return Set(survey.layers.map(\.id)).subtracting(receipt.before?.layers ?? [])
     }
 
     /// Images that are not the apply's own and have a layer that it brought.

@@ -16,6 +16,7 @@ import traceback
 import harness
 import apply_cases  # noqa: F401  each module registers its cases
 import store_cases  # noqa: F401
+import fault_cases  # noqa: F401
 import bundle_cases  # noqa: F401
 import memory_cases  # noqa: F401
 import resume_cases  # noqa: F401

@@ -77,6 +77,8 @@ def small(world, tag="1", *options):
     if tag == "1":
         for name in ("one", "two"):
             push_image(world, name, name)
+    else:
+        small(world)
     push_base(world, tag, tag)
     folder = world.folder(f"small-{tag}-{len(options)}")
     spec = world.spec(folder, SPEC.format(platform=world.own, registry=world.registry, tag=tag))
