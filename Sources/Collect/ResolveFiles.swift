@@ -46,7 +46,7 @@ struct FileResolver: Sendable {
             return resolved(locked.digest, locked.size)
         }
         let promised = try await promise(name, platform, source, urls)
-        if let promised, let size = try await client.examine(url: urls[0]).size {
+        if let promised, let size = try await client.examine(urls: urls).size {
             return resolved(promised, size)
         }
         try makeFolder(scratch)
@@ -71,8 +71,8 @@ struct FileResolver: Sendable {
         guard let sums = source.sha256sums(for: platform ?? spec.platforms[0], release: spec.release) else {
             return nil
         }
-        let bytes = try await client.bytes(url: mirrors.applied(to: [sums])[0], limit: 1 << 20)
-        let file = urls[0].split(separator: "/").last.map(String.init) ?? name
+        let bytes = try await client.bytes(urls: mirrors.applied(to: [sums]), limit: 1 << 20)
+        let file = urls[0].prefix { $0 != "?" }.split(separator: "/").last.map(String.init) ?? name
         return try ChecksumList(parsing: bytes, artifact: sums).digest(of: file, artifact: sums)
     }
 }

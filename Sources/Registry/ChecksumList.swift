@@ -2,7 +2,7 @@
 public import OCI
 
 /// A list of SHA-256 digests by file name, in any of the usual forms: lines of GNU `sha256sum` (text or
-/// binary mark, escaped names), of BSD `SHA256 (NAME) = DIGEST`, or nothing but one digest.
+/// binary mark, escaped names), of BSD `SHA256 (NAME) = DIGEST`, of `openssl dgst`, or nothing but one digest.
 public struct ChecksumList: Sendable, Equatable {
     /// The digests by name, as it stands in the list.
     public let entries: [String: Digest]
@@ -57,6 +57,11 @@ public struct ChecksumList: Sendable, Equatable {
 
     private static let others = ["MD5", "SHA1", "SHA224", "SHA384", "SHA512", "BLAKE2b"]
 
+    /// What stands around the name in lists of BSD and `sha256sum --tag`, and of `openssl dgst`, old and new.
+    private static let tagged = [
+        (begin: "SHA256 (", end: ") = "), (begin: "SHA256(", end: ")= "), (begin: "SHA2-256(", end: ")= "),
+    ]
+
     private static func isSkipped(_ line: Substring) -> Bool {
         line.allSatisfy(\.isWhitespace) || line.hasPrefix("#")
             || others.contains { line.hasPrefix($0 + " (") }
@@ -70,12 +75,12 @@ public struct ChecksumList: Sendable, Equatable {
         func plain(_ name: some StringProtocol, _ digest: Digest) -> (String?, Digest)? {
             isEscaped ? unescape(String(name)).map { ($0, digest) } : (String(name), digest)
         }
-        if rest.hasPrefix("SHA256 (") {
-            let words = rest.dropFirst(8)
+        if let mark = tagged.first(where: { rest.hasPrefix($0.begin) }) {
+            let words = rest.dropFirst(mark.begin.count)
             guard let digest = Digest(hex: words.suffix(64).lowercased()),
-                words.dropLast(64).hasSuffix(") = ")
+                words.dropLast(64).hasSuffix(mark.end)
             else { return nil }
-            return plain(words.dropLast(68), digest)
+            return plain(words.dropLast(64 + mark.end.count), digest)
         }
         guard let digest = Digest(hex: rest.prefix(64).lowercased()) else { return nil }
         let tail = rest.dropFirst(64)

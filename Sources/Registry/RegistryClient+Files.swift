@@ -17,12 +17,33 @@ extension RegistryClient {
     ///   where there is no such file, `denied` where a login is needed, or for plain HTTP to a server
     ///   that was not named insecure.
     public func examine(url: String) async throws(Failure) -> RemoteFile {
+        try await examine(url, attempts: nil)
+    }
+
+    /// What the first of the servers that has the file, in the order of `urls`, says of it.
+    /// - Throws: the combined ``Failure`` of all, as of ``examine(url:)``.
+    public func examine(urls: [String]) async throws(Failure) -> RemoteFile {
+        var failures: [Failure] = []
+        for (index, url) in urls.enumerated() {
+            do throws(Failure) {
+                // With others to ask, nobody waits long for the first.
+                let isLast = index == urls.count - 1
+                return try await examine(url, attempts: isLast ? nil : min(2, web.settings.retry.attempts))
+            } catch {
+                guard [.unavailable, .denied].contains(error.kind) else { throw error }
+                failures.append(error)
+            }
+        }
+        throw Setback.combined(failures)
+    }
+
+    private func examine(_ url: String, attempts: Int?) async throws(Failure) -> RemoteFile {
         let address = try WebAddress(url)
         var request = Request(address: address)
         request.method = .head
         do throws(Setback) {
             var outcome = try await web.collect(
-                request, as: access(address), item: "\(address)", artifact: "\(address)",
+                request, as: access(address), item: "\(address)", artifact: "\(address)", attempts: attempts,
                 accepting: [200, 403, 405, 501])
             if outcome.head?.status != 200 {
                 // Some servers refuse HEAD, or sign URLs for GET only.
@@ -83,12 +104,12 @@ extension RegistryClient {
         try await Download(web, item: item, artifact: item, size: size, into: sink).run(sources)
     }
 
-    /// The bytes of a small file, a checksum list.
+    /// The bytes of a small file, a checksum list, from the first of `urls` that has it.
     /// - Throws: a ``Failure`` of kind `data` when it is larger than `limit` bytes; else as of
     ///   ``examine(url:)``.
-    public func bytes(url: String, limit: Int) async throws(Failure) -> [UInt8] {
+    public func bytes(urls: [String], limit: Int) async throws(Failure) -> [UInt8] {
         let sink = MemorySink(expecting: nil, limit: Int64(limit))
-        try await fetch(urls: [url], into: sink)
+        try await fetch(urls: urls, into: sink)
         return sink.bytes
     }
 

@@ -155,7 +155,7 @@ import Testing
             }
             for try await count in group { #expect(count == 6) }
         }
-        let log = try await client.bytes(url: "http://127.0.0.1:\(port)/log", limit: 1 << 20)
+        let log = try await client.bytes(urls: ["http://127.0.0.1:\(port)/log"], limit: 1 << 20)
         let asked = try JSONDecoder().decode([Asked].self, from: Data(log))
             .filter {
                 $0.method == method && $0.user == isUser

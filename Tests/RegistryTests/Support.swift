@@ -250,7 +250,7 @@ struct Misbehaving: Sendable {
     /// What the server saw under this id.
     func seen(_ id: String) async throws -> [Seen] {
         let bytes = try await RegistryClient(settings()).bytes(
-            url: "http://\(plain)/log/\(id)", limit: 1 << 20)
+            urls: ["http://\(plain)/log/\(id)"], limit: 1 << 20)
         return try JSONDecoder().decode([Seen].self, from: Data(bytes))
     }
 

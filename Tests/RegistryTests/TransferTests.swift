@@ -169,6 +169,19 @@ import Testing
         #expect(file.acceptsRanges)
     }
 
+    @Test("asks the next URL where the first has nothing to say")
+    func examinesAll() async throws {
+        let client = try RegistryClient(server.settings())
+        #expect(
+            try await client.examine(urls: [url("missing"), url("forbidden"), url("good")]).size == 1 << 20)
+        #expect(
+            try await client.bytes(urls: [url("missing"), url("good")], limit: 1 << 20) == Misbehaving.one)
+        let failure = try await failure {
+            _ = try await client.examine(urls: [url("missing"), url("forbidden")])
+        }
+        #expect(failure.reason.contains("404") && failure.reason.contains("403"), "\(failure)")
+    }
+
     @Test("is bounded in memory by a slow sink, and loses nothing")
     func pauses() async throws {
         var settings = try server.settings()

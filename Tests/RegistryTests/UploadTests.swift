@@ -30,7 +30,7 @@ struct PushServer: Sendable {
 
     func seen(_ id: String) async throws -> [Seen] {
         let bytes = try await RegistryClient(settings()).bytes(
-            url: "http://\(host)/log/\(id)", limit: 1 << 20)
+            urls: ["http://\(host)/log/\(id)"], limit: 1 << 20)
         return try JSONDecoder().decode([Seen].self, from: Data(bytes))
     }
 

@@ -19,6 +19,7 @@ import store_cases  # noqa: F401
 import fault_cases  # noqa: F401
 import bundle_cases  # noqa: F401
 import memory_cases  # noqa: F401
+import network_cases  # noqa: F401
 import resume_cases  # noqa: F401
 import refusal_cases  # noqa: F401
 import refusal_base_cases  # noqa: F401

@@ -13,7 +13,7 @@ struct NetworkOptions: ParsableArguments {
             valueName: "from=to"))
     var mirrors: [Mirror] = []
     @OptionGroup var connection: ConnectionOptions
-    @Option(help: "How many of them from one server.")
+    @Option(help: "How many blobs at once from one server.")
     var jobsPerHost = 8
 
     /// `--mirror FROM=TO`, split.
