@@ -18,7 +18,7 @@ public enum Durable {
     public static func write(
         to path: String, mode: UInt32 = 0o644, _ body: (File) throws(Failure) -> Void
     ) throws(Failure) {
-        let temporary = "\(path).\(getpid()).tmp"
+        let temporary = temporaryPath(for: path)
         unlink(temporary)
         do throws(Failure) {
             let file = try File.create(temporary, exclusive: true)
@@ -33,6 +33,9 @@ public enum Durable {
             throw error
         }
     }
+
+    /// Where this process prepares what goes to `path`.
+    public static func temporaryPath(for path: String) -> String { "\(path).\(getpid()).tmp" }
 
     /// Gives what is at `source` the name `target`, replacing a file there, and flushes the folder.
     public static func rename(_ source: String, to target: String) throws(Failure) {

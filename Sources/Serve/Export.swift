@@ -61,15 +61,37 @@ public enum Export {
         }
     }
 
-    /// Writes `images` as an OCI image layout into the folder `path`, which is new or empty. Its
-    /// `index.json` comes last: without it nothing there is an image.
+    /// Writes `images` as an OCI image layout into the folder `path`, which is new or empty, and appears whole
+    /// or not at all.
     /// - Throws: a ``Failure`` of kind `space` when something is in the folder already.
     public static func ociFolder(
         _ images: [ServedImage], from source: any ContentSource, to path: String,
         progress: @escaping (Int64) -> Void = { _ in }
     ) throws(Failure) {
         let layout = try ExportedLayout(images, from: source)
-        if rmdir(path) != 0, errno != ENOENT { throw Failure.system("write the image layout to", path) }
+        let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        if rmdir(path) != 0, errno != ENOENT {
+            if errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR {
+                throw Failure(
+                    .space, "write the image layout to", path, because: "something is there already",
+                    remedy: "name a folder that is new or empty")
+            }
+            throw Failure.system("write the image layout to", path)
+        }
+        let temporary = Durable.temporaryPath(for: path)
+        do throws(Failure) {
+            try write(layout, from: source, to: temporary, progress)
+            try Durable.rename(temporary, to: path)
+        } catch {
+            try? removeTree(at: temporary)
+            throw error
+        }
+    }
+
+    private static func write(
+        _ layout: ExportedLayout, from source: any ContentSource, to path: String,
+        _ progress: @escaping (Int64) -> Void
+    ) throws(Failure) {
         for folder in ["", "/blobs", "/blobs/sha256"] where mkdir(path + folder, 0o755) != 0 {
             throw Failure.system("create", path + folder)
         }

@@ -7,6 +7,8 @@ internal import Synchronization
 /// next and ends at once with code 75; a server, which waits for just that, ends in its own way.
 enum Interruption {
     private static let waiting = Mutex<CheckedContinuation<Void, Never>?>(nil)
+    /// What is thrown away when the program is interrupted: it has no use half-made.
+    private static let halfMade = Mutex<String?>(nil)
     // Set once, before the handler that reads it is there.
     nonisolated(unsafe) private static var pipeEnd: Int32 = -1
 
@@ -51,7 +53,11 @@ enum Interruption {
         await withCheckedContinuation { continuation in waiting.withLock { $0 = continuation } }
     }
 
+    /// From now on, removes what is at `path` when the program is interrupted.
+    static func discard(_ path: String) { halfMade.withLock { $0 = path } }
+
     private static func end() -> Never {
+        if let path = halfMade.withLock({ $0 }) { try? removeTree(at: path) }
         let failure = Failure(
             .busy, "go on", "", because: "it was interrupted",
             remedy: "run the same command again: it goes on where it stopped")

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -117,6 +118,14 @@ def serving(world, folder, data, more="", http=""):
     finally:
         server.terminate()
         server.wait()
+
+
+@contextlib.contextmanager
+def podman(root):
+    """podman with a storage of its own in `root`, as the start of a command."""
+    # Its sockets allow it no more than 50 characters here.
+    with tempfile.TemporaryDirectory(prefix="podman.", dir="/tmp") as run:
+        yield ["podman", "--root", root, "--runroot", run, "--storage-driver", "vfs"]
 
 
 def address(log):

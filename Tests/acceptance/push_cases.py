@@ -15,7 +15,7 @@ import threading
 
 import contents
 from delta_cases import flip
-from harness import ROOT, call, case, equal, require, serving, sha256
+from harness import ROOT, call, case, equal, podman, require, serving, sha256
 
 NODE = contents.CALICO[2]
 TOKENS = ROOT / "Tests/RegistryTests/Servers/tokenserver.py"
@@ -97,8 +97,8 @@ def push_fills_a_registry(world):
                  f"docker://{registry.place}/site/files/{name}:v1.19.8", f"dir:{folder}/{name}")
             hexadecimal = file["digest"].split(":")[1]
             equal(sha256(folder / name / hexadecimal), hexadecimal, "the pulled file")
-        call("podman", "--root", folder / "root", "--runroot", folder / "run", "--storage-driver", "vfs", "pull",
-             "--tls-verify=false", f"{registry.place}/site/{contents.OPERATOR}")
+        with podman(folder / "root") as tool:
+            call(*tool, "pull", "--tls-verify=false", f"{registry.place}/site/{contents.OPERATOR}")
 
         registry.requests()
         again = push(world, registry)

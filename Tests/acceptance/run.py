@@ -31,6 +31,7 @@ import rewrite_cases  # noqa: F401
 import push_cases  # noqa: F401
 import serve_cases  # noqa: F401
 import build_cases  # noqa: F401
+import export_cases  # noqa: F401
 
 
 def run(name, world):

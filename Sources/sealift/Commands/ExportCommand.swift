@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import BundleFormat
+internal import Glibc
+internal import Manifests
 internal import OCI
 internal import Serve
 
@@ -8,54 +10,86 @@ struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
         abstract: "Take images or a file out of a bundle, in a form that other tools load.",
-        discussion: "sealift export BUNDLE registry:2.7.1 -o - | docker load")
+        discussion: """
+            A file that is there is replaced once the new one is whole; a folder must be new or empty. In a \
+            docker-archive a layer that several images share lies once.
+
+              sealift export demo.sealift registry:2.7.1 -o - | docker load
+              sealift export demo.sealift 'calico/*' quay.io/tigera/operator:v1.17.4 -o images.tar
+              sealift export demo.sealift --format oci -o layout
+              sealift export demo.sealift docker --format file -o docker.tgz
+            """)
 
     @OptionGroup var source: BundleOptions
-    @Argument(help: "Image references, or the name of one file with --format file.")
-    var names: [String]
+    @Argument(
+        help: ArgumentHelp(
+            "Images, by reference or pattern; or the name of one file with --format file. (default: all images)",
+            valueName: "name"))
+    var names: [String] = []
     @Option(name: [.short, .long], help: "Where it goes; - is stdout.", completion: .file())
     var output: String
-    @Option(help: "docker-archive, oci-archive, oci (a folder) or file.")
-    var format = "docker-archive"
+    @Option(
+        help: "docker-archive (one platform), oci-archive, oci (a folder) or file. (default: docker-archive)",
+        transform: { try ExportCommand.format(named: $0) })
+    var format = Export.Format.dockerArchive
     @Option(help: "Take this platform's image. (default: that of this host)", transform: { try Platform($0) })
     var platform: Platform?
 
+    private static func format(named name: String) throws -> Export.Format {
+        if let format = Export.Format(rawValue: name) { return format }
+        let known = Export.Format.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError("--format takes one of \(known)")
+    }
+
     func validate() throws {
-        guard Export.Format(rawValue: format) != nil else {
-            let known = Export.Format.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("--format takes one of \(known)")
+        if output == "-", format == .oci {
+            throw ValidationError("--format oci writes a folder: name one with -o")
+        }
+        if output == "-", isatty(STDOUT_FILENO) == 1 {
+            throw ValidationError("an archive is nothing for a terminal: redirect it, or name a file with -o")
+        }
+        if format == .file, names.count != 1 {
+            throw ValidationError("--format file takes the name of one file")
         }
     }
 
     func run() async throws {
         let bundle = try await source.open()
-        let format = Export.Format(rawValue: format) ?? .dockerArchive
-        try await onThread { () throws(Failure) in
-            if format == .file { return try Export.file(try file(in: bundle), from: bundle, to: output) }
-            let images = try images(of: bundle)
-            switch format {
-            case .ociArchive: try Export.ociArchive(images, from: bundle, to: output)
-            case .oci: try Export.ociFolder(images, from: bundle, to: output)
-            default:
-                let platform = platform ?? .host
-                try Export.dockerArchive(images, platform: platform, from: bundle, to: output)
+        if output != "-" { Interruption.discard(Durable.temporaryPath(for: output)) }
+        let progress = Progress("export", total: nil)
+        defer { progress.finish() }
+        try await onThread { () throws(Failure) in try export(bundle, progress) }
+    }
+
+    private func export(_ bundle: Bundle, _ progress: Progress) throws(Failure) {
+        if format == .file {
+            return try Export.file(try file(in: bundle), from: bundle, to: output) { progress.reach($0) }
+        }
+        let images = try images(of: bundle)
+        switch format {
+        case .ociArchive: try Export.ociArchive(images, from: bundle, to: output) { progress.reach($0) }
+        case .oci: try Export.ociFolder(images, from: bundle, to: output) { progress.reach($0) }
+        default:
+            try Export.dockerArchive(images, platform: platform ?? .host, from: bundle, to: output) {
+                progress.reach($0)
             }
         }
     }
 
     private func images(of bundle: Bundle) throws(Failure) -> [ServedImage] {
-        var images: [ServedImage] = []
+        var chosen: [BundleImage] = []
         for name in names {
-            let reference = try Reference(name)
-            let base = try Reference(name, defaults: .sealer)
-            // Inside the air gap names are known without the registry that they came from.
-            let sameName = bundle.images.first { $0.reference.path == reference.path }
-            guard let image = bundle.image(reference) ?? bundle.image(base) ?? sameName else {
-                throw missing(name, bundle.images.map(\.reference.familiar))
-            }
-            images.append(ServedImage(reference: image.reference, descriptor: image.top.descriptor))
+            let found = name.contains("*") ? bundle.images(matching: name) : try bundle.image(named: name)
+            guard !found.isEmpty else { throw missing(name, bundle.images.map(\.reference.familiar)) }
+            chosen += found.filter { image in !chosen.contains { $0.reference == image.reference } }
         }
-        return images
+        // The base is a sealer image, which docker cannot load.
+        if names.isEmpty {
+            chosen = bundle.images.filter {
+                format != .dockerArchive || $0.reference != bundle.spec.base?.image
+            }
+        }
+        return chosen.map { ServedImage(reference: $0.reference, descriptor: $0.top.descriptor) }
     }
 
     private func file(in bundle: Bundle) throws(Failure) -> ServedFile {
@@ -72,5 +106,19 @@ struct ExportCommand: AsyncParsableCommand {
         Failure(
             .input, "export", name, because: "the bundle has no such thing",
             remedy: "name one of: \(there.joined(separator: ", "))")
+    }
+}
+
+extension Bundle {
+    /// The image of that name; inside the air gap it is known without the registry that it came from, too.
+    fileprivate func image(named name: String) throws(Failure) -> [BundleImage] {
+        let reference = try Reference(name)
+        let base = try Reference(name, defaults: .sealer)
+        let sameName = images.first { $0.reference.path == reference.path }
+        return [image(reference) ?? image(base) ?? sameName].compactMap(\.self)
+    }
+
+    fileprivate func images(matching pattern: String) -> [BundleImage] {
+        images.filter { ImagePattern(pattern).matches($0.reference) }
     }
 }
