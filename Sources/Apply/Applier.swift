@@ -80,7 +80,9 @@ public struct Applier: Sendable {
         for build in bundle.spec.builds {
             let isDone = receipt?.images.contains { $0.name == build.tag.description } ?? false
             steps.append(
-                .init(title: "build \(build.tag)", bytes: isDone ? 0 : bytes(of: build), isDone: isDone))
+                .init(
+                    title: "build \(build.tag)", bytes: isDone ? 0 : bytes(of: build), isDone: isDone,
+                    details: try instructions(of: build)))
         }
         return ApplyPlan(bundle: bundle.spec.name, store: store.path, platform: platform, steps: steps)
     }

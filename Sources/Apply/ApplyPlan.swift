@@ -22,6 +22,8 @@ public struct ApplyPlan: Sendable, Codable {
         public var bytes: Int64
         /// Whether an earlier run has done it.
         public var isDone: Bool
+        /// The instructions of a build, as they will run, and who runs them unless it is sealift itself.
+        public var details: [String]? = nil
         /// How long it will take; `nil` where nobody asked. See ``ApplyPlan/basis``.
         public var seconds: Double?
     }

@@ -21,6 +21,15 @@ extension Applier {
         settings.arguments.filter { kubefile.mentions($0.key) }
     }
 
+    /// What a build does, a line each.
+    func instructions(of build: Spec.Build) throws(Failure) -> [String] {
+        let kubefile = try kubefile(build)
+        let arguments = kubefile.arguments.merging(arguments(for: kubefile)) { $1 }.sorted { $0.key < $1.key }
+        return kubefile.instructions.map { "\($0.keyword.rawValue) \($0.value)" }
+            + arguments.map { "ARG \($0.key)" } + kubefile.commands.map { "CMD \($0)" }
+            + (settings.sealer.map { ["by \($0.program)"] } ?? [])
+    }
+
     /// The parsed Kubefile of a build.
     func kubefile(_ build: Spec.Build) throws(Failure) -> Kubefile {
         try Kubefile(parsing: build.kubefile, artifact: "the Kubefile of \(build.tag)")

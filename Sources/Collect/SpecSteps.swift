@@ -65,6 +65,12 @@ extension SpecReading {
 
     private mutating func put(_ node: YamlNode, _ fields: [String: YamlNode]) -> Spec.Step? {
         let path = path(node, "the place to put it")
+        if path?.split(separator: "/").last == "imageListWithAuth.yaml" {
+            note(
+                node,
+                "imageListWithAuth.yaml holds passwords, and they would travel in the bundle; list its images in 'images', "
+                    + "and give collect the passwords as docker's auth file")
+        }
         let sources = ["file", "repack", "save"].filter { fields[$0] != nil }
         guard sources.count == 1, let key = sources.first, let source = fields[key] else {
             note(

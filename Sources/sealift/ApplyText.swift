@@ -8,7 +8,8 @@ extension ApplyPlan {
         let steps = steps.enumerated().map { index, step in
             Tree(
                 "\(index + 1). \(step.title)" + (step.bytes > 0 ? "  \(step.bytes.asBytes)" : "")
-                    + (step.isDone ? "  done already" : step.seconds.map { "  about \($0.asTime)" } ?? ""))
+                    + (step.isDone ? "  done already" : step.seconds.map { "  about \($0.asTime)" } ?? ""),
+                step.isDone ? [] : (step.details ?? []).map { Tree($0) })
         }
         var lines = Tree("apply \(bundle) to \(store) for \(platform)", steps).lines
         if let basis {

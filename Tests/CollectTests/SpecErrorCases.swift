@@ -148,6 +148,10 @@ extension SpecErrorTests {
             "a step has exactly one of layer, put, edit, rewrite, imageList; this has none; did you mean 'layer'?"
         ),
         (
+            "put: cri/docker.tar.gz", "put: imageListWithAuth.yaml", "26:14",
+            "imageListWithAuth.yaml holds passwords, and they would travel in the bundle; list its images in 'images', and give collect the passwords as docker's auth file"
+        ),
+        (
             "paths: [etc]", "put: x", "24:9",
             "a step has exactly one of layer, put, edit, rewrite, imageList; this has layer and put"
         ),
