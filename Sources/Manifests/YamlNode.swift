@@ -28,7 +28,7 @@ public struct YamlNode: Sendable {
     }
 
     /// What a node holds.
-    public indirect enum Content: Sendable {
+    public enum Content: Sendable {
         /// A scalar's text, its escapes resolved and its lines joined.
         case scalar(String, Style)
         /// Items in order; `flow` where written in brackets.
@@ -36,18 +36,38 @@ public struct YamlNode: Sendable {
         /// Entries in order, doubled keys included; `flow` where written in braces.
         case mapping([Entry], flow: Bool)
         /// The name of an anchor and the node that bears it.
-        case alias(String, YamlNode)
+        indirect case alias(String, YamlNode)
     }
 
+    /// What few nodes have.
+    private final class Marks: Sendable {
+        let anchor: String?
+        let tag: String?
+        init(_ anchor: String?, _ tag: String?) { (self.anchor, self.tag) = (anchor, tag) }
+    }
+
+    // A file of some megabytes has hundreds of thousands of nodes: each byte here counts.
     /// What the node holds.
     public let content: Content
+    private let marks: Marks?
+    private let start: UInt32
+    private let end: UInt32
+
+    /// - Parameter range: ends before 4 GiB; ``SourceText`` of that size are never read.
+    init(content: Content, anchor: String?, tag: String?, range: Range<Int>) {
+        self.content = content
+        marks = anchor == nil && tag == nil ? nil : Marks(anchor, tag)
+        start = UInt32(range.lowerBound)
+        end = UInt32(range.upperBound)
+    }
+
     /// The name of its anchor.
-    public let anchor: String?
+    public var anchor: String? { marks?.anchor }
     /// Its explicit tag, resolved: `tag:yaml.org,2002:str`.
-    public let tag: String?
+    public var tag: String? { marks?.tag }
     /// Its bytes, anchor and tag not included. A block ends with its last content; a block scalar with
     /// the line breaks that belong to it.
-    public let range: Range<Int>
+    public var range: Range<Int> { Int(start)..<Int(end) }
 
     /// The node, or the target where it is an alias.
     public var resolved: YamlNode {

@@ -137,7 +137,7 @@ struct Page {
           white-space: pre-wrap; overflow-wrap: anywhere; }
         .warning { background: var(--warn); border-radius: 8px; padding: .75rem 1.25rem; }
         footer { margin-top: 2.5rem; border-top: 1px solid var(--line); }
-        @media (max-width: 32rem) { article { padding: .75rem; } dt { flex-basis: 4.5rem; } main { padding: 1.25rem .75rem; } }
+        @media (max-width: 32rem) { article { padding: .75rem; } dt { flex-basis: 5.25rem; } main { padding: 1.25rem .75rem; } }
         </style>
         </head>
         <body>

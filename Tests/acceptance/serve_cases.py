@@ -14,6 +14,7 @@ import tomllib
 import yaml
 
 import contents
+from delta_cases import more, options
 from harness import call, case, equal, require, sha256
 
 NODE = contents.CALICO[0]
@@ -153,3 +154,68 @@ def serve_settings_are_what_clients_read(world):
         log = server.log.read_text()
         for domain in ("docker.io", "quay.io", "sea.hub"):
             require(re.search(rf"manifests/\S+\?ns={domain}\S* HTTP/1.1\" 200", log), f"{domain} is not in {log}")
+
+
+@case
+def docker_pulls_by_the_settings_and_loads_exports(world):
+    """The docker of the bundle's own tarball: its daemon reads --print-config docker, pulls calico/node by its old
+    name and the operator by the server's, and loads what export writes."""
+    folder = world.folder("docker")
+    # A socket's path has at most 107 bytes.
+    socket_path = folder / "s"
+    world.ok("export", world.bundle, "docker", "--format", "file", "--platform", world.own, "-o", folder / "docker.tgz")
+    call("tar", "-xzf", folder / "docker.tgz", "-C", folder)
+    environment = {**os.environ, "PATH": f"{folder}/docker:{os.environ['PATH']}", "DOCKER_CONFIG": str(folder)}
+    docker = ["docker", "-H", f"unix://{socket_path}"]
+    with served(world, world.bundle) as (server, address):
+        settings = world.ok("serve", world.bundle, "--listen", address, "--print-config", "docker").out
+        (folder / "daemon.json").write_text(settings)
+        with open(folder / "log", "w") as log:
+            daemon = subprocess.Popen(
+                ["dockerd", "--config-file", folder / "daemon.json", "--data-root", folder / "d", "--exec-root",
+                 folder / "x", "-p", folder / "pid", "-H", f"unix://{socket_path}", "--bridge", "none",
+                 "--iptables=false", "--ip6tables=false", "--storage-driver", "vfs"],
+                env=environment, stdout=log, stderr=log)
+        try:
+            for _ in range(300):
+                if subprocess.run([*docker, "version"], env=environment, capture_output=True).returncode == 0:
+                    break
+                require(daemon.poll() is None, (folder / "log").read_text())
+                time.sleep(0.1)
+            told = call(*docker, "pull", NODE, env=environment)
+            digest = re.search(r"(?m)^Digest: (sha256:[0-9a-f]{64})$", told).group(1)
+            equal(digest, "sha256:" + sha256(manifest(folder, address, NODE)), "the digest that docker tells")
+            call(*docker, "pull", f"{address}/quay.io/{contents.OPERATOR}", env=environment)
+            require(" 200 " in server.log.read_text(), "docker did not ask the server")
+            archive = subprocess.run([world.sealift, "export", world.bundle, "registry:2.7.1", "-o", "-",
+                                      "--platform", world.own], stdout=subprocess.PIPE, check=True).stdout
+            loaded = subprocess.run([*docker, "load"], input=archive, env=environment, capture_output=True)
+            equal((loaded.returncode, loaded.stdout), (0, b"Loaded image: registry:2.7.1\n"), "docker load")
+        finally:
+            daemon.terminate()
+            daemon.wait()
+
+
+def manifest(folder, address, name):
+    """The file of what the server tells under a name."""
+    path, tag = name.split(":")
+    call("curl", "-fsS", "-o", folder / "manifest", f"http://{address}/v2/{path}/manifests/{tag}")
+    return folder / "manifest"
+
+
+@case
+def serve_lays_a_delta_over_the_bundle_that_it_builds_on(world):
+    """Alone, a delta says what it lacks; beside the old bundle, skopeo copies old and new images from the two."""
+    folder = world.folder("served-delta")
+    spec, image = more(world, folder)
+    delta = folder / "delta.sealift"
+    world.ok("collect", spec, "-o", delta, "--since", world.bundle, *options(world))
+    with served(world, delta) as (server, address):
+        require("are in none of the bundles" in server.log.read_text(), server.log.read_text())
+        require("are not in the bundles" in call("curl", "-fsS", f"http://{address}/"), "the page does not say it")
+    with served(world, delta, world.bundle) as (server, address):
+        require("are in none of" not in server.log.read_text(), server.log.read_text())
+        for name in (NODE, image.split("/", 1)[1]):
+            target = world.folder("copied")
+            call("skopeo", "copy", "-q", "--src-tls-verify=false", "--override-arch", world.architectures[0],
+                 f"docker://{address}/{name}", f"dir:{target}")
