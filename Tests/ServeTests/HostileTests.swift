@@ -151,4 +151,28 @@ import Testing
         let refused = try await run("curl", ["-sS", url])
         #expect(refused.status == 7, "nobody listens any more")
     }
+
+    @Test func aDownloadThatDoesNotEndIsCutWhenTheServerStops() async throws {
+        let (layout, blob) = try Layout.holding(noise(64 << 20, seed: 10))
+        let server = try await Server.start(try Catalog([layout]), ServerSettings(port: 0))
+        let folder = try TemporaryFolder()
+        let (begun, go) = (folder.path + "/begun", folder.path + "/go")
+        async let client = run(
+            "bash",
+            [
+                "-c",
+                """
+                exec 3<>/dev/tcp/127.0.0.1/\(server.port)
+                printf 'GET /v2/a/blobs/\(blob.digest) HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' >&3
+                head -c 1000 <&3 >/dev/null; touch \(begun)
+                until [ -e \(go) ]; do sleep 0.02; done; cat <&3 | wc -c
+                """,
+            ])
+        while !FileManager.default.fileExists(atPath: begun) { try await Task.sleep(for: .milliseconds(5)) }
+        // Returns although the client still waits: it takes nothing until afterwards.
+        await server.stop(within: .milliseconds(200))
+        try Data().write(to: URL(filePath: go))
+        let received = try #require(try await client.lines.first.flatMap { Int64($0) })
+        #expect(received < blob.size)
+    }
 }

@@ -84,21 +84,6 @@ import Testing
         }
     }
 
-    @Test func piecesLeaveInOrderUnderTLS() async throws {
-        let (layout, blob) = try Layout.holding(noise(24 << 20, seed: 9), parts: 2)
-        let settings = ServerSettings(tls: try ServerIdentity(selfSignedFor: "127.0.0.1"))
-        try await Served.with(layout, settings: settings) { served in
-            try await withThrowingTaskGroup(of: Digest.self) { group in
-                for _ in 0..<6 {
-                    group.addTask {
-                        Digest(of: try await served.curl("/v2/a/blobs/\(blob.digest)", ["-k"]).body)
-                    }
-                }
-                for try await digest in group { #expect(digest == blob.digest) }
-            }
-        }
-    }
-
     @Test func certificateAndKeyComeFromFiles() async throws {
         let sample = try await Sample()
         let folder = try TemporaryFolder()
