@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# serve: against docker-registry and nginx with the same bytes on the same disk. Sourced by Tests/bench.sh.
+# serve: against docker-registry and nginx with the same bytes on the same disk; wants wrk too. Sourced by Tests/bench.sh.
 
 bench_serve() {
   local blob served theirs bundle=bench
