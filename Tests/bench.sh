@@ -11,7 +11,7 @@ cd "$root"
 . Tests/bench/measure.sh
 
 if [ $# = 0 ]; then
-  for area in collect apply serve; do [ ! -f "Tests/bench/$area.sh" ] || set -- "$@" "$area"; done
+  for area in collect apply serve push; do [ ! -f "Tests/bench/$area.sh" ] || set -- "$@" "$area"; done
 fi
 for area in "$@"; do
   [ -f "Tests/bench/$area.sh" ] || { echo "there is no area '$area'" >&2; exit 64; }

@@ -31,6 +31,16 @@ in_background() {
   servers+=($!)
 }
 
+# Waits until the address answers with the status, 200 unless told otherwise.
+await() {
+  for _ in $(seq 300); do
+    [ "$(curl -so /dev/null -w '%{http_code}' "$1")" != "${2:-200}" ] || return 0
+    sleep 0.1
+  done
+  echo "$1 does not answer" >&2
+  return 1
+}
+
 # A port of loopback that nobody listens on.
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 

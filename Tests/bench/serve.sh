@@ -79,16 +79,6 @@ restart() {
   await "http://$ours/healthz"
 }
 
-# Waits until the address answers with the status, 200 unless told otherwise.
-await() {
-  for _ in $(seq 300); do
-    [ "$(curl -so /dev/null -w '%{http_code}' "$1")" != "${2:-200}" ] || return 0
-    sleep 0.1
-  done
-  echo "$1 does not answer" >&2
-  return 1
-}
-
 download_ours() { curl -fso /dev/null "$blob_ours"; }
 download_registry() { curl -fso /dev/null "$blob_registry"; }
 download_nginx() { curl -fso /dev/null "$blob_nginx"; }
