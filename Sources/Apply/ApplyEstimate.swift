@@ -5,7 +5,7 @@ public import OCI
 extension Applier {
     /// Bytes of the bundle a second that are unpacked and written when nothing else holds up: what two cores
     /// reach with gzip layers on a disk. The medium is often slower, and is measured.
-    private static let assumedRate = 120e6
+    private static let assumedRate = 200e6
     /// How much of the bundle is read to measure the medium: 32 MiB.
     private static let sample: Int64 = 32 << 20
 

@@ -344,6 +344,25 @@ def a_running_sealer_is_waited_for(world):
 
 
 @case
+def apply_tells_programs_what_happens(world):
+    """apply --json writes an event a line to standard error: each step begins and ends, and a failure has its code."""
+    store = world.folder("store-events")
+    told = world.ok("apply", small(world), "--store", store, "--platform", world.own, "--json")
+    events = [json.loads(line) for line in told.err.splitlines()]
+    steps = [[event["name"] for event in events if event["event"] == kind] for kind in ("started", "ended")]
+    equal(steps[0], steps[1], "steps that began and that ended")
+    equal(len(steps[0]), LAYERS + 1, "steps")
+    plan = json.loads(world.ok("apply", small(world), "--store", world.folder("store-none"), "--platform", world.own,
+                               "--dry-run", "--json").out)
+    equal([step["title"] for step in plan["steps"]], steps[0], "the steps of the plan")
+    require(all(step["seconds"] > 0 for step in plan["steps"]) and "MB/s" in plan["basis"], f"no times: {plan}")
+    (store / "metadata/images_metadata.json").write_text("{")
+    refused = world.run("apply", small(world, "2"), "--store", store, "--platform", world.own, "--json")
+    last = json.loads(refused.err.splitlines()[-1])
+    equal((last["event"], last["exitCode"], refused.code), ("failure", 65, 65), "the last event")
+
+
+@case
 def an_older_store_is_refused_by_name(world):
     """A store of sealer 0.7 is left as it is, and the version is named, by apply and by every command of store."""
     store = world.folder("store-old")
