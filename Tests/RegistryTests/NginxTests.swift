@@ -12,20 +12,22 @@ import Testing
     let nginx: Server
     let port: Int
     let wrongPort: Int
+    let expiredPort: Int
     let content: [UInt8]
 
-    /// Serves 4 MiB at a port with a certificate for it, and at one with a certificate for another name.
+    /// Serves 4 MiB at a port with a certificate for it, and at two with one for another name, and one of yesterday.
     init() async throws {
         let scratch = try Scratch()
         let certificates = try Certificates()
         (self.scratch, self.certificates) = (scratch, certificates)
         port = try Server.freePort()
         wrongPort = try Server.freePort()
+        expiredPort = try Server.freePort()
         content = (0..<4).flatMap { $0 % 2 == 0 ? Misbehaving.one : Misbehaving.two }
         try FileManager.default.createDirectory(
             atPath: scratch.path + "/www", withIntermediateDirectories: true)
         try Data(content).write(to: URL(filePath: scratch.path + "/www/file.tgz"))
-        let servers = [(port, "good"), (wrongPort, "other")].map { port, name in
+        let servers = [(port, "good"), (wrongPort, "other"), (expiredPort, "expired")].map { port, name in
             """
             server {
                 listen 127.0.0.1:\(port) ssl http2;
@@ -53,6 +55,7 @@ import Testing
         nginx = try Server("/usr/sbin/nginx", ["-c", configuration, "-e", scratch.path + "/error.log"])
         try await Server.wait(for: port)
         try await Server.wait(for: wrongPort)
+        try await Server.wait(for: expiredPort)
     }
 
     func settings() -> TransferSettings {
@@ -108,11 +111,13 @@ import Testing
         for sink in sinks { #expect(sink.snapshot.isFinished) }
     }
 
-    @Test("trusts neither an unknown authority nor a certificate of another name, unless named insecure")
+    @Test(
+        "trusts no unknown authority, and no certificate of another name or of yesterday, unless named insecure"
+    )
     func trust() async throws {
         var unknown = settings()
         unknown.authorities = "/etc/ssl/certs/ca-certificates.crt"
-        for (settings, port) in [(unknown, port), (settings(), wrongPort)] {
+        for (settings, port) in [(unknown, port), (settings(), wrongPort), (settings(), expiredPort)] {
             let url = "https://127.0.0.1:\(port)/file.tgz"
             let sink = TestSink(expecting: content)
             let failure = try await failure {

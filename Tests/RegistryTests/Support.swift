@@ -137,7 +137,7 @@ final class Server: Sendable {
         .path()
 }
 
-/// A certificate authority of our own, and a certificate for 127.0.0.1 and one for another name.
+/// A certificate authority of our own, and certificates for 127.0.0.1, for another name, and one that has expired.
 final class Certificates: Sendable {
     let scratch: Scratch
     var authority: String { scratch.path + "/ca.pem" }
@@ -148,14 +148,16 @@ final class Certificates: Sendable {
         try Self.openssl(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca"
                 + " -keyout \(path)/ca.key -out \(path)/ca.pem")
-        for (name, alternative) in [("good", "IP:127.0.0.1"), ("other", "DNS:other.example")] {
+        for (name, alternative, days) in [
+            ("good", "IP:127.0.0.1", 2), ("other", "DNS:other.example", 2), ("expired", "IP:127.0.0.1", -1),
+        ] {
             try scratch.write("\(name).ext", "subjectAltName=\(alternative)\n")
             try Self.openssl(
                 "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=\(name)"
                     + " -keyout \(path)/\(name).key -out \(path)/\(name).csr")
             try Self.openssl(
                 "x509 -req -in \(path)/\(name).csr -CA \(path)/ca.pem -CAkey \(path)/ca.key -CAcreateserial"
-                    + " -days 2 -extfile \(path)/\(name).ext -out \(path)/\(name).pem")
+                    + " -days \(days) -extfile \(path)/\(name).ext -out \(path)/\(name).pem")
         }
     }
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 
+import images
 from harness import ROOT, call, case, equal, require, serving
 
 SECRET = "a-very-secret-word"
@@ -188,3 +189,18 @@ def events_are_json_lines(world):
         last = json.loads(refused.err.splitlines()[-1])
         equal((last["event"], last["exitCode"]), ("failure", refused.code), "the failure")
         require(last["remedy"] and last["text"] and last["name"], f"the failure: {last}")
+
+
+@case
+def index_within_an_index_is_refused(world):
+    """An index nested in an index is no image: collect says so and leaves no bundle."""
+    folder = world.folder("nested")
+    architecture = world.architectures[0]
+    made, blobs = images.container(images.OCI, architecture, [images.tar([images.Entry("a", 0o644, b"a")])], ["a"])
+    inner = images.index(images.OCI, [(architecture, made)])
+    outer = images.index(images.OCI, [(architecture, inner)])
+    images.push(images.Image("nested/image:1", outer, [made, inner], blobs), f"http://{world.registry}")
+    spec = world.spec(folder, f"version: 1\nname: net\nplatforms: [{world.own}]\nimages:\n"
+                      f"  - {world.registry}/nested/image:1\n")
+    world.refused(65, ["index within an index"], "collect", spec, "-o", folder / "net.sealift", "--insecure",
+                  world.registry, unchanged=[folder])
