@@ -47,7 +47,14 @@ struct MemberScan {
             var reader = TarReader(
                 HeaderStream(volumes: volumes, position: start),
                 artifact: "\(volumes.paths(at: start, count: 512)), at byte \(start)")
-            guard let entry = try reader.next() else {
+            let entry: TarEntry?
+            do throws(Failure) { entry = try reader.next() } catch  where error.kind == .data && start == 0 {
+                throw Failure(
+                    .data, "open the bundle", volumes.paths(at: 0, count: 1),
+                    because: "it does not begin as a bundle does: \(error.reason)",
+                    remedy: "name a file that `sealift collect` wrote; if it is one, copy it again")
+            }
+            guard let entry else {
                 try checkEnd(reader.trailer)
                 return nil
             }

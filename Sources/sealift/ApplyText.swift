@@ -8,13 +8,13 @@ extension ApplyPlan {
         let steps = steps.enumerated().map { index, step in
             Tree(
                 "\(index + 1). \(step.title)" + (step.bytes > 0 ? "  \(step.bytes.asBytes)" : "")
-                    + (step.isDone ? "  done already" : step.seconds.map { "  about \($0.asTime)" } ?? ""),
+                    + (step.isDone ? "  done already" : step.seconds.map { "  \($0.asTime)" } ?? ""),
                 step.isDone ? [] : (step.details ?? []).map { Tree($0) })
         }
         var lines = Tree("apply \(bundle) to \(store) for \(platform)", steps).lines
         if let basis {
             let sum = self.steps.reduce(0) { $0 + ($1.seconds ?? 0) }
-            lines.append("about \(sum.asTime) in all: \(basis)")
+            lines.append("\(sum.asTime) in all: \(basis)")
         }
         return lines
     }
@@ -41,8 +41,9 @@ extension Rollback.Outcome {
 }
 
 extension Double {
-    /// A time in seconds for people: `under 1 s`, `12 s`, `4 min`.
+    /// An estimate in seconds for people: `under 1 s`, `about 12 s`, `about 4 min`.
     fileprivate var asTime: String {
-        self < 1 ? "under 1 s" : self < 100 ? "\(Int(rounded())) s" : "\(Int((self / 60).rounded())) min"
+        if self < 1 { return "under 1 s" }
+        return self < 100 ? "about \(Int(rounded())) s" : "about \(Int((self / 60).rounded())) min"
     }
 }

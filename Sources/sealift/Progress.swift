@@ -29,6 +29,8 @@ final class Progress: Sendable {
         /// Where `done` was at moments before, the oldest first.
         var marks: [(time: ContinuousClock.Instant, done: Int64)] = []
         var finished = false
+        /// When each reason to wait was last told in a log.
+        var told: [String: ContinuousClock.Instant] = [:]
 
         /// Takes the speed over the last five seconds, once each half second.
         mutating func measure(_ now: ContinuousClock.Instant = .now) {
@@ -107,14 +109,19 @@ final class Progress: Sendable {
 
     /// Shows that nothing happens to `name` for `time`, and why.
     func wait(_ name: String, _ reason: String, _ time: Duration) {
-        state.withLock {
-            var part = $0.parts[name] ?? State.Part(done: 0, total: 0)
-            (part.reason, part.until) = (reason, .now + time)
-            $0.parts[name] = part
+        let now = ContinuousClock.now
+        // What many wait for, a server that is away, is one line in a log and not one for each of them.
+        let isNew = state.withLock { state in
+            var part = state.parts[name] ?? State.Part(done: 0, total: 0)
+            (part.reason, part.until) = (reason, now + time)
+            state.parts[name] = part
+            if let last = state.told[reason], now - last < .seconds(10) { return false }
+            state.told[reason] = now
+            return true
         }
         Console.tell(
             Event("waiting", name: name, text: reason, seconds: (time / .milliseconds(100)).rounded() / 10))
-        guard Console.manner == .lines else { return }
+        guard Console.manner == .lines, isNew else { return }
         Console.write(
             "\(name): \(reason); goes on in \(time.asClock)\n", to: STDERR_FILENO)
     }
