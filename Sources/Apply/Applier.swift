@@ -100,7 +100,7 @@ public struct Applier: Sendable {
         try checkComplete(plan, source)
         try checkSpace(for: plan)
         let writer = try store.writer()
-        let record = try ApplyRecord(bundle, store: store, platform: platform, names: names)
+        let record = try ApplyRecord(bundle, store: store, platform: platform, builder: builder, names: names)
         do throws(Failure) {
             try record.begin()
             return try record.end(images: try take(plan, source, in: writer))
@@ -110,6 +110,9 @@ public struct Applier: Sendable {
             throw error
         }
     }
+
+    /// Who builds, as a receipt names it.
+    private var builder: String? { settings.sealer == nil ? nil : "sealer" }
 
     /// The names that the run gives to images.
     private var names: [Reference] { (base.map { [$0.reference] } ?? []) + bundle.spec.builds.map(\.tag) }
@@ -166,7 +169,8 @@ public struct Applier: Sendable {
     /// The receipt of this bundle and platform, if the store still has all that it tells of.
     private func doneBefore() throws(Failure) -> Receipt? {
         let path = Receipt.path(store: store.path, bundle: bundle.indexDigest, platform: platform)
-        guard let receipt = try Receipt.load(path), receipt.isDone, receipt.bundle == bundle.indexDigest
+        guard let receipt = try Receipt.load(path), receipt.isDone, receipt.bundle == bundle.indexDigest,
+            receipt.builder == builder
         else { return nil }
         for image in receipt.images {
             let stored = try store.image(named: try Reference(image.name), for: platform)

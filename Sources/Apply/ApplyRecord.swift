@@ -12,7 +12,9 @@ struct ApplyRecord {
 
     /// Notes what the store has before `bundle` gives `names` to images. A run that goes on where another one
     /// was killed keeps what that one noted.
-    init(_ bundle: Bundle, store: Store, platform: Platform, names: [Reference]) throws(Failure) {
+    init(
+        _ bundle: Bundle, store: Store, platform: Platform, builder: String?, names: [Reference]
+    ) throws(Failure) {
         self.store = store
         let path = Receipt.path(store: store.path, bundle: bundle.indexDigest, platform: platform)
         let earlier = try Receipt.load(path)
@@ -37,8 +39,9 @@ struct ApplyRecord {
         let last = try Receipt.all(in: store.path).last?.sequence ?? 0
         started = Receipt(
             path: path, sequence: earlier?.isDone == false ? earlier!.sequence : last + 1, isDone: false,
-            bundle: bundle.indexDigest, name: bundle.spec.name, platform: platform, images: [],
-            replaced: replaced, before: .init(layers: layers.sorted(), images: images.sorted()), added: nil)
+            bundle: bundle.indexDigest, name: bundle.spec.name, platform: platform,
+            builder: builder, images: [], replaced: replaced,
+            before: .init(layers: layers.sorted(), images: images.sorted()), added: nil)
     }
 
     /// Puts the receipt of a run that has not ended in place.

@@ -22,6 +22,8 @@ public struct Receipt: Sendable, Codable, Equatable {
     public var name: String
     /// The platform that was built for.
     public var platform: Platform
+    /// Who built: `sealer` for the real one, `nil` for the native builder.
+    public var builder: String?
     /// The images that it put into the store: the base first, then the builds. None before the end.
     public var images: [Image]
     /// The names that it gives to images, and which image had each before.

@@ -79,6 +79,26 @@ struct Sources: Sendable {
         }
     }
 
+    /// The blobs in turn from each registry or server, so that a busy one does not hold up the others.
+    func spread(_ blobs: [Descriptor]) -> [Descriptor] {
+        var turns: [String: Int] = [:]
+        return blobs.enumerated().map { position, blob in
+            let turn = turns[origin(of: blob), default: 0]
+            turns[origin(of: blob)] = turn + 1
+            return (turn, position, blob)
+        }
+        .sorted { ($0.0, $0.1) < ($1.0, $1.1) }.map(\.2)
+    }
+
+    /// What the source of a blob is reached by.
+    private func origin(of blob: Descriptor) -> String {
+        switch source(of: blob) {
+        case .registry(let reference): reference.domain
+        case .url(let urls): urls.first?.split(separator: "/").dropFirst().first.map(String.init) ?? ""
+        case .file, .archive: ""
+        }
+    }
+
     /// Where `blob` is fetched from.
     /// - Precondition: the blob is of the plan that this was made from.
     func source(of blob: Descriptor) -> Source { places[blob.digest]! }

@@ -109,8 +109,8 @@ public struct Collector: Sendable {
         let (plan, output) = (prepared.plan, prepared.output)
         let writer = try await onThread { () throws(Failure) in try BundleWriter(plan, at: output) }
         if writer.isAlreadyThere { return collected(prepared, unchanged: true) }
-        let pending = writer.pending
         let sources = Sources(prepared)
+        let pending = sources.spread(writer.pending)
         let present = plan.size - pending.reduce(0) { $0 + $1.size - writer.received(of: $1.digest) }
         events(.planned(size: plan.size, blobs: plan.blobs.count, present: present, names: sources.names))
         let came = try await inParallel(pending, width: options.jobs) { blob in

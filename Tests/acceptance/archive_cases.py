@@ -62,7 +62,7 @@ def copied(world, bundle, name):
 
 @case
 def image_from_what_docker_save_writes(world):
-    """A docker-archive, plain or gzip, gives the digests that skopeo gives it; podman loads the result; all is repeatable."""
+    """A docker-archive, plain or gzip, gives the digests that skopeo gives it, and is repeatable."""
     folder = world.folder("docker-archive")
     place = f"docker://{world.registry}/docker.io/library/registry:2.7.1"
     call("skopeo", "--override-arch", world.own.split("/")[1], "copy", "-q", "--src-tls-verify=false", place,

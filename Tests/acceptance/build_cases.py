@@ -118,6 +118,12 @@ def builder_sealer_is_isolated_and_held_to_its_result(world):
     require(str(folder) not in open("/proc/self/mountinfo").read(), "a mount was left")
     program.write_text("#!/bin/sh\nexit 0\n")
     world.refused(65, ["does not list the image"], *arguments)
+    # What the native builder has built counts as nothing that sealer built.
+    other = world.folder("build-stand-in-other-store")
+    apply(world, made, other)
+    world.refused(65, ["does not list the image"], "apply", made, "--store", other, "--platform", world.own,
+                  "--builder", "sealer", "--sealer", program)
+    require("nothing to do" in apply(world, made, other).err, "the refused build changed what the native builder did")
 
 
 @case
