@@ -59,6 +59,8 @@ def main():
     if unknown:
         sys.exit(f"no such case: {', '.join(unknown)}\nthere are: {', '.join(harness.CASES)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A shell that starts this in the background ignores Ctrl-C for it, and so would the programs under test.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     work = tempfile.mkdtemp(prefix="sealift-acceptance.")
     world = harness.World(sys.argv[1], work)
     try:
