@@ -85,7 +85,10 @@ public struct SealerBuilder: Sendable {
             (isolation) throws(Failure) in
             try place.mount(layers, program: program, context: context, isolation)
             let sockets = try network.sockets(isolation)
-            let stop = try serve(sockets.map(\.descriptor))
+            // An array's elements may go, and close, right after its last use.
+            let stop = try withExtendedLifetime(sockets) { () throws(Failure) in
+                try serve(sockets.map(\.descriptor))
+            }
             defer { stop() }
             return try isolation.start(words, environment: environment, output: output)
         }

@@ -128,10 +128,10 @@ def builder_sealer_is_isolated_and_held_to_its_result(world):
 
 @case
 def the_real_sealer_builds_and_is_built_from(world):
-    """With a real sealer 0.8 in PATH (or SEALIFT_TEST_SEALER): its images are the native ones' but for its own times."""
-    program = os.environ.get("SEALIFT_TEST_SEALER") or shutil.which("sealer")
+    """With a real sealer 0.8 in PATH (or TEST_SEALER): its images are the native ones' but for its own times."""
+    program = os.environ.get("TEST_SEALER") or shutil.which("sealer")
     if not program:
-        raise Skipped("there is no sealer in PATH, and SEALIFT_TEST_SEALER names none")
+        raise Skipped("there is no sealer in PATH, and TEST_SEALER names none")
     made = bundle(world, "real", "FROM scratch\nARG Word=one\nCOPY . .\nRUN echo $Word > said\nCOPY imageList manifests\n"
                   "CMD cat said\n")
     places = [world.folder(f"build-real-{name}") for name in ("native", "sealer")]

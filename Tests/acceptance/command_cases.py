@@ -133,4 +133,4 @@ def diff_tells_nothing_between_equal_bundles(world):
     """diff of a bundle with itself names no change and keeps every byte."""
     outcome = world.ok("diff", world.bundle, world.bundle)
     equal(len(outcome.out.splitlines()), 1, "lines")
-    require(outcome.out.startswith("0 B added, 0 B removed"), outcome.out)
+    require(outcome.out.startswith("nothing changed: 0 B new, 0 B gone, "), outcome.out)
