@@ -81,6 +81,11 @@ public struct Manifest: Sendable {
 
     /// An OCI index of `manifests`, in their order; equal ones give equal bytes: compact JSON, sorted keys.
     public static func index(of manifests: [Descriptor]) throws(Failure) -> Manifest {
+        try Manifest(parsing: indexBytes(of: manifests), type: MediaType.index, artifact: "a generated index")
+    }
+
+    /// The bytes of ``index(of:)``, of any size: a layout's `index.json` may be larger than a registry's.
+    public static func indexBytes(of manifests: [Descriptor]) throws(Failure) -> [UInt8] {
         struct Index: Encodable {
             var schemaVersion = 2
             var mediaType = MediaType.index
@@ -88,11 +93,8 @@ public struct Manifest: Sendable {
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do {
-            let bytes = try encoder.encode(Index(manifests: manifests))
-            return try Manifest(parsing: Array(bytes), type: MediaType.index, artifact: "a generated index")
-        } catch {
-            throw error as? Failure ?? Failure(.fault, "write", "an index", because: "\(error)")
+        do { return Array(try encoder.encode(Index(manifests: manifests))) } catch {
+            throw Failure(.fault, "write", "an index", because: "\(error)")
         }
     }
 

@@ -40,7 +40,7 @@ struct ExportedLayout {
                 entries.append(wrapper)
             }
         }
-        index = try Self.encode(entries)
+        index = try Manifest.indexBytes(of: entries)
         self.blobs = blobs
         self.made = made
     }
@@ -83,20 +83,7 @@ struct ExportedLayout {
     /// An OCI index of `instances`: readers of layouts pass over docker's types in `index.json`, but follow
     /// an index to them.
     private static func wrap(_ instances: [Descriptor]) throws(Failure) -> (Descriptor, [UInt8]) {
-        let bytes = try encode(instances)
+        let bytes = try Manifest.indexBytes(of: instances)
         return (Descriptor(mediaType: MediaType.index, of: bytes), bytes)
-    }
-
-    private static func encode(_ manifests: [Descriptor]) throws(Failure) -> [UInt8] {
-        struct Index: Encodable {
-            var schemaVersion = 2
-            var mediaType = MediaType.index
-            var manifests: [Descriptor]
-        }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do { return Array(try encoder.encode(Index(manifests: manifests))) } catch {
-            throw Failure(.fault, "write", "index.json", because: "\(error)")
-        }
     }
 }

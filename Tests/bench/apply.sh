@@ -37,10 +37,7 @@ http: {addr: $registry, secret: bench}
 CONF
   names=$(python3 "$root/Tests/bench/base.py" "$memory/registry")
   in_background "$memory/registry.log" docker-registry serve "$memory/registry.yml"
-  for _ in $(seq 100); do
-    curl -fs "http://$registry/v2/" >/dev/null && break
-    sleep 0.1
-  done
+  await "http://$registry/v2/"
   { printf 'version: 1\nname: bench\nplatforms: [linux/amd64]\nbase:\n  image: %s/apply/base:1\nimages:\n' "$registry"
     printf "  - $registry/%s\n" $(grep image <<<"$names")
     printf "builds:\n  - tag: bench/built:1\n    context:\n      - imageList: ['*']\n"

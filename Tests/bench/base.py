@@ -45,10 +45,7 @@ def main(folder):
     everything = [images.listed_image("apply/base:1", images.DOCKER, {"amd64": (made, blobs)})]
     everything += [image(f"apply/image{number}:1", number) for number in range(3)]
     for one in everything:
-        for entry in images.storage([one]):
-            path = Path(folder, entry.path.removeprefix("registry/"))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(entry.data)
+        images.fill(folder, one)
         print(one.name)
 
 

@@ -45,10 +45,7 @@ CONF
       printf "  - $registry/%s\n" $names; } >"$memory/$kind.yaml"
   done
   in_background "$memory/registry.log" docker-registry serve "$memory/registry.yml"
-  for _ in $(seq 100); do
-    curl -fs "http://$registry/v2/" >/dev/null && break
-    sleep 0.1
-  done
+  await "http://$registry/v2/"
   # What the peers are told.
   { echo "$registry:"; echo "  tls-verify: false"; echo "  images:"
     sed -n "s|^  - $registry/\(.*\):1|    \1: ['1']|p" "$memory/sizes.yaml"; } >"$memory/sync.yaml"

@@ -61,10 +61,7 @@ def made(kind):
 
 def main(folder, kind):
     for one in made(kind):
-        for entry in images.storage([one]):
-            path = Path(folder, entry.path.removeprefix("registry/"))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(entry.data)
+        images.fill(folder, one)
         print(one.name)
 
 

@@ -11,6 +11,7 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from pathlib import Path
 
 DOCKER = {
     "manifest": "application/vnd.docker.distribution.manifest.v2+json",
@@ -210,3 +211,11 @@ def storage(images, file_mode=0o644):
         put(f"{tag}/current/link", image.top.digest.encode())
         put(f"{tag}/index/sha256/{image.top.digest[7:]}/link", image.top.digest.encode())
     return list(entries.values())
+
+
+def fill(folder, image):
+    """Writes `image` into the folder that a registry has as its storage."""
+    for entry in storage([image]):
+        path = Path(folder, entry.path.removeprefix("registry/"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(entry.data)
