@@ -33,17 +33,19 @@ let package = Package(
         .target(
             name: "OCI", dependencies: ["CArchive", "COpenSSL", "CISAL", "CLinux"], swiftSettings: strict),
         .target(name: "Registry", dependencies: ["OCI", "CCurl"], swiftSettings: strict),
-        .target(name: "BundleFormat", dependencies: ["OCI", "COpenSSL", "CLinux"], swiftSettings: strict),
-        .target(name: "Manifests", dependencies: ["OCI", "CYaml"], swiftSettings: strict),
+        .target(name: "YAML", dependencies: ["OCI", "CYaml"], swiftSettings: strict),
+        .target(name: "Spec", dependencies: ["OCI", "YAML"], swiftSettings: strict),
+        .target(
+            name: "BundleFormat", dependencies: ["OCI", "Spec", "COpenSSL", "CLinux"], swiftSettings: strict),
         .target(name: "Sealer", dependencies: ["OCI", "CYaml", "CLinux"], swiftSettings: strict),
         .target(
-            name: "Collect", dependencies: ["OCI", "Registry", "BundleFormat", "Manifests"],
+            name: "Collect", dependencies: ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
             swiftSettings: strict),
         .target(
-            name: "Push", dependencies: ["OCI", "Registry", "BundleFormat", "Manifests"],
+            name: "Push", dependencies: ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
             swiftSettings: strict),
         .target(
-            name: "Apply", dependencies: ["OCI", "BundleFormat", "Sealer", "Manifests"],
+            name: "Apply", dependencies: ["OCI", "BundleFormat", "Sealer", "Spec", "YAML"],
             swiftSettings: strict),
         .target(
             name: "Serve",
@@ -54,10 +56,13 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], swiftSettings: strict),
+        .target(name: "Export", dependencies: ["OCI"], swiftSettings: strict),
         .executableTarget(
             name: "sealift",
             dependencies: [
-                "OCI", "Registry", "BundleFormat", "Manifests", "Sealer", "Collect", "Apply", "Push", "Serve",
+                "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Collect", "Apply", "Push",
+                "Serve",
+                "Export",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
 
@@ -65,21 +70,25 @@ let package = Package(
         .testTarget(
             name: "RegistryTests", dependencies: ["Registry", "OCI"], exclude: ["Servers"],
             swiftSettings: strict),
-        .testTarget(name: "BundleFormatTests", dependencies: ["BundleFormat", "OCI"], swiftSettings: strict),
         .testTarget(
-            name: "ManifestsTests", dependencies: ["Manifests", "OCI"], exclude: ["Data", "oracle.py"],
+            name: "BundleFormatTests", dependencies: ["BundleFormat", "Spec", "OCI"], swiftSettings: strict),
+        .testTarget(
+            name: "YAMLTests", dependencies: ["YAML", "OCI"], exclude: ["Data", "oracle.py"],
             swiftSettings: strict),
         .testTarget(
             name: "SealerTests", dependencies: ["Sealer", "OCI"], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
-            name: "CollectTests", dependencies: ["Collect", "BundleFormat", "Manifests", "OCI"],
-            exclude: ["spec_schema.py"], swiftSettings: strict),
-        .testTarget(
-            name: "PushTests", dependencies: ["Push", "BundleFormat", "OCI"], swiftSettings: strict),
-        .testTarget(
-            name: "ApplyTests", dependencies: ["Apply", "Sealer", "BundleFormat", "OCI"],
+            name: "SpecTests", dependencies: ["Spec", "YAML", "OCI"], exclude: ["spec_schema.py"],
             swiftSettings: strict),
-        .testTarget(name: "ServeTests", dependencies: ["Serve", "OCI"], swiftSettings: strict),
+        .testTarget(
+            name: "CollectTests", dependencies: ["Collect", "Spec", "BundleFormat", "YAML", "OCI"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PushTests", dependencies: ["Push", "BundleFormat", "Spec", "OCI"], swiftSettings: strict),
+        .testTarget(
+            name: "ApplyTests", dependencies: ["Apply", "Sealer", "BundleFormat", "Spec", "OCI"],
+            swiftSettings: strict),
+        .testTarget(name: "ServeTests", dependencies: ["Serve", "Export", "OCI"], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-public import BundleFormat
+package import BundleFormat
 internal import Glibc
-public import OCI
+package import OCI
 internal import Sealer
 
 /// Brings a bundle into a sealer layer store: the base's layers, then the builds, then the receipt.
 ///
 /// Each step is atomic, verified, and skipped when an earlier run has done it. What the store held before
 /// stays, whatever happens. All methods block.
-public struct Applier: Sendable {
+package struct Applier: Sendable {
     let bundle: Bundle
     let store: Store
     let platform: Platform
@@ -27,7 +27,7 @@ public struct Applier: Sendable {
     /// - Parameter platform: `nil` for that of this host.
     /// - Throws: a ``Failure`` of kind `usage` for a platform that the bundle does not carry or an argument that
     ///   no Kubefile has, `data` where the base is not a sealer image of the 0.8 line.
-    public init(
+    package init(
         _ bundle: Bundle, store: String, platform: Platform?, settings: BuildSettings = BuildSettings(),
         events: @escaping @Sendable (ApplyEvent) -> Void
     ) throws(Failure) {
@@ -68,7 +68,7 @@ public struct Applier: Sendable {
     }
 
     /// What ``run()`` would do now. Changes nothing.
-    public func plan() throws(Failure) -> ApplyPlan {
+    package func plan() throws(Failure) -> ApplyPlan {
         var steps: [ApplyPlan.Step] = []
         for (index, layer) in (base?.layers ?? []).enumerated() {
             steps.append(
@@ -90,7 +90,7 @@ public struct Applier: Sendable {
     /// Applies the bundle and returns the receipt, which then lies beside the store.
     /// - Throws: a ``Failure``; of kind `busy` where another sealift is writing there. What the store held
     ///   before is still there, and a further run does what is missing.
-    public func run() throws(Failure) -> Receipt {
+    package func run() throws(Failure) -> Receipt {
         let plan = try plan()
         if plan.steps.allSatisfy(\.isDone), let receipt = try doneBefore() {
             events(.note("all of it has been applied before: nothing to do"))

@@ -1,36 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-public import BundleFormat
+package import BundleFormat
 internal import Glibc
-public import OCI
-public import Registry
+package import OCI
+package import Registry
+package import Spec
 
 /// What `collect` is asked for.
-public struct CollectOptions: Sendable {
+package struct CollectOptions: Sendable {
     /// The spec, and where it lies: the lock is beside it.
-    public var spec: ParsedSpec
+    package var spec: ParsedSpec
     /// Where the bundle goes; `nil` for `NAME.sealift` in the current folder.
-    public var output: String?
+    package var output: String?
     /// Carry these platforms alone; empty for all of the spec.
-    public var platforms: [Platform] = []
+    package var platforms: [Platform] = []
     /// Split the bundle into files of so many bytes.
-    public var volumeSize: Int64?
+    package var volumeSize: Int64?
     /// Leave out what these have: paths of bundles, or of inventories of isolated hosts.
-    public var since: [String] = []
+    package var since: [String] = []
     /// Copy from these bundles what they have, in place of the network.
-    public var reuse: [String] = []
+    package var reuse: [String] = []
 
     /// Other places for file URLs.
-    public var fileMirrors = FileMirrors()
+    package var fileMirrors = FileMirrors()
 
     /// How many blobs are fetched at once.
-    public var jobs = 8
+    package var jobs = 8
 
     /// Options for `spec`, all others at their defaults.
-    public init(spec: ParsedSpec) { self.spec = spec }
+    package init(spec: ParsedSpec) { self.spec = spec }
 }
 
 /// What happens during a collect, for a display. Comes from any thread.
-public enum CollectEvent: Sendable {
+package enum CollectEvent: Sendable {
     /// A note for people that changes nothing.
     case note(String)
     /// All is laid out: the bundle's size in bytes, how many of them are on the disk already, and what the
@@ -43,35 +44,35 @@ public enum CollectEvent: Sendable {
 }
 
 /// What a collect comes to.
-public struct Collected: Sendable, Encodable {
+package struct Collected: Sendable, Encodable {
     /// Where the bundle is.
-    public let path: String
+    package let path: String
     /// The digest of its index: its identity.
-    public let digest: Digest
+    package let digest: Digest
     /// Its size in bytes.
-    public let size: Int64
+    package let size: Int64
     /// How many blobs it has.
-    public let blobs: Int
+    package let blobs: Int
     /// How many of its bytes were fetched by this run.
-    public let fetched: Int64
+    package let fetched: Int64
     /// How many of its bytes this run copied on this host, out of bundles and image archives.
-    public let copied: Int64
+    package let copied: Int64
     /// How many blobs it leaves out, because the isolated host has them.
-    public let required: Int
+    package let required: Int
     /// The size of these in bytes.
-    public let requiredBytes: Int64
+    package let requiredBytes: Int64
     /// Whether the bundle was there already, so that nothing had to be done.
-    public let unchanged: Bool
+    package let unchanged: Bool
 }
 
 /// Collects a bundle: resolve, plan, fetch, verify, put in place.
-public struct Collector: Sendable {
+package struct Collector: Sendable {
     let options: CollectOptions
     let client: RegistryClient
     let events: @Sendable (CollectEvent) -> Void
 
     /// A collector that fetches through `client` and tells `events` what happens.
-    public init(
+    package init(
         _ options: CollectOptions, client: RegistryClient, events: @escaping @Sendable (CollectEvent) -> Void
     ) {
         self.options = options
@@ -93,7 +94,7 @@ public struct Collector: Sendable {
     }
 
     /// Lays the bundle out without fetching any layer or changing anything but scratch files.
-    public func plan() async throws -> BundlePlan {
+    package func plan() async throws -> BundlePlan {
         let prepared = try await prepare()
         Scratch(beside: prepared.output).remove()
         return prepared.plan
@@ -103,7 +104,7 @@ public struct Collector: Sendable {
     ///
     /// Afterwards it lies at its path whole and verified, and nothing else of it is left. After a failure
     /// or a kill what lay there before is unchanged, and the next run goes on where this one stopped.
-    public func run() async throws -> Collected {
+    package func run() async throws -> Collected {
         let prepared = try await prepare()
         defer { Scratch(beside: prepared.output).remove() }
         let (plan, output) = (prepared.plan, prepared.output)

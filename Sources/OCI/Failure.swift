@@ -3,11 +3,11 @@
 /// Why something did not happen, in the four parts that a person needs: what failed, on which
 /// artifact, why, and what to do next.
 ///
-/// Every error that leaves a public function of this package is a `Failure`. The executable maps
+/// Every error that leaves a package function of this package is a `Failure`. The executable maps
 /// ``Kind`` to an exit code in one place.
-public struct Failure: Error, Sendable, Equatable {
+package struct Failure: Error, Sendable, Equatable {
     /// The class of a failure. Each has one exit code.
-    public enum Kind: String, Sendable, CaseIterable {
+    package enum Kind: String, Sendable, CaseIterable {
         /// Wrong arguments on the command line.
         case usage
         /// Data is not what was promised: a digest, a format, a signature.
@@ -31,18 +31,18 @@ public struct Failure: Error, Sendable, Equatable {
     }
 
     /// The class, from which the exit code follows.
-    public var kind: Kind
+    package var kind: Kind
     /// What was being done, as a verb phrase: `read the layer`.
-    public var operation: String
+    package var operation: String
     /// The one thing it was done to: a reference, a digest, a path. Holds no secret.
-    public var artifact: String
+    package var artifact: String
     /// Why it failed, in words. Holds no secret.
-    public var reason: String
+    package var reason: String
     /// What the user does next, as an instruction; empty where nothing can be advised.
-    public var remedy: String
+    package var remedy: String
 
     /// Creates a failure from its parts.
-    public init(
+    package init(
         _ kind: Kind, _ operation: String, _ artifact: String, because reason: String, remedy: String = ""
     ) {
         self.kind = kind
@@ -55,7 +55,7 @@ public struct Failure: Error, Sendable, Equatable {
 
 extension Failure: CustomStringConvertible {
     /// `cannot OPERATION ARTIFACT: REASON`, and the remedy on a line of its own.
-    public var description: String {
+    package var description: String {
         let subject = artifact.isEmpty ? operation : "\(operation) \(artifact)"
         let line = "cannot \(subject): \(reason)"
         return remedy.isEmpty ? line : "\(line)\n  → \(remedy)"

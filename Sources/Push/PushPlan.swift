@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
-internal import Manifests
-public import OCI
+internal import YAML
+package import OCI
 
 /// What is to be pushed, and where to.
-public struct PushOptions: Sendable {
+package struct PushOptions: Sendable {
     /// The registry, and what names are called there.
-    public var mapping: NameMapping
+    package var mapping: NameMapping
     /// Push only what one of these patterns means (`calico/*`, `files/*`); empty for all.
-    public var only: [String] = []
+    package var only: [String] = []
     /// Push only these platforms of each image; empty for all that are carried.
-    public var platforms: [Platform] = []
+    package var platforms: [Platform] = []
     /// Fail where the registry refuses an index of which only some platforms are pushed, rather than give
     /// its tag to an index of those.
-    public var isExact = false
+    package var isExact = false
     /// How many blobs are sent at once.
-    public var jobs = 8
+    package var jobs = 8
 
     /// Everything, by that mapping.
-    public init(_ mapping: NameMapping) { self.mapping = mapping }
+    package init(_ mapping: NameMapping) { self.mapping = mapping }
 }
 
 /// What goes where, before the registry was asked for anything.

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-public import OCI
+package import OCI
 
 /// What a registry has of a push, and what has to move.
-public struct PushSurvey: Sendable, Encodable {
+package struct PushSurvey: Sendable, Encodable {
     /// An image or file.
-    public struct Item: Sendable, Encodable {
+    package struct Item: Sendable, Encodable {
         /// What it is called in the bundle.
-        public let name: String
+        package let name: String
         /// What it is called in the registry.
-        public let reference: Reference
+        package let reference: Reference
         /// The digest of its manifest or index.
-        public let digest: Digest
+        package let digest: Digest
         /// Whether the registry has it whole, under its name.
-        public let isPresent: Bool
+        package let isPresent: Bool
     }
     /// The images and files.
-    public let items: [Item]
+    package let items: [Item]
     /// How many blobs have to be sent.
-    public let uploads: Int
+    package let uploads: Int
     /// How many bytes they have.
-    public let bytes: Int64
+    package let bytes: Int64
     /// How often the registry can take a blob from another repository of its own.
-    public let mounts: Int
+    package let mounts: Int
     /// How many blobs are where they belong, each counted once a repository.
-    public let present: Int
+    package let present: Int
 
     /// A blob that has to move, and the repositories with and without it.
     struct Move: Sendable {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-public import BundleFormat
-public import OCI
-public import Registry
+package import BundleFormat
+package import OCI
+package import Registry
 
 /// What happens during a push, for a display. Comes from any thread.
-public enum PushEvent: Sendable {
+package enum PushEvent: Sendable {
     /// A note for people.
     case note(String)
     /// The registry was asked for all: so many blobs and bytes will be sent; `names` is what the items of
@@ -13,11 +13,11 @@ public enum PushEvent: Sendable {
 }
 
 /// What a push comes to.
-public struct Pushed: Sendable, Encodable {
+package struct Pushed: Sendable, Encodable {
     /// An image or file.
-    public struct Item: Sendable, Encodable {
+    package struct Item: Sendable, Encodable {
         /// How it came to be there.
-        public enum State: String, Sendable, Encodable {
+        package enum State: String, Sendable, Encodable {
             /// It was there already.
             case present
             /// Its manifests were put in place.
@@ -26,29 +26,29 @@ public struct Pushed: Sendable, Encodable {
             case narrowed
         }
         /// What it is called in the bundle.
-        public let name: String
+        package let name: String
         /// What it is called in the registry.
-        public let reference: Reference
+        package let reference: Reference
         /// What it leads to there.
-        public let digest: Digest
+        package let digest: Digest
         /// How it came to be there.
-        public let state: State
+        package let state: State
     }
     /// The images and files.
-    public let items: [Item]
+    package let items: [Item]
     /// How many blobs were there already, each counted once a repository.
-    public let present: Int
+    package let present: Int
     /// How often the registry took a blob from another repository of its own.
-    public let mounted: Int
+    package let mounted: Int
     /// How many blobs were sent.
-    public let uploaded: Int
+    package let uploaded: Int
     /// The bytes of these blobs.
-    public let bytes: Int64
+    package let bytes: Int64
 }
 
 /// Pushes what a bundle carries into a registry: asks what is there, sends the blobs that are not, then the
 /// manifests, children before indexes.
-public struct Pusher: Sendable {
+package struct Pusher: Sendable {
     private let plan: PushPlan
     private let source: PushSource
     private let options: PushOptions
@@ -58,7 +58,7 @@ public struct Pusher: Sendable {
     /// Plans the push of `bundle` through `client`.
     /// - Throws: a ``Failure`` of kind `configuration` where two images would get one name, `input` where a
     ///   pattern means nothing, or an image has none of the platforms.
-    public init(
+    package init(
         _ bundle: Bundle, _ options: PushOptions, client: RegistryClient,
         events: @escaping @Sendable (PushEvent) -> Void
     ) throws(Failure) {
@@ -70,7 +70,7 @@ public struct Pusher: Sendable {
     }
 
     /// Asks the registry what it has, by HEAD requests alone.
-    public func survey() async throws -> PushSurvey {
+    package func survey() async throws -> PushSurvey {
         let client = client
         let found = try await inParallel(plan.blobs, width: options.jobs) { blob in
             var (holders, absent): ([Reference], [Reference]) = ([], [])
@@ -99,7 +99,7 @@ public struct Pusher: Sendable {
 
     /// Brings to the registry what `survey` found missing. What is complete stays when it fails; a rerun sends
     /// the rest.
-    public func run(_ survey: PushSurvey) async throws -> Pushed {
+    package func run(_ survey: PushSurvey) async throws -> Pushed {
         try checkContent(survey)
         let names = survey.moves.map {
             ("\($0.blob.descriptor.digest)", "\($0.blob.owner) \($0.blob.descriptor.digest.short)")

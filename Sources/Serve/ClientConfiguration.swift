@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Settings for the programs that pull from a server, as text that is put in place as it is.
-public struct ClientConfiguration: Sendable {
+package struct ClientConfiguration: Sendable {
     /// A program that pulls.
-    public enum Client: String, Sendable, CaseIterable {
+    package enum Client: String, Sendable, CaseIterable {
         /// Docker: `/etc/docker/daemon.json`.
         case docker
         /// containerd: `/etc/containerd/certs.d/_default/hosts.toml`.
@@ -15,18 +15,18 @@ public struct ClientConfiguration: Sendable {
     }
 
     /// How clients reach the server: `10.0.0.5:5000`.
-    public var address: String
+    package var address: String
     /// Whether it speaks TLS.
-    public var tls: Bool
+    package var tls: Bool
     /// Where its certificate lies on the client; `nil` when the client trusts it anyway.
-    public var certificatePath: String?
+    package var certificatePath: String?
     /// The registries that its images come from: `docker.io`, `quay.io`.
-    public var domains: [String]
+    package var domains: [String]
     /// The name that the cluster pulls from: `sea.hub:5000`.
-    public var registry: String
+    package var registry: String
 
     /// Settings for clients of the server at `address`.
-    public init(
+    package init(
         address: String, tls: Bool = false, certificatePath: String? = nil, domains: [String],
         registry: String = "sea.hub:5000"
     ) {
@@ -40,7 +40,7 @@ public struct ClientConfiguration: Sendable {
     private var url: String { (tls ? "https://" : "http://") + address }
 
     /// The text for `client`, with a line end at its end.
-    public func text(for client: Client) -> String {
+    package func text(for client: Client) -> String {
         switch client {
         case .docker: docker
         case .containerd: containerd
@@ -50,7 +50,7 @@ public struct ClientConfiguration: Sendable {
     }
 
     /// What a person has to do beside putting the text in place, a line each.
-    public func advice(for client: Client) -> [String] {
+    package func advice(for client: Client) -> [String] {
         var lines: [String] = []
         switch client {
         case .docker:

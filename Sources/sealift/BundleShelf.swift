@@ -7,15 +7,15 @@ internal import Serve
 struct BundleShelf: Shelf {
     let bundle: Bundle
 
-    var images: [ServedImage] {
-        bundle.images.map { ServedImage(reference: $0.reference, descriptor: $0.top.descriptor) }
+    var images: [NamedImage] {
+        bundle.images.map { NamedImage(reference: $0.reference, descriptor: $0.top.descriptor) }
     }
 
     /// The files; of a name that differs by platform each has the platform in its own: `docker-linux-amd64`.
-    var files: [ServedFile] {
+    var files: [NamedFile] {
         bundle.files.map { file in
             let platform = file.platform.map { "-" + $0.description.replacing("/", with: "-") } ?? ""
-            return ServedFile(name: file.name + platform, digest: file.digest, size: file.size)
+            return NamedFile(name: file.name + platform, digest: file.digest, size: file.size)
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import FoundationEssentials
 internal import Glibc
-internal import Manifests
+internal import YAML
 internal import OCI
 
 /// The files that may name images: given ones, those of folders, and standard input.

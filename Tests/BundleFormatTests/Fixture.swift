@@ -2,6 +2,7 @@
 import BundleFormat
 import Foundation
 import OCI
+import Spec
 
 /// Numbers that a seed determines.
 struct Seeded: RandomNumberGenerator {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import Export
 import Serve
 import Testing
 
@@ -10,17 +11,17 @@ import Testing
         try await onThread(body)
     }
 
-    @Test(arguments: [Export.Format.ociArchive, .oci]) func skopeoReadsALayoutOfSeveralImages(
-        format: Export.Format
+    @Test(arguments: [ImageExporter.Format.ociArchive, .oci]) func skopeoReadsALayoutOfSeveralImages(
+        format: ImageExporter.Format
     ) async throws {
         let sample = try await Sample()
         let folder = try TemporaryFolder()
         let path = folder.path + "/out"
         try await Self.export { () throws(Failure) in
             if format == .oci {
-                try Export.ociFolder(sample.layout.images, from: sample.layout, to: path)
+                try ImageExporter.ociFolder(sample.layout.images, from: sample.layout, to: path)
             } else {
-                try Export.ociArchive(sample.layout.images, from: sample.layout, to: path)
+                try ImageExporter.ociArchive(sample.layout.images, from: sample.layout, to: path)
             }
         }
         let transport = format == .oci ? "oci" : "oci-archive"
@@ -46,7 +47,8 @@ import Testing
         let folder = try TemporaryFolder()
         for name in ["a", "b"] {
             try await Self.export { () throws(Failure) in
-                try Export.ociArchive(sample.layout.images, from: sample.layout, to: folder.path + "/" + name)
+                try ImageExporter.ociArchive(
+                    sample.layout.images, from: sample.layout, to: folder.path + "/" + name)
             }
         }
         #expect(try await run("cmp", [folder.path + "/a", folder.path + "/b"]).status == 0)
@@ -60,14 +62,14 @@ import Testing
         let folder = try TemporaryFolder()
         let path = folder.path + "/out.tar"
         try await Self.export { () throws(Failure) in
-            try Export.dockerArchive(
+            try ImageExporter.dockerArchive(
                 [sample.layout.images[0]], platform: sample.arm, from: sample.layout, to: path)
         }
         let config = try await run("skopeo", ["inspect", "--config", "docker-archive:\(path)"])
         #expect(config.text.contains("\"architecture\": \"arm64\""))
         let failure = await #expect(throws: Failure.self) {
             try await Self.export { () throws(Failure) in
-                try Export.dockerArchive(
+                try ImageExporter.dockerArchive(
                     sample.layout.images, platform: Platform(os: "linux", architecture: "s390x"),
                     from: sample.layout, to: folder.path + "/none.tar")
             }
@@ -82,7 +84,8 @@ import Testing
         let arm = try sample.layout.manifest(sample.node).children[1]
         sample.layout.forget(arm.digest)
         try await Self.export { () throws(Failure) in
-            try Export.ociArchive([sample.layout.images[0]], from: sample.layout, to: folder.path + "/a")
+            try ImageExporter.ociArchive(
+                [sample.layout.images[0]], from: sample.layout, to: folder.path + "/a")
         }
         let copy = try await run(
             "skopeo",
@@ -98,14 +101,14 @@ import Testing
         let folder = try TemporaryFolder()
         let file = sample.layout.files[0]
         try await Self.export { () throws(Failure) in
-            try Export.file(file, from: sample.layout, to: folder.path + "/file")
+            try ImageExporter.file(file, from: sample.layout, to: folder.path + "/file")
         }
         let bytes = try Data(contentsOf: URL(filePath: folder.path + "/file"))
         #expect(Digest(of: Array(bytes)) == file.digest)
         try DamageTests.flip(sample.layout.path(of: file.digest), at: 9)
         await #expect(throws: Failure.self) {
             try await Self.export { () throws(Failure) in
-                try Export.file(file, from: sample.layout, to: folder.path + "/other")
+                try ImageExporter.file(file, from: sample.layout, to: folder.path + "/other")
             }
         }
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["file"])
@@ -117,7 +120,7 @@ import Testing
         try Data("x".utf8).write(to: URL(filePath: folder.path + "/x"))
         await #expect(throws: Failure.self) {
             try await Self.export { () throws(Failure) in
-                try Export.ociFolder(sample.layout.images, from: sample.layout, to: folder.path)
+                try ImageExporter.ociFolder(sample.layout.images, from: sample.layout, to: folder.path)
             }
         }
     }

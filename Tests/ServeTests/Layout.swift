@@ -7,8 +7,8 @@ import Synchronization
 /// A folder of blobs that is filled in code, as a shelf and as a source of content.
 final class Layout: Shelf, ContentSource {
     private struct State {
-        var images: [ServedImage] = []
-        var files: [ServedFile] = []
+        var images: [NamedImage] = []
+        var files: [NamedFile] = []
         var regions: [Digest: [Region]] = [:]
     }
     private let state = Mutex(State())
@@ -26,8 +26,8 @@ final class Layout: Shelf, ContentSource {
         return (layout, blob)
     }
 
-    var images: [ServedImage] { state.withLock { $0.images } }
-    var files: [ServedFile] { state.withLock { $0.files } }
+    var images: [NamedImage] { state.withLock { $0.images } }
+    var files: [NamedFile] { state.withLock { $0.files } }
     func regions(of digest: Digest) -> [Region] { state.withLock { $0.regions[digest] ?? [] } }
 
     func open(_ descriptor: Descriptor) throws(Failure) -> any ByteStream {
@@ -65,13 +65,13 @@ final class Layout: Shelf, ContentSource {
 
     func add(_ name: String, _ descriptor: Descriptor) throws {
         let reference = try Reference(name)
-        state.withLock { $0.images.append(ServedImage(reference: reference, descriptor: descriptor)) }
+        state.withLock { $0.images.append(NamedImage(reference: reference, descriptor: descriptor)) }
     }
 
     func add(file name: String, _ bytes: [UInt8]) throws {
         let descriptor = try add(bytes)
         state.withLock {
-            $0.files.append(ServedFile(name: name, digest: descriptor.digest, size: descriptor.size))
+            $0.files.append(NamedFile(name: name, digest: descriptor.digest, size: descriptor.size))
         }
     }
 

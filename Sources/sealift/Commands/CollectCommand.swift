@@ -2,6 +2,7 @@
 internal import ArgumentParser
 internal import Collect
 internal import OCI
+internal import Spec
 
 struct CollectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

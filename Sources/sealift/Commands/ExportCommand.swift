@@ -2,9 +2,9 @@
 internal import ArgumentParser
 internal import BundleFormat
 internal import Glibc
-internal import Manifests
+internal import YAML
 internal import OCI
-internal import Serve
+internal import Export
 
 struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,13 +31,13 @@ struct ExportCommand: AsyncParsableCommand {
     @Option(
         help: "docker-archive (one platform), oci-archive, oci (a folder) or file. (default: docker-archive)",
         transform: { try ExportCommand.format(named: $0) })
-    var format = Export.Format.dockerArchive
+    var format = ImageExporter.Format.dockerArchive
     @Option(help: "Take this platform's image. (default: that of this host)", transform: { try Platform($0) })
     var platform: Platform?
 
-    private static func format(named name: String) throws -> Export.Format {
-        if let format = Export.Format(rawValue: name) { return format }
-        let known = Export.Format.allCases.map(\.rawValue).joined(separator: ", ")
+    private static func format(named name: String) throws -> ImageExporter.Format {
+        if let format = ImageExporter.Format(rawValue: name) { return format }
+        let known = ImageExporter.Format.allCases.map(\.rawValue).joined(separator: ", ")
         throw ValidationError("--format takes one of \(known)")
     }
 
@@ -63,20 +63,23 @@ struct ExportCommand: AsyncParsableCommand {
 
     private func export(_ bundle: Bundle, _ progress: Progress) throws(Failure) {
         if format == .file {
-            return try Export.file(try file(in: bundle), from: bundle, to: output) { progress.reach($0) }
+            return try ImageExporter.file(try file(in: bundle), from: bundle, to: output) {
+                progress.reach($0)
+            }
         }
         let images = try images(of: bundle)
         switch format {
-        case .ociArchive: try Export.ociArchive(images, from: bundle, to: output) { progress.reach($0) }
-        case .oci: try Export.ociFolder(images, from: bundle, to: output) { progress.reach($0) }
+        case .ociArchive:
+            try ImageExporter.ociArchive(images, from: bundle, to: output) { progress.reach($0) }
+        case .oci: try ImageExporter.ociFolder(images, from: bundle, to: output) { progress.reach($0) }
         default:
-            try Export.dockerArchive(images, platform: platform ?? .host, from: bundle, to: output) {
+            try ImageExporter.dockerArchive(images, platform: platform ?? .host, from: bundle, to: output) {
                 progress.reach($0)
             }
         }
     }
 
-    private func images(of bundle: Bundle) throws(Failure) -> [ServedImage] {
+    private func images(of bundle: Bundle) throws(Failure) -> [NamedImage] {
         var chosen: [BundleImage] = []
         for name in names {
             let found = name.contains("*") ? bundle.images(matching: name) : try bundle.image(named: name)
@@ -89,10 +92,10 @@ struct ExportCommand: AsyncParsableCommand {
                 format != .dockerArchive || $0.reference != bundle.spec.base?.image
             }
         }
-        return chosen.map { ServedImage(reference: $0.reference, descriptor: $0.top.descriptor) }
+        return chosen.map { NamedImage(reference: $0.reference, descriptor: $0.top.descriptor) }
     }
 
-    private func file(in bundle: Bundle) throws(Failure) -> ServedFile {
+    private func file(in bundle: Bundle) throws(Failure) -> NamedFile {
         let files = BundleShelf(bundle: bundle).files
         let wanted = names.count == 1 ? names[0] : ""
         let chosen = bundle.file(wanted, for: platform ?? .host)

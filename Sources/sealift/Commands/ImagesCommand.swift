@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import Collect
-internal import Manifests
+internal import YAML
 internal import OCI
+internal import Spec
 
 struct ImagesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,6 +2,7 @@
 internal import ArgumentParser
 internal import BundleFormat
 internal import OCI
+internal import Spec
 
 struct InspectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,6 +3,7 @@ internal import ArgumentParser
 internal import BundleFormat
 internal import Collect
 internal import OCI
+internal import Spec
 
 struct LockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import OCI
+
+/// What one bundle has and another has not, by name and in bytes.
+package struct BundleDiff: Sendable {
+    /// A change, and what it means in bytes. What several images share is counted at each of them.
+    package struct Entry: Sendable {
+        /// What was added, removed or changed.
+        package let change: Change
+        /// Bytes of its blobs that only the newer has.
+        package let added: Int64
+        /// Bytes of its blobs that only the older has.
+        package let removed: Int64
+    }
+
+    /// Images and files that were added, removed or changed, in order of name.
+    package let entries: [Entry]
+    /// The blobs that only the newer has.
+    package let added: [BundlePlan.Item]
+    /// The blobs that only the older has.
+    package let removed: [BundlePlan.Item]
+    /// Bytes of the blobs that both have.
+    package let keptBytes: Int64
+
+    /// Compares by digests; no blob is read. What a delta requires counts as being in it.
+    package init(from old: Bundle, to new: Bundle) {
+        let (before, after) = (Inventory(of: old), Inventory(of: new))
+        let (had, has) = (Set(before.blobs), Set(after.blobs))
+        entries = new.lock.changes(from: old.lock).map { change in
+            Entry(
+                change: change, added: new.blobs(of: change).filter { !had.contains($0.digest) }.bytes,
+                removed: old.blobs(of: change).filter { !has.contains($0.digest) }.bytes)
+        }
+        added = new.items.filter { !had.contains($0.descriptor.digest) }
+        removed = old.items.filter { !has.contains($0.descriptor.digest) }
+        keptBytes = new.items.filter { had.contains($0.descriptor.digest) }.bytes
+    }
+
+    /// Images and files that were added, removed or changed, in order of name.
+    package var changes: [Change] { entries.map(\.change) }
+
+    /// Bytes of the blobs that only the newer has.
+    package var addedBytes: Int64 { added.bytes }
+
+    /// Bytes of the blobs that only the older has.
+    package var removedBytes: Int64 { removed.bytes }
+}
+
+extension [BundlePlan.Item] {
+    /// The sum of their sizes in bytes.
+    package var bytes: Int64 { reduce(0) { $0 + $1.descriptor.size } }
+}
+
+extension Set<Descriptor> {
+    fileprivate var bytes: Int64 { reduce(0) { $0 + $1.size } }
+}
+
+extension Bundle {
+    /// All that an image or a file, or an image's part for one platform, is made of; nothing where it is not
+    /// carried.
+    fileprivate func blobs(of change: Change) -> Set<Descriptor> {
+        if let image = images.first(where: { "\($0.reference)" == change.owner }) {
+            let platforms = change.platform.map { [$0] } ?? image.locked.platforms.map(\.platform)
+            let instances = platforms.compactMap { image.instance(for: $0) }
+            // The first to name a digest counts: types and annotations may differ.
+            var seen: Set<Digest> = []
+            let all = [image.top.descriptor] + instances.flatMap { [$0.descriptor] + $0.children }
+            return Set(all.filter { seen.insert($0.digest).inserted })
+        }
+        return Set(files.filter { $0.title == change.owner }.map(\.descriptor))
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import OCI
+internal import Spec
+
+/// The blobs of a bundle, each once, in the order that it keeps: the small ones, then the large ones in
+/// order of first use.
+struct Contents {
+    struct Item {
+        var descriptor: Descriptor
+        /// What it belongs to, for people: a reference, or the title of a file.
+        var owner: String
+        /// The content, where it is known before anything is fetched.
+        var bytes: [UInt8]?
+    }
+    private(set) var small: [Item] = []
+    private(set) var large: [Item] = []
+    /// The large blobs that were left out because they are had already.
+    private(set) var required: [BundlePlan.Item] = []
+    private var sizes: [Digest: Int64] = [:]
+    private let have: Set<Digest>
+
+    /// Collects all blobs of `images` and of the lock's files but the document itself.
+    /// - Throws: a `Failure` of kind `data` where two descriptors disagree on the size of a digest.
+    init(spec: Spec, lock: Lock, images: [BundleImage], have: Set<Digest>) throws(Failure) {
+        self.have = have
+        for image in images {
+            for manifest in [image.top, try image.wrapper()].compactMap(\.self) + image.instances {
+                try add(manifest, owner: "\(image.reference)")
+            }
+        }
+        for image in images {
+            for case .image(let config, _) in image.instances.map(\.content) {
+                try addSmall(Item(descriptor: config, owner: "\(image.reference)"))
+            }
+        }
+        let use = Use(spec: spec, lock: lock, images: images)
+        for (descriptor, owner) in use.order { try addLarge(descriptor, owner: owner) }
+    }
+
+    private mutating func add(_ manifest: Manifest, owner: String) throws(Failure) {
+        try addSmall(Item(descriptor: manifest.descriptor, owner: owner, bytes: manifest.raw))
+    }
+
+    private mutating func addSmall(_ item: Item) throws(Failure) {
+        if try isNew(item.descriptor, owner: item.owner) { small.append(item) }
+    }
+
+    /// Puts the bundle document before all others; what it holds is known only when they are.
+    mutating func lead(with items: [Item]) throws(Failure) {
+        var leading: [Item] = []
+        for item in items where try isNew(item.descriptor, owner: item.owner) { leading.append(item) }
+        small = leading + small
+    }
+
+    private mutating func addLarge(_ descriptor: Descriptor, owner: String) throws(Failure) {
+        guard try isNew(descriptor, owner: owner) else { return }
+        if have.contains(descriptor.digest) {
+            required.append(.init(descriptor: descriptor, owner: owner))
+        } else {
+            large.append(Item(descriptor: descriptor, owner: owner))
+        }
+    }
+
+    private mutating func isNew(_ descriptor: Descriptor, owner: String) throws(Failure) -> Bool {
+        guard let known = sizes.updateValue(descriptor.size, forKey: descriptor.digest) else { return true }
+        guard known == descriptor.size else {
+            throw Failure(
+                .data, "carry", "\(descriptor.digest) of \(owner)",
+                because: "it is said to have \(known) and \(descriptor.size) bytes",
+                remedy: "one of the images that name it is broken upstream; ask its publisher")
+        }
+        return false
+    }
+}
+
+/// The order in which `apply` first reads the large blobs: the base, what the builds' steps put, the rest.
+private struct Use {
+    var order: [(Descriptor, String)] = []
+
+    init(spec: Spec, lock: Lock, images: [BundleImage]) {
+        let byReference = Dictionary(images.map { ($0.reference, $0) }) { first, _ in first }
+        if let base = spec.base.flatMap({ byReference[$0.image] }) { add(base) }
+        for step in spec.builds.flatMap(\.context) {
+            switch step {
+            case .putFile(_, let name), .putRepacked(_, let name):
+                for file in lock.files where file.name == name { add(file) }
+            case .putSaved(_, let reference): if let image = byReference[reference] { add(image) }
+            case .layer, .edit, .rewrite, .imageList: break
+            }
+        }
+        for file in lock.files { add(file) }
+        for image in spec.images.compactMap({ byReference[$0] }) + images { add(image) }
+    }
+
+    private mutating func add(_ image: BundleImage) {
+        for case .image(_, let layers) in image.instances.map(\.content) {
+            for layer in layers { order.append((layer, "\(image.reference)")) }
+        }
+    }
+
+    private mutating func add(_ file: Lock.File) { order.append((file.descriptor, file.title)) }
+}

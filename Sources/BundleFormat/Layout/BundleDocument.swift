@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import OCI
+internal import Spec
+
+/// The names that the format fixes. `Format.md` explains each.
+enum FormatName {
+    static let artifact = "application/vnd.sealift.bundle.v1+json"
+    static let config = "application/vnd.sealift.bundle.config.v1+json"
+    static let imageName = "io.containerd.image.name"
+    static let refName = "org.opencontainers.image.ref.name"
+    static let title = "org.opencontainers.image.title"
+    static let size = "io.sealift.bundle.size"
+    static let volumeSize = "io.sealift.volume.size"
+
+    static let layoutMember = "oci-layout"
+    static let indexMember = "index.json"
+    static let blobFolder = "blobs/sha256/"
+    static let layout = Array("{\"imageLayoutVersion\":\"1.0.0\"}".utf8)
+}
+
+/// The config of the bundle document: what is carried, and what is left to be had elsewhere.
+struct Document: Codable, Equatable {
+    var version = 1
+    var spec: Spec
+    var lock: Lock
+    /// The blobs that are not carried, because the isolated host has them; in order of first use.
+    var required: [Digest]
+    /// Bytes in each volume; absent where the bundle is one file.
+    var volumeSize: Int64?
+
+    /// The largest document that is read: 64 MiB.
+    static let largestSize = 64 << 20
+
+    static func decode(_ bytes: [UInt8], artifact: String) throws(Failure) -> Document {
+        let remedy = "use a sealift that knows this form, or make the bundle anew"
+        let document = try StrictJSON.decode(
+            Document.self, from: bytes, kind: .data, verb: "read the bundle document of", artifact: artifact,
+            remedy: remedy, limit: largestSize)
+        func refuse(_ reason: String) -> Failure {
+            Failure(
+                .data, "read the bundle document of", artifact, because: reason,
+                remedy: remedy)
+        }
+        guard document.version == 1, document.spec.version == 1 else {
+            throw refuse("its version is \(document.version), and only 1 is known")
+        }
+        if let fault = document.lock.fault { throw refuse(fault) }
+        guard document.lock == Lock(images: document.lock.images, files: document.lock.files) else {
+            throw refuse("its lock is not in order")
+        }
+        return document
+    }
+}
+
+/// The artifact manifest that leads to the document and to the files.
+struct ArtifactManifest: Codable {
+    var schemaVersion = 2
+    var mediaType = MediaType.manifest
+    var artifactType = FormatName.artifact
+    var config: Descriptor
+    var layers: [Descriptor]
+}
+
+/// An OCI image index as it is written.
+struct ImageIndex: Codable {
+    var schemaVersion = 2
+    var mediaType = MediaType.index
+    var manifests: [Descriptor]
+    var annotations: [String: String]?
+}

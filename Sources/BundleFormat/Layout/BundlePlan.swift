@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+package import Spec
+
+/// A bundle laid out to the last byte before any large blob is fetched.
+///
+/// Equal specs and locks (with equal `have` and volume size) give equal plans, and so equal bundles.
+package struct BundlePlan: Sendable {
+    /// One blob and its place.
+    package struct Blob: Sendable {
+        /// Its digest and size, as the first manifest that names it says.
+        package let descriptor: Descriptor
+        /// What it belongs to, for people: a reference, or the title of a file.
+        package let owner: String
+        /// Where its first byte lies, counted from the start of the bundle.
+        package let offset: Int64
+        /// The content, where it is known without fetching: manifests and the bundle document.
+        package let bytes: [UInt8]?
+
+        /// The blob without its place.
+        package var item: Item { Item(descriptor: descriptor, owner: owner) }
+    }
+
+    /// A blob without its place.
+    package struct Item: Sendable, Equatable {
+        /// Its digest and size, as the first manifest that names it says.
+        package let descriptor: Descriptor
+        /// What it belongs to, for people: a reference, or the title of a file.
+        package let owner: String
+    }
+
+    /// The bytes of `index.json`.
+    package let index: [UInt8]
+    /// The digest of ``index``: the bundle's identity.
+    package let indexDigest: Digest
+    /// The blobs in order of their offsets, each digest once.
+    package let blobs: [Blob]
+    /// The blobs that are left out because they are had already, in order of first use.
+    package let required: [Item]
+    /// The bundle's size in bytes.
+    package let size: Int64
+    /// The size of each volume but the last in bytes; `nil` for a single file.
+    package let volumeSize: Int64?
+
+    /// The most volumes of a bundle, as their names have three digits.
+    package static let mostVolumes: Int64 = 999
+
+    /// Lays out a bundle of the whole lock.
+    /// - Parameters:
+    ///   - images: one for each image of the lock, in any order.
+    ///   - have: layers and files with these digests are left out and listed as ``required``.
+    ///   - volumeSize: splits the bundle into files of so many bytes; `nil` for a single file.
+    /// - Throws: a `Failure` of kind `data` where the images are not those of the lock or descriptors
+    ///   disagree; of kind `configuration` for a volume size that cannot be.
+    package init(
+        spec: Spec, lock: Lock, images: [BundleImage], have: Set<Digest> = [], volumeSize: Int64? = nil
+    ) throws(Failure) {
+        let images = images.sorted { $0.reference < $1.reference }
+        guard images.map(\.locked) == lock.images else {
+            throw Failure(
+                .data, "lay out", "the bundle \(spec.name)",
+                because: "the images at hand are not those of the lock")
+        }
+        var contents = try Contents(spec: spec, lock: lock, images: images, have: have)
+        let document = Document(
+            spec: spec, lock: lock, required: contents.required.map(\.descriptor.digest),
+            volumeSize: volumeSize)
+        let leader = try Self.leader(of: document, in: &contents)
+        var layout = Layout()
+        for item in contents.small + contents.large {
+            try layout.add(item.descriptor.size, artifact: "the bundle \(spec.name)")
+        }
+        var index = try Self.index(leader: leader, images: images, volumeSize: volumeSize)
+        // The index states a size that its own length changes: the digits grow until they fit.
+        index.annotations?[FormatName.size] = ""
+        let bare = try StrictJSON.compact(index).count
+        var size: Int64 = 0
+        while case let next = layout.size(withIndexOf: bare + "\(size)".utf8.count), next != size {
+            size = next
+        }
+        index.annotations?[FormatName.size] = "\(size)"
+        self.index = try StrictJSON.compact(index)
+        indexDigest = Digest(of: self.index)
+        self.size = size
+        self.volumeSize = volumeSize
+        required = contents.required
+        let first = layout.firstBlob(withIndexOf: self.index.count)
+        blobs = zip(contents.small + contents.large, layout.offsets).map { item, offset in
+            Blob(
+                descriptor: item.descriptor, owner: item.owner, offset: first + offset, bytes: item.bytes)
+        }
+        if let volumeSize { try Self.check(volumeSize, size: size, firstBlob: first) }
+    }
+
+    /// Puts the bundle document before the other blobs and returns the descriptor that leads to it.
+    private static func leader(
+        of document: Document, in contents: inout Contents
+    ) throws(Failure) -> Descriptor {
+        let owner = "the bundle document"
+        let config = try StrictJSON.compact(document)
+        let descriptor = Descriptor(mediaType: FormatName.config, of: config)
+        let artifact = ArtifactManifest(
+            config: descriptor, layers: document.lock.files.map(\.descriptor))
+        let manifest = try Manifest(
+            parsing: try StrictJSON.compact(artifact), type: MediaType.manifest, artifact: owner)
+        try contents.lead(with: [
+            .init(descriptor: manifest.descriptor, owner: owner, bytes: manifest.raw),
+            .init(descriptor: descriptor, owner: owner, bytes: config),
+        ])
+        var leader = manifest.descriptor
+        leader.artifactType = FormatName.artifact
+        return leader
+    }
+
+    private static func index(
+        leader: Descriptor, images: [BundleImage], volumeSize: Int64?
+    ) throws(Failure) -> ImageIndex {
+        var index = ImageIndex(manifests: [leader], annotations: [:])
+        index.annotations?[FormatName.volumeSize] = volumeSize.map { "\($0)" }
+        for image in images {
+            let name = "\(image.reference)"
+            var top = image.top.descriptor
+            top.annotations = [FormatName.imageName: name]
+            if var wrapper = try image.wrapper()?.descriptor {
+                wrapper.annotations = [FormatName.refName: name]
+                index.manifests += [top, wrapper]
+            } else {
+                top.annotations?[FormatName.refName] = name
+                index.manifests.append(top)
+            }
+        }
+        return index
+    }
+
+    private static func check(_ volumeSize: Int64, size: Int64, firstBlob: Int64) throws(Failure) {
+        let least = max(firstBlob, (size + mostVolumes - 1) / mostVolumes)
+        guard volumeSize >= least else {
+            throw Failure(
+                .configuration, "split the bundle into volumes of", "\(volumeSize) bytes",
+                because: "the first must hold the index, and there can be \(mostVolumes) at most",
+                remedy: "choose at least \(least) bytes")
+        }
+    }
+}

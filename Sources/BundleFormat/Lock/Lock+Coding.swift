@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+
+extension Lock {
+    /// The largest lock that is read: 64 MiB, some hundred thousand images.
+    static let largestSize = 64 << 20
+
+    /// The lock file's bytes: JSON, keys sorted, indented, with a final newline. Equal locks give equal
+    /// bytes.
+    package func encoded() throws(Failure) -> [UInt8] { try StrictJSON.pretty(self) }
+
+    /// Reads a lock file; the entries come out sorted whatever their order was.
+    /// - Parameter path: names the file in errors.
+    /// - Throws: a `Failure` of kind `configuration` with line and key: not JSON, an unknown, missing or
+    ///   repeated key, a wrong type, what is not a digest or a reference, a size out of bounds, a
+    ///   reference, platform or file that is there twice.
+    package static func decode(_ bytes: [UInt8], path: String) throws(Failure) -> Lock {
+        let remedy = "take the lock from version control, or make it anew with 'sealift lock'"
+        let lock = try StrictJSON.decode(
+            Lock.self, from: bytes, kind: .configuration, verb: "read the lock", artifact: path,
+            remedy: remedy, limit: largestSize)
+        if let fault = lock.fault {
+            throw Failure(
+                .configuration, "read the lock", path, because: fault,
+                remedy: remedy)
+        }
+        return Lock(images: lock.images, files: lock.files)
+    }
+
+    /// What is wrong with the values, in a sentence; `nil` when nothing is.
+    var fault: String? {
+        guard version == 1 else { return "its version is \(version), and only 1 is known" }
+        var names: Set<String> = []
+        for image in images {
+            if !names.insert("\(image.reference)").inserted { return "\(image.reference) is there twice" }
+            if let fault = image.fault { return "\(image.reference): \(fault)" }
+        }
+        names = []
+        for file in files {
+            if !names.insert(file.title).inserted { return "the file \(file.title) is there twice" }
+            if !Self.isSize(file.size) { return "\(file.title): the size \(file.size) is out of bounds" }
+            if file.name.isEmpty || file.name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == 0x2F })
+            {
+                return "a file's name is empty, or holds '/' or control characters"
+            }
+        }
+        return nil
+    }
+
+    static func isSize(_ size: Int64) -> Bool { (0...Descriptor.largestSize).contains(size) }
+}
+
+extension Lock.Image {
+    /// What the reference led to.
+    package var descriptor: Descriptor { Descriptor(mediaType: mediaType, digest: digest, size: size) }
+
+    fileprivate var fault: String? {
+        guard MediaType.accepted.contains(mediaType) else { return "'\(mediaType)' is no image" }
+        if platforms.isEmpty { return "it has no platform" }
+        if Set(platforms.map(\.platform)).count < platforms.count { return "a platform is there twice" }
+        for instance in platforms {
+            let type = instance.mediaType
+            guard MediaType.accepted.contains(type), !MediaType.indexes.contains(type) else {
+                return "'\(type)' is no manifest of \(instance.platform)"
+            }
+            guard Lock.isSize(instance.size) else { return "the size \(instance.size) is out of bounds" }
+        }
+        return Lock.isSize(size) ? nil : "the size \(size) is out of bounds"
+    }
+}
+
+extension Lock.Instance {
+    /// The manifest of this platform.
+    package var descriptor: Descriptor { Descriptor(mediaType: mediaType, digest: digest, size: size) }
+}
+
+extension Lock.File {
+    /// The name that tools such as `oras` write it under: `docker`, or `docker-linux-amd64` where the
+    /// file depends on the platform. No two files of a lock share it.
+    package var title: String {
+        let suffix = platform.map { "-" + $0.description.split(separator: "/").joined(separator: "-") }
+        return name + (suffix ?? "")
+    }
+
+    /// The content, under its ``title``.
+    package var descriptor: Descriptor {
+        Descriptor(
+            mediaType: MediaType.octets, digest: digest, size: size,
+            annotations: [FormatName.title: title])
+    }
+}

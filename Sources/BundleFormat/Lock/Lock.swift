@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+
+/// Every reference and URL of a spec, resolved to digest and size: the value of `bundles/NAME.lock.json`.
+///
+/// Two collects from equal locks give the same bytes.
+package struct Lock: Sendable, Codable, Equatable {
+    /// The version of the form: 1.
+    package var version: Int
+    /// The base and the images, in order of reference.
+    package var images: [Image]
+    /// The files, in order of name and platform.
+    package var files: [File]
+
+    /// A reference, resolved.
+    package struct Image: Sendable, Codable, Equatable {
+        /// The reference, as the spec means it.
+        package var reference: Reference
+        /// What the reference led to: a manifest, or an index.
+        package var mediaType: String
+        /// Its digest.
+        package var digest: Digest
+        /// Its size in bytes.
+        package var size: Int64
+        /// The manifests that are carried, one a platform of the spec, in the spec's order.
+        package var platforms: [Instance]
+
+        /// Creates a resolved reference.
+        package init(reference: Reference, descriptor: Descriptor, platforms: [Instance]) {
+            self.reference = reference
+            mediaType = descriptor.mediaType
+            digest = descriptor.digest
+            size = descriptor.size
+            self.platforms = platforms
+        }
+    }
+
+    /// The manifest of one platform.
+    package struct Instance: Sendable, Codable, Equatable {
+        /// The platform of the spec that it serves.
+        package var platform: Platform
+        /// Its media type.
+        package var mediaType: String
+        /// Its digest; that of the whole where the reference led to a manifest.
+        package var digest: Digest
+        /// Its size in bytes.
+        package var size: Int64
+
+        /// Creates an instance.
+        package init(platform: Platform, descriptor: Descriptor) {
+            self.platform = platform
+            mediaType = descriptor.mediaType
+            digest = descriptor.digest
+            size = descriptor.size
+        }
+    }
+
+    /// A URL, resolved.
+    package struct File: Sendable, Codable, Equatable {
+        /// The name in the spec.
+        package var name: String
+        /// The platform, where the URL depends on it.
+        package var platform: Platform?
+        /// The first URL, every placeholder filled in.
+        package var url: String
+        /// The digest of the content.
+        package var digest: Digest
+        /// Its size in bytes.
+        package var size: Int64
+
+        /// Creates a resolved file.
+        package init(name: String, platform: Platform?, url: String, digest: Digest, size: Int64) {
+            self.name = name
+            self.platform = platform
+            self.url = url
+            self.digest = digest
+            self.size = size
+        }
+    }
+
+    /// Creates a lock, its entries sorted.
+    package init(images: [Image], files: [File]) {
+        version = 1
+        self.images = images.sorted { $0.reference < $1.reference }
+        self.files = files.sorted {
+            ($0.name, $0.platform?.description ?? "") < ($1.name, $1.platform?.description ?? "")
+        }
+    }
+}

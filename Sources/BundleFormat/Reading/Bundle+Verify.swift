@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dispatch
+internal import Glibc
+package import OCI
+internal import Synchronization
+
+extension Bundle {
+    /// A blob whose bytes are not those of its digest.
+    package struct Damage: Sendable {
+        /// The digest and size that it should have.
+        package let descriptor: Descriptor
+        /// What it belongs to: a reference, or the title of a file.
+        package let owner: String
+        /// The files that its bytes lie in.
+        package let files: [String]
+        /// What was found, and what to do.
+        package let failure: Failure
+    }
+
+    /// Reads every blob and holds it to its digest; the rest of the tar was verified when it was opened.
+    /// What a delta leaves out is read from the overlay that has it, and passed over where none has.
+    ///
+    /// Blocking.
+    /// - Parameters:
+    ///   - jobs: how many blobs at once; 0 means one a processor.
+    ///   - progress: given the bytes read so far, from any thread.
+    /// - Returns: the damaged blobs in the order of their places; none when all is well.
+    package func verify(jobs: Int = 0, progress: @Sendable (Int64) -> Void = { _ in }) -> [Damage] {
+        struct Shared {
+            var next = 0
+            var read: Int64 = 0
+            var damages: [Int: Damage] = [:]
+        }
+        let shared = Mutex(Shared())
+        // The largest first, so that no core is left with one of them at the end.
+        let items = items.filter { contains($0.descriptor.digest) }
+        let order = items.indices.sorted { items[$0].descriptor.size > items[$1].descriptor.size }
+        let count = jobs > 0 ? jobs : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        DispatchQueue.concurrentPerform(iterations: min(count, max(1, order.count))) { _ in
+            while let turn = shared.withLock({ shared -> Int? in
+                defer { shared.next += 1 }
+                return shared.next < order.count ? shared.next : nil
+            }) {
+                let blob = items[order[turn]]
+                let failure = examine(blob.descriptor) { count in
+                    progress(
+                        shared.withLock { shared in
+                            shared.read += Int64(count)
+                            return shared.read
+                        })
+                }
+                guard let failure else { continue }
+                let damage = damage(of: blob, failure)
+                shared.withLock { $0.damages[order[turn]] = damage }
+            }
+        }
+        return shared.withLock { $0.damages }.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    private func examine(_ blob: Descriptor, _ progress: (Int) -> Void) -> Failure? {
+        do throws(Failure) {
+            var stream = try open(blob)
+            try stream.forEachChunk { (bytes) throws(Failure) in progress(bytes.count) }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func damage(of blob: BundlePlan.Item, _ failure: Failure) -> Damage {
+        let files = (regions(of: blob.descriptor.digest) ?? []).map(\.file.path)
+        var failure = failure
+        failure.artifact = "\(blob.descriptor.digest) of \(blob.owner)"
+        if failure.kind == .data {
+            failure.remedy = "copy \(files.joined(separator: ", ")) again from where it was made"
+        }
+        return Damage(descriptor: blob.descriptor, owner: blob.owner, files: files, failure: failure)
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+package import Spec
+
+/// A bundle that has been opened: its index, document and manifests are verified, and every blob is in
+/// its place with its size. The large blobs are verified as they are read, or all at once by
+/// ``verify(jobs:progress:)``. Any number of threads may use it.
+package final class Bundle: ContentSource {
+    /// The path of the file; of volumes, the base of their names.
+    package let path: String
+    /// What it was made from.
+    package let spec: Spec
+    /// What it carries.
+    package let lock: Lock
+    /// The base and the images, in the lock's order.
+    package let images: [BundleImage]
+    /// All blobs that are in it, each once, in the order of a fresh bundle, with what they belong to.
+    package let blobs: [BundlePlan.Blob]
+    /// The blobs that were left out because the isolated host has them, in order of first use.
+    package let required: [BundlePlan.Item]
+    /// The bytes of `index.json`, which a signature covers.
+    package let index: [UInt8]
+    /// The digest of ``index``: the bundle's identity.
+    package let indexDigest: Digest
+    /// Its size in bytes, all volumes together.
+    package let size: Int64
+    /// Whether it lies in volumes.
+    package let isSplit: Bool
+
+    let volumes: Volumes
+    private let members: [Digest: Member]
+    private let overlays: [Bundle]
+
+    /// Opens the bundle at `path`: a file, the base of volumes' names, or the first volume, `….001`.
+    ///
+    /// All volumes are looked at before any blob is read. Blobs that were left out are taken from
+    /// `overlays`; those that are not there either are ``missing``, which is no error here.
+    /// - Throws: a `Failure` of kind `input` where the file or a volume is not there, naming it; of kind
+    ///   `data` for whatever is not, to the byte, a bundle: damaged or foreign members, a volume of
+    ///   another size, an index that its own document does not give.
+    package init(opening path: String, with overlays: [Bundle] = []) throws(Failure) {
+        let set = try VolumeSet(opening: path)
+        let members = try MemberTable(set)
+        let contents = try BundleContents(set, members)
+        try members.check(against: contents.plan)
+        self.path = set.base
+        (spec, lock) = (contents.document.spec, contents.document.lock)
+        images = contents.images
+        blobs = contents.plan.blobs.map { $0.bytes == nil ? $0 : $0.withoutBytes }
+        required = contents.plan.required
+        index = contents.plan.index
+        indexDigest = contents.plan.indexDigest
+        size = set.volumes.size
+        isSplit = set.isSplit
+        volumes = set.volumes
+        self.members = members.blobs
+        self.overlays = overlays
+    }
+
+    /// All that it stands for: its blobs, then those that it requires.
+    var items: [BundlePlan.Item] { blobs.map(\.item) + required }
+
+    /// The blobs that are neither in it nor in its overlays.
+    package var missing: [BundlePlan.Item] { required.filter { !contains($0.descriptor.digest) } }
+
+    /// The files, as the lock names them.
+    package var files: [Lock.File] { lock.files }
+
+    /// The image of that name, where it is carried.
+    package func image(_ reference: Reference) -> BundleImage? {
+        images.first { $0.reference == reference }
+    }
+
+    /// The file of that name for `platform`, where it is carried. One that does not depend on the
+    /// platform serves them all.
+    package func file(_ name: String, for platform: Platform) -> Lock.File? {
+        files.first { $0.name == name && ($0.platform == nil || $0.platform == platform) }
+    }
+
+    /// Whether the blob can be read, from it or from an overlay.
+    package func contains(_ digest: Digest) -> Bool {
+        members[digest] != nil || overlays.contains { $0.contains(digest) }
+    }
+
+    /// Where the blob's bytes lie, in order, in it or in an overlay; `nil` where they do not. For
+    /// `sendfile` and `copy_file_range`: the bytes are not verified.
+    package func regions(of digest: Digest) -> [Region]? {
+        if let member = members[digest] { return volumes.regions(at: member.offset, count: member.size) }
+        for overlay in overlays { if let regions = overlay.regions(of: digest) { return regions } }
+        return nil
+    }
+
+    /// Opens the blob's bytes, verified on the way.
+    /// - Throws: a `Failure` of kind `input` where neither the bundle nor an overlay has it.
+    package func open(_ descriptor: Descriptor) throws(Failure) -> any ByteStream {
+        guard let member = members[descriptor.digest] else {
+            for overlay in overlays where overlay.contains(descriptor.digest) {
+                return try overlay.open(descriptor)
+            }
+            throw Failure(
+                .input, "read", "\(descriptor.digest)", because: "it is not in \(path)",
+                remedy: required.contains { $0.descriptor.digest == descriptor.digest }
+                    ? "the bundle is a delta: name the bundle that it builds on with --with"
+                    : "take the bundle that the image or file came in")
+        }
+        return VerifyingStream(
+            volumes.stream(at: member.offset, count: member.size), descriptor,
+            artifact: "\(descriptor.digest) in \(path)")
+    }
+}
+
+extension BundlePlan.Blob {
+    /// The same place without the content: an open bundle reads it again where it is wanted.
+    fileprivate var withoutBytes: Self {
+        Self(descriptor: descriptor, owner: owner, offset: offset, bytes: nil)
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BundleFormat
+internal import Glibc
+internal import OCI
+internal import Registry
+internal import Spec
+
+/// A file of the spec for one platform, led to digest and size.
+struct ResolvedFile: Sendable {
+    let locked: Lock.File
+    /// All URLs that may serve it, in order.
+    let urls: [String]
+    /// Where its content lies already, because nothing but fetching could tell its digest.
+    let local: String?
+}
+
+/// Leads the URLs of a spec to digest and size: from the lock, from what the spec promises, or by fetching.
+struct FileResolver: Sendable {
+    let client: RegistryClient
+    let lock: Lock?
+    let spec: Spec
+    /// The folder for content that had to be fetched to learn its digest.
+    let scratch: String
+    let mirrors: FileMirrors
+
+    /// Resolves every file for every platform that its URL tells apart.
+    func files() async throws -> [ResolvedFile] {
+        var wanted: [(name: String, platform: Platform?, source: Spec.FileSource)] = []
+        for (name, source) in spec.files.sorted(by: { $0.key < $1.key }) {
+            let platforms: [Platform?] = source.dependsOnPlatform ? spec.platforms : [nil]
+            wanted += platforms.map { (name, $0, source) }
+        }
+        return try await inParallel(wanted, width: 4) { try await file($0.name, $0.platform, $0.source) }
+    }
+
+    private func file(_ name: String, _ platform: Platform?, _ source: Spec.FileSource) async throws
+        -> ResolvedFile
+    {
+        let urls = mirrors.applied(to: source.urls(for: platform ?? spec.platforms[0], release: spec.release))
+        let original = source.urls(for: platform ?? spec.platforms[0], release: spec.release)[0]
+        func resolved(_ digest: Digest, _ size: Int64, local: String? = nil) -> ResolvedFile {
+            ResolvedFile(
+                locked: Lock.File(name: name, platform: platform, url: original, digest: digest, size: size),
+                urls: urls, local: local)
+        }
+        if let locked = lock?.files.first(where: { $0.name == name && $0.platform == platform }) {
+            return resolved(locked.digest, locked.size)
+        }
+        let promised = try await promise(name, platform, source, urls)
+        if let promised, let size = try await client.examine(urls: urls).size {
+            return resolved(promised, size)
+        }
+        try makeFolder(scratch)
+        let path = "\(scratch)/\(name)-\((platform?.description ?? "any").replacing("/", with: "-"))"
+        let sink = try ScratchSink(path)
+        try await client.fetch(urls: urls, into: sink)
+        let (digest, size) = sink.outcome
+        if let promised, promised != digest {
+            throw Failure(
+                .data, "collect the file", name,
+                because: "it is \(digest), but the spec promises \(promised)",
+                remedy: "find out which is right; then correct sha256 in the spec or the URL \(urls[0])")
+        }
+        return resolved(digest, size, local: path)
+    }
+
+    /// What the spec promises of the content, itself or by a checksum list next to it.
+    private func promise(
+        _ name: String, _ platform: Platform?, _ source: Spec.FileSource, _ urls: [String]
+    ) async throws -> Digest? {
+        if let digest = source.sha256(for: platform ?? spec.platforms[0]) { return digest }
+        guard let sums = source.sha256sums(for: platform ?? spec.platforms[0], release: spec.release) else {
+            return nil
+        }
+        let bytes = try await client.bytes(urls: mirrors.applied(to: [sums]), limit: 1 << 20)
+        let file = urls[0].prefix { $0 != "?" }.split(separator: "/").last.map(String.init) ?? name
+        return try ChecksumList(parsing: bytes, artifact: sums).digest(of: file, artifact: sums)
+    }
+}
+
+/// Makes the folder `path` unless it is there.
+func makeFolder(_ path: String) throws(Failure) {
+    guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw Failure.system("create the folder", path) }
+}
+
+/// Takes content whose digest nobody knows yet into a file, hashing it on the way.
+// Unchecked: a sink is used by one thread at a time, as BlobSink says, and read when the fetch is over.
+final class ScratchSink: BlobSink, @unchecked Sendable {
+    private let file: File
+    private var hash = SHA256()
+    private(set) var received: Int64 = 0
+
+    /// Starts an empty file at `path`.
+    init(_ path: String) throws(Failure) {
+        unlink(path)
+        file = try File.create(path, exclusive: true)
+    }
+
+    /// Digest and size of what was taken.
+    var outcome: (Digest, Int64) { (hash.digest(), received) }
+
+    func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        try file.write(bytes, at: received)
+        hash.update(bytes)
+        received += Int64(bytes.count)
+    }
+
+    func restart() throws(Failure) {
+        guard ftruncate(file.descriptor, 0) == 0 else { throw Failure.system("empty", file.path) }
+        hash = SHA256()
+        received = 0
+    }
+
+    func finish() throws(Failure) {}
+}
+
+/// Other places for file URLs: what begins with `from` is fetched from `to` first.
+package struct FileMirrors: Sendable {
+    /// One pair of URL beginnings.
+    package struct Rule: Sendable {
+        /// What a URL of the spec begins with.
+        package let from: String
+        /// What stands there instead.
+        package let to: String
+
+        /// Creates a rule.
+        package init(from: String, to: String) {
+            self.from = from
+            self.to = to
+        }
+    }
+
+    /// The rules, tried in order.
+    package var rules: [Rule]
+
+    /// Creates mirrors from rules.
+    package init(_ rules: [Rule] = []) { self.rules = rules }
+
+    /// The URLs with those of the mirrors before them.
+    func applied(to urls: [String]) -> [String] {
+        let mirrored = urls.flatMap { url in
+            rules.filter { url.hasPrefix($0.from) }.map { $0.to + url.dropFirst($0.from.count) }
+        }
+        return mirrored + urls
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+package import BundleFormat
+internal import Glibc
+package import OCI
+package import Registry
+package import Spec
+
+/// The lock that belongs to a spec: `NAME.lock.json` beside `NAME.yaml`.
+package struct LockFile: Sendable {
+    /// Where the lock lies.
+    package let path: String
+
+    /// The lock of the spec at `spec`.
+    package init(forSpec spec: String) {
+        let stem =
+            [".yaml", ".yml"].first { spec.hasSuffix($0) }.map { String(spec.dropLast($0.count)) } ?? spec
+        path = stem + ".lock.json"
+    }
+
+    /// Reads the lock; `nil` where there is none.
+    /// - Throws: a `Failure` of kind `configuration` for a file that is not a lock.
+    package func load() throws(Failure) -> Lock? {
+        guard access(path, F_OK) == 0 else { return nil }
+        return try Lock.decode(File.open(path).bytes(limit: 64 << 20), path: path)
+    }
+
+    /// Puts the lock in place, atomically.
+    package func save(_ lock: Lock) throws(Failure) { try Durable.write(lock.encoded(), to: path) }
+}
+
+/// Writes the lock of a spec.
+package struct Locker: Sendable {
+    let parsed: ParsedSpec
+    let client: RegistryClient
+    let mirrors: FileMirrors
+    let note: @Sendable (String) -> Void
+
+    /// A locker for `spec` that resolves through `client` and gives `note` what a person should know.
+    package init(
+        spec: ParsedSpec, client: RegistryClient, fileMirrors: FileMirrors = FileMirrors(),
+        note: @escaping @Sendable (String) -> Void
+    ) {
+        self.note = note
+        mirrors = fileMirrors
+        parsed = spec
+        self.client = client
+    }
+
+    /// What a lock came to.
+    package struct Outcome: Sendable {
+        /// Where it lies.
+        package let path: String
+        /// What it was before; `nil` where there was none.
+        package let before: Lock?
+        /// What it is now.
+        package let after: Lock
+    }
+
+    /// Resolves what the lock lacks, and what is to be updated, and puts the lock in place.
+    /// - Parameter update: references and file names to resolve anew; `nil` for none, empty for all.
+    /// - Throws: a `Failure` of kind `usage` for a name that the spec does not have.
+    package func run(update: [String]?) async throws -> Outcome {
+        let file = LockFile(forSpec: parsed.path)
+        let before = try file.load()
+        let kept = try keep(before, update: update, spec: parsed.spec)
+        let known = Set(kept.images.map(\.reference))
+        let scratch = Scratch(beside: file.path)
+        defer { scratch.remove() }
+        let content = try await KnownContent(client: client)
+        let local = try await LocalImages(parsed.spec, folder: parsed.folder, scratch: scratch.path)
+        let resolver = Resolver(content: content, local: local, lock: nil, platforms: parsed.spec.platforms)
+        let wanted = parsed.spec.images.filter { !known.contains($0) }
+        var images: [ResolvedImage] = []
+        if let base = parsed.spec.base?.image, !known.contains(base) || !wanted.isEmpty {
+            let resolved = try await resolver.image(base)
+            try await ImageListCheck(parsed: parsed, content: content, note: note).run(base: resolved)
+            if !known.contains(base) { images.append(resolved) }
+        }
+        images += try await resolver.images(wanted)
+        let resolved = try await FileResolver(
+            client: client, lock: kept, spec: parsed.spec, scratch: scratch.path, mirrors: mirrors
+        ).files()
+        let after = Lock(images: kept.images + images.map(\.locked), files: resolved.map(\.locked))
+        if after != before { try file.save(after) }
+        return Outcome(path: file.path, before: before, after: after)
+    }
+
+    /// The entries of `lock` that stay as they are.
+    private func keep(_ lock: Lock?, update: [String]?, spec: Spec) throws(Failure) -> Lock {
+        let wanted = Set(spec.images + (spec.base.map { [$0.image] } ?? []))
+        let names = Set(update ?? [])
+        for name in names where spec.files[name] == nil && !wanted.contains(where: { $0.goes(by: name) }) {
+            throw Failure(
+                .usage, "update", name, because: "the spec has no image and no file of that name",
+                remedy: "name it as the spec does; without a name all are updated")
+        }
+        guard let lock, update != [] else { return Lock(images: [], files: []) }
+        return Lock(
+            images: lock.images.filter { image in
+                wanted.contains(image.reference) && !names.contains { image.reference.goes(by: $0) }
+                    && image.platforms.map(\.platform) == spec.platforms
+            },
+            files: lock.files.filter { file in
+                let urls = spec.files[file.name]?.urls(
+                    for: file.platform ?? spec.platforms[0], release: spec.release)
+                // Another URL is another file.
+                return urls?.first == file.url && !names.contains(file.name)
+            })
+    }
+}
+
+extension Reference {
+    /// Whether a user may mean this reference by `name`: in full, short, or without its tag.
+    func goes(by name: String) -> Bool {
+        [description, familiar, path, repository].contains(name)
+            || (try? Reference(name)) == self || (try? Reference(name, defaults: .sealer)) == self
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+package import OCI
+
+/// Takes single images and files out of a bundle, in forms that other tools read.
+package enum ImageExporter {
+    /// A form of an export.
+    package enum Format: String, Sendable, CaseIterable {
+        /// What `docker save` writes; one platform.
+        case dockerArchive = "docker-archive"
+        /// An OCI image layout in a tar; every platform that is there.
+        case ociArchive = "oci-archive"
+        /// An OCI image layout as a folder; every platform that is there.
+        case oci
+        /// The bytes of one file.
+        case file
+    }
+
+    /// Writes `images` as `docker save` does.
+    /// - Parameters:
+    ///   - platform: the instance to take of an index.
+    ///   - path: a file, which appears whole or not at all; a pipe or device; or `-`, standard output.
+    ///   - progress: told the length so far, in bytes.
+    /// - Throws: a ``Failure`` of kind `input` for a platform that an image does not have, and those of
+    ///   ``DockerArchive/write(_:from:to:progress:)``.
+    package static func dockerArchive(
+        _ images: [NamedImage], platform: Platform, from source: any ContentSource, to path: String,
+        progress: @escaping (Int64) -> Void = { _ in }
+    ) throws(Failure) {
+        var chosen: [DockerArchive.Image] = []
+        for image in images {
+            let manifest = try instance(of: image.descriptor, platform, "\(image.reference)", source)
+            chosen.append(.init(references: [image.reference], manifest: manifest))
+        }
+        try output(path) { (file) throws(Failure) in
+            try DockerArchive.write(chosen, from: source, to: file, progress: progress)
+        }
+    }
+
+    /// Writes `images` as an OCI image layout in a tar, reproducibly; `path` as in
+    /// ``dockerArchive(_:platform:from:to:progress:)``.
+    package static func ociArchive(
+        _ images: [NamedImage], from source: any ContentSource, to path: String,
+        progress: @escaping (Int64) -> Void = { _ in }
+    ) throws(Failure) {
+        let layout = try ExportedLayout(images, from: source)
+        try output(path) { (file) throws(Failure) in
+            var archive = ArchiveWriter(file, progress: progress)
+            try archive.file("oci-layout", ExportedLayout.marker)
+            try archive.file("index.json", layout.index)
+            try archive.folder("blobs")
+            try archive.folder("blobs/sha256")
+            for (descriptor, bytes) in layout.made {
+                try archive.file("blobs/sha256/\(descriptor.digest.hex)", bytes)
+            }
+            for blob in layout.blobs {
+                try archive.file(
+                    "blobs/sha256/\(blob.digest.hex)", size: blob.size, from: try source.open(blob))
+            }
+            try archive.finish()
+        }
+    }
+
+    /// Writes `images` as an OCI image layout into the folder `path`, which is new or empty, and appears whole
+    /// or not at all.
+    /// - Throws: a ``Failure`` of kind `space` when something is in the folder already.
+    package static func ociFolder(
+        _ images: [NamedImage], from source: any ContentSource, to path: String,
+        progress: @escaping (Int64) -> Void = { _ in }
+    ) throws(Failure) {
+        let layout = try ExportedLayout(images, from: source)
+        let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        if rmdir(path) != 0, errno != ENOENT {
+            if errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR {
+                throw Failure(
+                    .space, "write the image layout to", path, because: "something is there already",
+                    remedy: "name a folder that is new or empty")
+            }
+            throw Failure.system("write the image layout to", path)
+        }
+        let temporary = Durable.temporaryPath(for: path)
+        do throws(Failure) {
+            try write(layout, from: source, to: temporary, progress)
+            try Durable.rename(temporary, to: path)
+        } catch {
+            try? removeTree(at: temporary)
+            throw error
+        }
+    }
+
+    private static func write(
+        _ layout: ExportedLayout, from source: any ContentSource, to path: String,
+        _ progress: @escaping (Int64) -> Void
+    ) throws(Failure) {
+        for folder in ["", "/blobs", "/blobs/sha256"] where mkdir(path + folder, 0o755) != 0 {
+            throw Failure.system("create", path + folder)
+        }
+        var written: Int64 = 0
+        for blob in layout.blobs {
+            try Durable.write(to: "\(path)/blobs/sha256/\(blob.digest.hex)") { (file) throws(Failure) in
+                try copy(blob, from: source, to: file) { progress(written + $0) }
+            }
+            written += blob.size
+        }
+        for (descriptor, bytes) in layout.made {
+            try Durable.write(bytes, to: "\(path)/blobs/sha256/\(descriptor.digest.hex)")
+        }
+        try Durable.write(ExportedLayout.marker, to: path + "/oci-layout")
+        try Durable.write(layout.index, to: path + "/index.json")
+    }
+
+    /// Writes the bytes of `file`; `path` as in ``dockerArchive(_:platform:from:to:progress:)``.
+    package static func file(
+        _ file: NamedFile, from source: any ContentSource, to path: String,
+        progress: @escaping (Int64) -> Void = { _ in }
+    ) throws(Failure) {
+        let blob = Descriptor(mediaType: MediaType.octets, digest: file.digest, size: file.size)
+        try output(path) { (output) throws(Failure) in
+            try copy(blob, from: source, to: output, progress)
+        }
+    }
+
+    private static func copy(
+        _ blob: Descriptor, from source: any ContentSource, to file: File, _ progress: (Int64) -> Void
+    ) throws(Failure) {
+        var stream = try source.open(blob)
+        var done: Int64 = 0
+        try stream.forEachChunk { (bytes) throws(Failure) in
+            try file.append(bytes)
+            done += Int64(bytes.count)
+            progress(done)
+        }
+    }
+
+    private static func output(_ path: String, _ body: (File) throws(Failure) -> Void) throws(Failure) {
+        if path == "-" {
+            let descriptor = dup(1)
+            guard descriptor >= 0 else { throw Failure.system("open", "standard output") }
+            return try body(File(taking: descriptor, path: "standard output"))
+        }
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+            let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw Failure.system("open", path) }
+            return try body(File(taking: descriptor, path: path))
+        }
+        try Durable.write(to: path, body)
+    }
+
+    /// The manifest for `platform` of what `descriptor` leads to.
+    private static func instance(
+        of descriptor: Descriptor, _ platform: Platform, _ name: String, _ source: any ContentSource,
+        depth: Int = 0
+    ) throws(Failure) -> Manifest {
+        let manifest = try source.manifest(descriptor)
+        guard case .index(let children) = manifest.content, depth < Manifest.deepestNesting else {
+            return manifest
+        }
+        if let child = children.first(where: { $0.platform?.value == platform }) {
+            return try instance(of: child, platform, name, source, depth: depth + 1)
+        }
+        let found = children.compactMap { $0.platform.map { "\($0.value)" } }.joined(separator: ", ")
+        throw Failure(
+            .input, "export", name, because: "it has no instance for \(platform), but for \(found)",
+            remedy: "choose one of them with --platform")
+    }
+}

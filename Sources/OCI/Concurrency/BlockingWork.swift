@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import Synchronization
+
+/// Runs blocking work on a thread of its own, off Swift's cooperative pool, and returns what it returns.
+///
+/// The work is not interrupted when the task is cancelled; long work asks `isCancelled` of the flag that
+/// it shares with its caller.
+package func onThread<Result: Sendable>(
+    _ body: @escaping @Sendable () throws(Failure) -> Result
+) async throws(Failure) -> Result {
+    let outcome: Swift.Result<Result, Failure> = await withCheckedContinuation { continuation in
+        spawnThread {
+            do throws(Failure) {
+                continuation.resume(returning: .success(try body()))
+            } catch {
+                continuation.resume(returning: .failure(error))
+            }
+        }
+    }
+    return try outcome.get()
+}
+
+/// Starts a detached thread with a 1 MiB stack that runs `body` and ends.
+package func spawnThread(_ body: @escaping @Sendable () -> Void) { pthread_detach(startThread(body)) }
+
+/// Runs `body` on a new thread, waits until that thread is gone, and returns what `body` returned: so does
+/// what a thread alone can have, a namespace or a working folder.
+package func onOwnThread<Result: Sendable>(
+    _ body: @escaping @Sendable () throws(Failure) -> Result
+) throws(Failure) -> Result {
+    let box = OutcomeBox<Result>()
+    let thread = startThread {
+        let outcome: Swift.Result<Result, Failure>
+        do throws(Failure) { outcome = .success(try body()) } catch { outcome = .failure(error) }
+        box.outcome.withLock { $0 = outcome }
+    }
+    pthread_join(thread, nil)
+    return try box.outcome.withLock { $0! }.get()
+}
+
+private final class OutcomeBox<Value: Sendable>: Sendable {
+    let outcome = Mutex<Swift.Result<Value, Failure>?>(nil)
+}
+
+private func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
+    final class Box {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    defer { pthread_attr_destroy(&attributes) }
+    pthread_attr_setstacksize(&attributes, 1 << 20)
+    let box = Unmanaged.passRetained(Box(body))
+    var thread = pthread_t()
+    let code = pthread_create(
+        &thread, &attributes,
+        {
+            Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body(); return nil
+        },
+        box.toOpaque())
+    guard code == 0 else { fatalError("cannot start a thread: \(String(cString: strerror(code)))") }
+    return thread
+}

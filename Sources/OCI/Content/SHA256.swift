@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import COpenSSL
+
+/// A running SHA-256 (FIPS 180-4) over the bytes fed to it. OpenSSL does the work.
+package struct SHA256: ~Copyable {
+    private let context: OpaquePointer
+
+    /// Starts over no bytes.
+    package init() {
+        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+            fatalError("libcrypto has no SHA-256")
+        }
+        self.context = context
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    /// Feeds `bytes`, in order.
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        guard let base = bytes.baseAddress, bytes.count > 0 else { return }
+        guard EVP_DigestUpdate(context, base, bytes.count) == 1 else {
+            fatalError("libcrypto failed to hash")
+        }
+    }
+
+    /// The digest of all bytes fed so far. More may be fed afterwards.
+    package func digest() -> Digest {
+        guard let copy = EVP_MD_CTX_new() else { fatalError("libcrypto has no memory") }
+        defer { EVP_MD_CTX_free(copy) }
+        var bytes = [UInt8](repeating: 0, count: 32)
+        guard EVP_MD_CTX_copy_ex(copy, context) == 1, EVP_DigestFinal_ex(copy, &bytes, nil) == 1 else {
+            fatalError("libcrypto failed to finish a hash")
+        }
+        return Digest(bytes: bytes)
+    }
+}
+
+extension Digest {
+    /// The digest of `bytes`.
+    package init(of bytes: [UInt8]) {
+        var hash = SHA256()
+        bytes.withUnsafeBytes { hash.update($0) }
+        self = hash.digest()
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+
+/// Writes that are whole or not there: a temporary file beside the target, flushed, then renamed.
+package enum Durable {
+    /// Puts `bytes` at `path`: after return they are on the medium under that name; after a failure or a
+    /// kill the old file, if there was one, is unchanged.
+    /// - Parameter mode: the permission bits, exactly (the umask is not applied).
+    package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(Failure) {
+        try write(to: path, mode: mode) { (file) throws(Failure) in
+            try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+                try file.write(UnsafeRawBufferPointer(bytes), at: 0)
+            }
+        }
+    }
+
+    /// Puts at `path` what `body` writes into the file that it is given, under the same promise.
+    package static func write(
+        to path: String, mode: UInt32 = 0o644, _ body: (File) throws(Failure) -> Void
+    ) throws(Failure) {
+        let temporary = temporaryPath(for: path)
+        unlink(temporary)
+        do throws(Failure) {
+            let file = try File.create(temporary, exclusive: true)
+            try body(file)
+            guard fchmod(file.descriptor, mode) == 0 else {
+                throw Failure.system("set the mode of", temporary)
+            }
+            try file.synchronize()
+            try rename(temporary, to: path)
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    /// Where this process prepares what goes to `path`.
+    package static func temporaryPath(for path: String) -> String { "\(path).\(getpid()).tmp" }
+
+    /// Gives what is at `source` the name `target`, replacing a file there, and flushes the folder.
+    package static func rename(_ source: String, to target: String) throws(Failure) {
+        guard Glibc.rename(source, target) == 0 else { throw Failure.system("put in place", target) }
+        try flushFolder(of: target)
+    }
+
+    /// Waits until the folder that holds `path` is on the medium, names included.
+    package static func flushFolder(of path: String) throws(Failure) {
+        let slash = path.lastIndex(of: "/")
+        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        try File.open(folder).synchronize()
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+
+/// An open file. Closed when the last reference to it goes. Positional reads and writes may come from
+/// any thread at once.
+package final class File: Sendable {
+    /// The descriptor, for calls that this type does not wrap. Valid while the object lives.
+    package let descriptor: Int32
+    /// The path it was opened at, for errors.
+    package let path: String
+
+    /// Takes over an open descriptor.
+    package init(taking descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    deinit { close(descriptor) }
+
+    /// Opens an existing file for reading.
+    /// - Throws: a ``Failure`` of kind `input` when it is not there, `denied` or `io` otherwise.
+    package static func open(_ path: String) throws(Failure) -> File {
+        try File(opening: path, O_RDONLY | O_CLOEXEC, "open")
+    }
+
+    /// Opens a file for reading and writing and creates it, mode 0644 less the umask, if need be.
+    /// - Parameter exclusive: refuse a file that is there already.
+    package static func create(_ path: String, exclusive: Bool = false) throws(Failure) -> File {
+        try File(opening: path, O_RDWR | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : 0), "create")
+    }
+
+    private convenience init(opening path: String, _ flags: Int32, _ verb: String) throws(Failure) {
+        let descriptor = Glibc.open(path, flags, 0o644)
+        guard descriptor >= 0 else { throw Failure.system(verb, path) }
+        self.init(taking: descriptor, path: path)
+    }
+
+    /// The size in bytes.
+    package func size() throws(Failure) -> Int64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw Failure.system("examine", path) }
+        return Int64(status.st_size)
+    }
+
+    /// Reads at `offset` until `buffer` is full or the file ends; returns the count.
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(Failure) -> Int {
+        var done = 0
+        while done < buffer.count, let base = buffer.baseAddress {
+            let count = pread(descriptor, base + done, buffer.count - done, off_t(offset) + off_t(done))
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Failure.system("read", path) }
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    /// - Throws: a ``Failure`` of kind `space` when there is none left.
+    package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(Failure) {
+        var done = 0
+        while done < bytes.count, let base = bytes.baseAddress {
+            let count = pwrite(descriptor, base + done, bytes.count - done, off_t(offset) + off_t(done))
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Failure.system("write", path) }
+            done += count
+        }
+    }
+
+    /// Writes all of `bytes` where the descriptor stands, which may be a pipe.
+    /// - Throws: a ``Failure`` of kind `space` when there is none left.
+    package func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        var done = 0
+        while done < bytes.count, let base = bytes.baseAddress {
+            let count = Glibc.write(descriptor, base + done, bytes.count - done)
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN {
+                // Standard output may be a pipe that somebody has set not to block.
+                var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&wanted, 1, -1)
+                continue
+            }
+            guard count >= 0 else { throw Failure.system("write", path) }
+            done += count
+        }
+    }
+
+    /// Waits until all that was written is on the medium.
+    package func synchronize() throws(Failure) {
+        guard fsync(descriptor) == 0 else { throw Failure.system("flush", path) }
+    }
+
+    /// A stream of `count` bytes from `offset`; it throws where the file ends before.
+    package func stream(at offset: Int64 = 0, count: Int64) -> FileStream {
+        FileStream(file: self, offset: offset, left: count)
+    }
+
+    /// All bytes of a small file.
+    /// - Throws: a ``Failure`` of kind `data` when it has more than `limit` bytes; none of them is read then.
+    package func bytes(limit: Int) throws(Failure) -> [UInt8] {
+        let size = try size()
+        guard size <= limit else {
+            throw Failure(
+                .data, "read", path, because: "it has \(size) bytes, and at most \(limit) are expected",
+                remedy: "check that this is the file that is meant")
+        }
+        var stream = stream(count: size)
+        return try stream.readAll(limit: limit, artifact: path)
+    }
+}
+
+/// Bytes of a part of a file, in order.
+package struct FileStream: ByteStream {
+    let file: File
+    var offset: Int64
+    var left: Int64
+
+    /// Reads on.
+    /// - Throws: a ``Failure`` of kind `data` where the file is shorter than the part.
+    package mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+        let wanted = Int(min(Int64(buffer.count), left))
+        if wanted == 0 { return 0 }
+        let count = try file.read(
+            into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: offset)
+        guard count > 0 else {
+            throw Failure(
+                .data, "read", file.path, because: "it ends \(left) bytes too early",
+                remedy: "copy the file again and compare its size")
+        }
+        offset += Int64(count)
+        left -= Int64(count)
+        return count
+    }
+
+    /// Goes on further behind; whether the file is long enough shows when bytes are read there.
+    package mutating func skip(_ count: Int64) throws(Failure) -> Int64 {
+        let step = min(max(0, count), left)
+        offset += step
+        left -= step
+        return step
+    }
+}
+
+extension Failure {
+    /// The failure that `errno` tells of, its kind chosen by the number. Call it before anything else
+    /// can change `errno`.
+    package static func system(_ operation: String, _ artifact: String) -> Failure {
+        system(operation, artifact, code: errno)
+    }
+
+    /// The failure that the error number `code` tells of.
+    package static func system(_ operation: String, _ artifact: String, code: Int32) -> Failure {
+        let (kind, remedy): (Kind, String) =
+            switch code {
+            case ENOENT, ENOTDIR: (.input, "check the path")
+            case EACCES, EPERM: (.denied, "check its owner and mode, or run as a user that may")
+            case EROFS: (.denied, "the file system is read-only: name another place")
+            case ENOSPC, EDQUOT:
+                (.space, "free some space, or name a place on another file system; then run it again")
+            case EEXIST, EISDIR, EFBIG: (.space, "name another place")
+            case EIO: (.io, "the medium fails to read or write: copy it to another one")
+            case EBUSY, ETXTBSY, EAGAIN: (.busy, "wait for whoever uses it, then run it again")
+            default: (.io, "")
+            }
+        return Failure(kind, operation, artifact, because: String(cString: strerror(code)), remedy: remedy)
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import FoundationEssentials
+
+/// A manifest or index as it was fetched: the raw bytes, which alone carry the digest, and what they say.
+///
+/// Sources: OCI image specification (`manifest.md`, `image-index.md`), docker schema 2 and manifest list.
+package struct Manifest: Sendable {
+    /// What a manifest's bytes say.
+    package enum Content: Sendable {
+        /// An image or artifact: its config and its layers, in order.
+        case image(config: Descriptor, layers: [Descriptor])
+        /// An index or manifest list: its manifests, in order.
+        case index([Descriptor])
+    }
+
+    /// The bytes, exactly as they were fetched.
+    package let raw: [UInt8]
+    /// Media type, digest and size of ``raw``.
+    package let descriptor: Descriptor
+    /// What the bytes say.
+    package let content: Content
+
+    /// The largest manifest that is read: 4 MiB, as registries bound it.
+    package static let largestSize: Int64 = 4 << 20
+    /// The deepest nesting of indexes that is followed.
+    package static let deepestNesting = 4
+
+    /// Parses `raw`.
+    /// - Parameter type: the media type that the transport or the descriptor promised; `nil` where it
+    ///   promised none. A `mediaType` in the bytes must agree with it (CVE-2021-41190).
+    /// - Throws: a ``Failure`` of kind `data` for anything but one well-formed manifest or index:
+    ///   larger than ``largestSize``, `manifests` beside `layers`, another schema version, a foreign type.
+    package init(parsing raw: [UInt8], type: String?, artifact: String) throws(Failure) {
+        func refuse(_ reason: String) -> Failure {
+            Failure(
+                .data, "read the manifest of", artifact, because: reason,
+                remedy: "ask whoever publishes it for an OCI or docker schema 2 image")
+        }
+        guard raw.count <= Self.largestSize else {
+            throw refuse("it has \(raw.count) bytes, more than \(Self.largestSize)")
+        }
+        let fields: Fields
+        do {
+            fields = try JSONDecoder().decode(Fields.self, from: Data(raw))
+        } catch {
+            throw refuse(Self.explain(error))
+        }
+        guard fields.schemaVersion == 2 else {
+            throw refuse("its schema version is \(fields.schemaVersion), not 2")
+        }
+        let promised = type.flatMap { MediaType.accepted.contains($0) ? $0 : nil }
+        if let promised, let written = fields.mediaType, written != promised {
+            throw refuse("it was promised as \(promised), but says of itself that it is \(written)")
+        }
+        let found: String
+        switch (fields.manifests, fields.config, fields.layers) {
+        case (let manifests?, nil, nil):
+            content = .index(manifests)
+            found = fields.mediaType ?? promised ?? MediaType.index
+            guard MediaType.indexes.contains(found) else { throw refuse("an index of the type \(found)") }
+        case (nil, let config?, let layers?):
+            content = .image(config: config, layers: layers)
+            found = fields.mediaType ?? promised ?? MediaType.manifest
+            guard [MediaType.manifest, MediaType.dockerManifest].contains(found) else {
+                throw refuse("a manifest of the type \(found)")
+            }
+        default:
+            throw refuse("it is neither an index (manifests) nor an image (config and layers)")
+        }
+        self.raw = raw
+        descriptor = Descriptor(mediaType: found, of: raw)
+    }
+
+    /// The descriptors that the content names: manifests of an index, config and layers of an image.
+    package var children: [Descriptor] {
+        switch content {
+        case .image(let config, let layers): [config] + layers
+        case .index(let manifests): manifests
+        }
+    }
+
+    /// An OCI index of `manifests`, in their order; equal ones give equal bytes: compact JSON, sorted keys.
+    package static func index(of manifests: [Descriptor]) throws(Failure) -> Manifest {
+        try Manifest(parsing: indexBytes(of: manifests), type: MediaType.index, artifact: "a generated index")
+    }
+
+    /// The bytes of ``index(of:)``, of any size: a layout's `index.json` may be larger than a registry's.
+    package static func indexBytes(of manifests: [Descriptor]) throws(Failure) -> [UInt8] {
+        struct Index: Encodable {
+            var schemaVersion = 2
+            var mediaType = MediaType.index
+            var manifests: [Descriptor]
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do { return Array(try encoder.encode(Index(manifests: manifests))) } catch {
+            throw Failure(.fault, "write", "an index", because: "\(error)")
+        }
+    }
+
+    private struct Fields: Decodable {
+        var schemaVersion: Int
+        var mediaType: String?
+        var manifests: [Descriptor]?
+        var config: Descriptor?
+        var layers: [Descriptor]?
+    }
+
+    /// A decoding error in a sentence: where, and what was wrong there.
+    package static func explain(_ error: any Error) -> String {
+        guard let error = error as? DecodingError else { return "\(error)" }
+        let (context, what): (DecodingError.Context, String?) =
+            switch error {
+            case .keyNotFound(let key, let context): (context, "'\(key.stringValue)' is missing")
+            case .typeMismatch(let type, let context): (context, "a value that is not a \(type)")
+            case .valueNotFound(let type, let context): (context, "null in place of a \(type)")
+            case .dataCorrupted(let context): (context, nil)
+            @unknown default: (.init(codingPath: [], debugDescription: "\(error)"), nil)
+            }
+        let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }
+        let place = path.isEmpty ? "" : "at \(path.joined(separator: ".")): "
+        return place + (what ?? context.debugDescription)
+    }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The media types that carry meaning here. Sources: OCI image specification, `media-types.md`; docker
+/// image manifest version 2, schema 2.
+package enum MediaType {
+    /// An OCI image index.
+    package static let index = "application/vnd.oci.image.index.v1+json"
+    /// An OCI image manifest.
+    package static let manifest = "application/vnd.oci.image.manifest.v1+json"
+    /// A docker manifest list.
+    package static let dockerList = "application/vnd.docker.distribution.manifest.list.v2+json"
+    /// A docker schema 2 manifest.
+    package static let dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
+    /// An OCI image config.
+    package static let config = "application/vnd.oci.image.config.v1+json"
+    /// A docker image config.
+    package static let dockerConfig = "application/vnd.docker.container.image.v1+json"
+    /// A docker layer as `docker save` writes it: a tar that is not compressed.
+    package static let dockerLayer = "application/vnd.docker.image.rootfs.diff.tar"
+    /// A docker layer as registries have it.
+    package static let dockerLayerGzip = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+    /// The empty JSON object `{}`, for artifacts without a config.
+    package static let empty = "application/vnd.oci.empty.v1+json"
+    /// What sealer writes for a layer that was already there when it pushed.
+    package static let octets = "application/octet-stream"
+
+    /// Both forms of an index.
+    package static let indexes: Set<String> = [index, dockerList]
+    /// All that a registry is asked for when a tag is resolved, in order of preference.
+    package static let accepted = [index, dockerList, manifest, dockerManifest]
+}

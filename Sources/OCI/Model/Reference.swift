@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The full name of an image: domain, repository, and a tag, a digest or both.
+///
+/// Source: the grammar of distribution's `reference` package. A value always has a domain and a tag or
+/// digest; what was left out is filled in from ``Defaults`` when it is parsed.
+package struct Reference: Sendable, Hashable {
+    /// `host[:port]` of the registry, as the user means it: `docker.io`, `sea.hub:5000`.
+    package let domain: String
+    /// The path below the domain, without a slash at either end: `calico/node`.
+    package let repository: String
+    /// The tag; `nil` only where a digest is given.
+    package let tag: String?
+    /// The digest that pins the content, where one is given.
+    package let digest: Digest?
+
+    /// What a short name stands for.
+    package struct Defaults: Sendable {
+        /// The domain of a name without one.
+        package let domain: String
+        /// What stands before a name without a slash.
+        package let namespace: String
+
+        /// Docker's: `nginx` is `docker.io/library/nginx`.
+        package static let docker = Defaults(domain: "docker.io", namespace: "library")
+        /// sealer's: `kubernetes` is `registry.cn-qingdao.aliyuncs.com/sealer-io/kubernetes`.
+        package static let sealer = Defaults(
+            domain: "registry.cn-qingdao.aliyuncs.com", namespace: "sealer-io")
+    }
+
+    /// Creates a reference from parts that are known to be well formed; the tag becomes `latest` where
+    /// neither tag nor digest is given.
+    package init(domain: String, repository: String, tag: String? = nil, digest: Digest? = nil) {
+        self.domain = domain
+        self.repository = repository
+        self.tag = tag == nil && digest == nil ? "latest" : tag
+        self.digest = digest
+    }
+
+    /// Parses a reference as a user writes it, short names included.
+    /// - Throws: a ``Failure`` of kind `configuration` that shows the text and says which part is wrong.
+    package init(_ text: String, defaults: Defaults = .docker) throws(Failure) {
+        func refuse(_ reason: String) -> Failure {
+            let shown = String(text.prefix(120).map { $0.isASCII && !$0.isNewline ? $0 : "?" })
+            return Failure(
+                .configuration, "read the image reference", "'\(shown)'", because: reason,
+                remedy: "write it like quay.io/tigera/operator:v1.17.4")
+        }
+        var rest = Substring(text)
+        var digest: Digest?
+        if let at = rest.firstIndex(of: "@") {
+            do { digest = try Digest(String(rest[rest.index(after: at)...])) } catch {
+                throw refuse(error.reason)
+            }
+            rest = rest[..<at]
+        }
+        var tag: String?
+        let name = rest.lastIndex(of: "/").map { rest.index(after: $0) } ?? rest.startIndex
+        if let colon = rest[name...].firstIndex(of: ":") {
+            tag = String(rest[rest.index(after: colon)...])
+            rest = rest[..<colon]
+        }
+        if let tag, !Self.isTag(tag) { throw refuse("the tag '\(tag.prefix(40))' is not well formed") }
+        var domain = defaults.domain
+        var path = String(rest)
+        if let slash = rest.firstIndex(of: "/") {
+            let first = rest[..<slash]
+            if first.contains(".") || first.contains(":") || first == "localhost" {
+                domain = String(first)
+                path = String(rest[rest.index(after: slash)...])
+            }
+        }
+        if domain == "index.docker.io" { domain = "docker.io" }
+        if !path.contains("/"), domain == defaults.domain { path = defaults.namespace + "/" + path }
+        guard Self.isDomain(domain) else {
+            throw refuse("the registry '\(domain.prefix(60))' is not well formed")
+        }
+        guard Self.isRepository(path) else {
+            throw refuse(
+                rest.isEmpty
+                    ? "it is empty"
+                    : "a name has lower-case letters, digits and single separators, 255 characters at most")
+        }
+        self.init(domain: domain, repository: path, tag: tag, digest: digest)
+    }
+
+    /// The reference without its domain: `calico/node:v3.19.1`.
+    package var path: String { repository + suffix }
+
+    /// The same name in the registry `domain`, which sealer's offline rewriting asks for.
+    package func moved(to domain: String) -> Reference {
+        Reference(domain: domain, repository: repository, tag: tag, digest: digest)
+    }
+
+    /// The form people write: Docker's own domain and `library/` are left out.
+    package var familiar: String {
+        guard domain == Defaults.docker.domain else { return description }
+        let official = repository.hasPrefix("library/") && repository.split(separator: "/").count == 2
+        return (official ? String(repository.dropFirst(8)) : repository) + suffix
+    }
+
+    private var suffix: String { (tag.map { ":" + $0 } ?? "") + (digest.map { "@\($0)" } ?? "") }
+
+    private static func isTag(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        guard (1...128).contains(bytes.count), isWord(bytes[0]) || isUpper(bytes[0]) || bytes[0] == 0x5F
+        else {
+            return false
+        }
+        return bytes.allSatisfy { isWord($0) || isUpper($0) || [0x2E, 0x2D, 0x5F].contains($0) }
+    }
+
+    private static func isRepository(_ text: String) -> Bool {
+        guard (1...255).contains(text.utf8.count) else { return false }
+        return text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { component in
+            var separators: [UInt8] = []
+            var seen = false
+            for byte in component.utf8 {
+                if isWord(byte) {
+                    let dashes = separators.allSatisfy { $0 == 0x2D }
+                    guard
+                        separators.isEmpty
+                            || (seen && (dashes || [[0x2E], [0x5F], [0x5F, 0x5F]].contains(separators)))
+                    else { return false }
+                    separators = []
+                    seen = true
+                } else if [0x2E, 0x2D, 0x5F].contains(byte) {
+                    separators.append(byte)
+                } else {
+                    return false
+                }
+            }
+            return seen && separators.isEmpty
+        }
+    }
+
+    private static func isDomain(_ text: String) -> Bool {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        if parts.count == 2 {
+            guard let port = UInt16(parts[1]), port > 0 else { return false }
+        }
+        guard text.utf8.count <= 255 else { return false }
+        return parts[0].split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+            !label.isEmpty && label.first != "-" && label.last != "-"
+                && label.utf8.allSatisfy { isWord($0) || isUpper($0) || $0 == 0x2D }
+        }
+    }
+
+    private static func isWord(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte)
+    }
+    private static func isUpper(_ byte: UInt8) -> Bool { (0x41...0x5A).contains(byte) }
+}
+
+extension Reference: CustomStringConvertible {
+    /// The full form, domain included, which ``init(_:defaults:)`` reads back with any defaults.
+    package var description: String { domain + "/" + path }
+}
+
+extension Reference: Comparable {
+    /// Orders references by their full text.
+    package static func < (left: Reference, right: Reference) -> Bool { left.description < right.description }
+}
+
+extension Reference: Codable {
+    /// Decodes the full text form.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        do {
+            self = try Reference(container.decode(String.self))
+        } catch let failure as Failure {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: failure.description)
+        }
+    }
+
+    /// Encodes the full text form.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+
+/// Fetches images by the distribution API and files by HTTP, through one engine: many at once, resumed,
+/// repeated where that may help, and verified.
+///
+/// Sources: OCI distribution specification 1.1; docker registry token authentication.
+package final class RegistryClient: Sendable {
+    let web: Web
+    let endpoints: Endpoints
+
+    /// Starts the engine's threads; they end when the client is let go.
+    /// - Throws: a ``Failure`` of kind `configuration` for a mirror that is not well formed.
+    package init(_ settings: TransferSettings) throws(Failure) {
+        web = Web(settings)
+        endpoints = try Endpoints(web)
+    }
+
+    /// What `reference` leads to at present, by a HEAD request; nothing is verified yet. Where the registry
+    /// does not answer that in full, the manifest itself is fetched.
+    /// - Throws: a ``Failure`` of kind `unavailable` where there is none, `denied` where a login is needed,
+    ///   `data` where the digest in `reference` is not what the registry says.
+    package func resolve(_ reference: Reference) async throws(Failure) -> Descriptor {
+        let found = try await firstCandidate(reference) { (endpoint, isLast) throws(Setback) in
+            try await self.head(reference, endpoint, isLast)
+        }
+        guard let found else { return try await manifest(reference, expecting: nil).descriptor }
+        if let digest = reference.digest, found.digest != digest {
+            throw Self.drift("\(reference)", found.digest, digest)
+        }
+        return found
+    }
+
+    private func head(
+        _ reference: Reference, _ endpoint: Endpoint, _ isLast: Bool
+    ) async throws(Setback) -> Descriptor? {
+        let name = reference.digest?.description ?? reference.tag ?? "latest"
+        var request = try await request(endpoint, reference, "manifests/\(name)")
+        request.method = .head
+        request.headers.append(("Accept", MediaType.accepted.joined(separator: ", ")))
+        let outcome = try await web.collect(
+            request, as: access(endpoint, reference), item: "\(reference)", artifact: "\(reference)",
+            attempts: attempts(isLast), accepting: [200, 405, 501])
+        guard let head = outcome.head, head.status == 200, let type = head.mediaType,
+            MediaType.accepted.contains(type), let size = head.length,
+            (1...Manifest.largestSize).contains(size),
+            let digest = head["docker-content-digest"].flatMap({ try? Digest($0) })
+        else { return nil }
+        return Descriptor(mediaType: type, digest: digest, size: size)
+    }
+
+    /// The manifest or index that `reference` leads to, or that it led to when `expecting` was resolved;
+    /// its bytes have the digest and size that `expecting`, or the digest that `reference`, names.
+    /// - Throws: a ``Failure`` as of ``resolve(_:)``, and of kind `data` for other bytes than promised.
+    package func manifest(
+        _ reference: Reference, expecting: Descriptor?
+    ) async throws(Failure) -> Manifest {
+        try await firstCandidate(reference) { (endpoint, isLast) throws(Setback) in
+            let digest = expecting?.digest ?? reference.digest
+            let name = digest?.description ?? reference.tag ?? "latest"
+            var request = try await self.request(endpoint, reference, "manifests/\(name)")
+            request.headers.append(("Accept", MediaType.accepted.joined(separator: ", ")))
+            request.limit = Int(Manifest.largestSize)
+            let outcome = try await self.web.collect(
+                request, as: self.access(endpoint, reference), item: "\(reference)",
+                artifact: "\(reference)", attempts: self.attempts(isLast))
+            do throws(Failure) {
+                return try Self.verified(outcome, reference, digest, expecting)
+            } catch {
+                throw Setback(error)
+            }
+        }
+    }
+
+    private static func verified(
+        _ outcome: Outcome, _ reference: Reference, _ promised: Digest?, _ expecting: Descriptor?
+    ) throws(Failure) -> Manifest {
+        let found = Digest(of: outcome.body)
+        if let promised, found != promised { throw drift("\(reference)", found, promised) }
+        // A hint only, but one that must not lie (CVE-2025-24882).
+        if let header = outcome.head?["docker-content-digest"], header != found.description {
+            throw Failure(
+                .data, "verify", "\(reference)",
+                because: "\(outcome.address.authority) says \(header.prefix(80).filter(\.isASCII)) "
+                    + "of content that is \(found)",
+                remedy: "do not use this registry or mirror before its operator has explained it")
+        }
+        let accepted = outcome.head?.mediaType.flatMap { MediaType.accepted.contains($0) ? $0 : nil }
+        let manifest = try Manifest(
+            parsing: outcome.body, type: accepted ?? expecting?.mediaType, artifact: "\(reference)")
+        if let expecting {
+            guard Int64(outcome.body.count) == expecting.size else {
+                throw Failure(
+                    .data, "verify", "\(reference)",
+                    because: "it has \(outcome.body.count) bytes, not the promised \(expecting.size)",
+                    remedy: "ask whoever publishes the image: its index is wrong")
+            }
+            if MediaType.accepted.contains(expecting.mediaType),
+                manifest.descriptor.mediaType != expecting.mediaType
+            {
+                throw Failure(
+                    .data, "verify", "\(reference)",
+                    because: "it is \(manifest.descriptor.mediaType), "
+                        + "but was promised as \(expecting.mediaType)",
+                    remedy: "ask whoever publishes the image: its index is wrong")
+            }
+        }
+        return manifest
+    }
+
+    private static func drift(_ artifact: String, _ found: Digest, _ promised: Digest) -> Failure {
+        Failure(
+            .data, "verify", artifact, because: "its content is \(found), not the promised \(promised)",
+            remedy: "fetch it again; if it stays so, the registry or mirror holds other content than it says")
+    }
+
+    /// Fetches `blob` of the image `reference` into `sink`, going on at ``BlobSink/received``. After
+    /// return the sink has finished, and so verified size and digest. URLs in the descriptor are not used.
+    /// - Throws: a ``Failure`` of kind `data` when the bytes were wrong twice, of the sink's own kinds,
+    ///   `unavailable`, `denied`, or `busy` when the task was cancelled.
+    package func fetch(
+        _ blob: Descriptor, of reference: Reference, into sink: any BlobSink
+    ) async throws(Failure) {
+        let artifact = "the blob \(blob.digest) of \(reference)"
+        let sources = try await endpoints.candidates(for: reference.domain).map { endpoint in
+            Source(access: access(endpoint, reference), authority: endpoint.authority) {
+                () throws(Setback) in
+                try await self.request(endpoint, reference, "blobs/\(blob.digest)").address
+            } onUnreachable: {
+                await self.endpoints.avoid(endpoint)
+            }
+        }
+        let download = Download(web, item: "\(blob.digest)", artifact: artifact, size: blob.size, into: sink)
+        try await download.run(sources)
+    }
+
+    /// The verified bytes of a small blob.
+    /// - Throws: a ``Failure`` of kind `data` when it is larger than `limit` bytes; else as of
+    ///   ``fetch(_:of:into:)``.
+    package func bytes(
+        _ blob: Descriptor, of reference: Reference, limit: Int
+    ) async throws(Failure) -> [UInt8] {
+        guard blob.size <= limit else {
+            throw Failure(
+                .data, "read", "the blob \(blob.digest) of \(reference)",
+                because: "it has \(blob.size) bytes, more than \(limit)")
+        }
+        let sink = MemorySink(expecting: blob.digest, limit: blob.size)
+        try await fetch(blob, of: reference, into: sink)
+        return sink.bytes
+    }
+
+    /// Asks the endpoints of a registry in their order, until one has it.
+    private func firstCandidate<Result: Sendable>(
+        _ reference: Reference, _ body: (Endpoint, Bool) async throws(Setback) -> Result
+    ) async throws(Failure) -> Result {
+        var failures: [Failure] = []
+        let candidates = try await endpoints.candidates(for: reference.domain)
+        for (index, endpoint) in candidates.enumerated() {
+            do throws(Setback) {
+                return try await body(endpoint, index == candidates.count - 1)
+            } catch {
+                failures.append(error.failure)
+                if error.isUnreachable { await endpoints.avoid(endpoint) }
+                if !error.mayTryElsewhere { break }
+            }
+        }
+        throw Setback.combined(failures)
+    }
+
+    private func attempts(_ isLast: Bool) -> Int? { isLast ? nil : min(2, web.settings.retry.attempts) }
+
+    func access(_ endpoint: Endpoint, _ reference: Reference, _ actions: String = "pull") -> Access {
+        Access(
+            authority: endpoint.authority, repository: endpoint.prefix + reference.repository,
+            actions: actions)
+    }
+
+    func request(
+        _ endpoint: Endpoint, _ reference: Reference, _ path: String
+    ) async throws(Setback) -> Request {
+        let scheme = await endpoints.scheme(of: endpoint, web)
+        return Request(
+            address: endpoint.address(scheme, "/v2/\(endpoint.prefix)\(reference.repository)/\(path)"))
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+
+/// A container image for one platform, as it was fetched.
+package struct RegistryImage: Sendable {
+    /// Where it was fetched from.
+    package var reference: Reference
+    /// The manifests that lead to it: what the reference led to first, the platform's image manifest last;
+    /// one alone where the reference led to an image manifest.
+    package var manifests: [Manifest]
+
+    /// Creates an image.
+    /// - Throws: a ``Failure`` of kind `data` where a manifest is not named by the one before it, or the last
+    ///   one is an index.
+    package init(reference: Reference, manifests: [Manifest]) throws(Failure) {
+        func refuse(_ reason: String) -> Failure {
+            Failure(.data, "use the image", reference.description, because: reason)
+        }
+        for (index, manifest) in zip(manifests, manifests.dropFirst()) {
+            guard case .index(let children) = index.content,
+                children.contains(where: { $0.digest == manifest.descriptor.digest })
+            else { throw refuse("\(index.descriptor.digest) does not name \(manifest.descriptor.digest)") }
+        }
+        guard case .image? = manifests.last?.content else { throw refuse("it has no image manifest") }
+        self.reference = reference
+        self.manifests = manifests
+    }
+
+    /// Config and layers.
+    var blobs: [Descriptor] { manifests.last?.children ?? [] }
+}
+
+/// The container images of one build by the names that its files give them.
+struct RegistryCatalog {
+    private let images: [RegistryImage]
+    private let registry: String?
+
+    /// - Parameter registry: the registry that every rewritten name leads to; a name in it means the image
+    ///   that has its path, wherever that was fetched from.
+    init(_ images: [RegistryImage], registry: String?) {
+        self.images = images
+        self.registry = registry
+    }
+
+    /// The image that `reference` means; `nil` where there is none.
+    /// - Throws: a ``Failure`` of kind `configuration` where two different ones have its path.
+    func image(_ reference: Reference) throws(Failure) -> RegistryImage? {
+        if let exact = images.first(where: { $0.reference == reference }) { return exact }
+        guard reference.domain == registry else { return nil }
+        let found = images.filter { $0.reference.path == reference.path }
+        if let first = found.first,
+            let other = found.first(where: { $0.manifests[0].descriptor != first.manifests[0].descriptor })
+        {
+            throw RegistryTree.collision(first.reference, other.reference)
+        }
+        return found.first
+    }
+
+    /// References that have the same path or the same last component: what a person may have meant.
+    func near(_ reference: Reference) -> [Reference] {
+        func stem(_ reference: Reference) -> Substring {
+            reference.repository.split(separator: "/").last ?? ""
+        }
+        return images.map(\.reference).filter { stem($0) == stem(reference) }.sorted()
+    }
+}

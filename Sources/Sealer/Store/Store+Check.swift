@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dispatch
+internal import Glibc
+package import OCI
+internal import Synchronization
+
+/// Something in a store that is not as it should be.
+package struct StoreFinding: Sendable, Codable, Equatable {
+    /// What is wrong with it.
+    package enum Kind: String, Sendable, Codable {
+        /// Its content is not what its id says, or cannot be read.
+        case damaged
+        /// The files of a layer are right, and its tar-split is not: sealer would push something else.
+        case tarSplit = "tar-split"
+        /// A listed image needs it, and it is not there.
+        case missing
+        /// Nothing refers to it: a killed run's leftovers, or what an image had that is listed no more.
+        case orphaned
+        /// Attributes that sealer's own pull does not keep; its content is right.
+        case altered
+    }
+    /// What is wrong with it.
+    package let kind: Kind
+    /// What it is: `layer sha256:…`, `image NAME (PLATFORM)`, or a path.
+    package let artifact: String
+    /// The layer, where it is one.
+    package let layer: Digest?
+    /// What was found.
+    package let reason: String
+    /// The listed images that suffer.
+    package let images: [String]
+    /// Whether the listed images are whole in spite of it.
+    package var isHarmless: Bool { kind == .orphaned || kind == .altered }
+}
+
+extension Store {
+    /// Holds the store to its promises: every listed image has its file and its layers, and the layers'
+    /// files are those of their ids. Nothing is changed.
+    ///
+    /// Blocking. Layers are read by as many threads as there are processors.
+    /// - Parameters:
+    ///   - layers: read these layers alone; `nil` for all.
+    ///   - progress: given the bytes read since the last call, from any thread.
+    /// - Returns: what is wrong, damage before what is harmless; nothing when all is well.
+    /// - Throws: a ``Failure`` of kind `data` where the list of images is damaged or of another version,
+    ///   `busy` where a sealift is writing.
+    package func check(
+        layers chosen: Set<Digest>? = nil, progress: @escaping @Sendable (Int64) -> Void = { _ in }
+    ) throws(Failure) -> [StoreFinding] {
+        let lock = try readingLock()
+        defer { withExtendedLifetime(lock) {} }
+        let survey = try survey()
+        var findings = survey.faults
+        let whole = survey.layers.filter { $0.isWhole && chosen?.contains($0.id) ?? true }
+        findings += read(whole, progress)
+        return findings.filter { !$0.isHarmless } + findings.filter(\.isHarmless)
+    }
+
+    /// Whether the layer is there and its content is what its id says; reads all of it.
+    package func isIntact(_ id: Digest) -> Bool {
+        guard hasLayer(id) else { return false }
+        switch LayerCheck(id, in: self).condition() {
+        case .intact, .altered: return true
+        case .tarSplit, .damaged: return false
+        }
+    }
+
+    private func read(
+        _ layers: [StoreSurvey.Layer], _ progress: @escaping @Sendable (Int64) -> Void
+    ) -> [StoreFinding] {
+        // The largest first, so that no core is left with one of them at the end.
+        let order = layers.sorted { $0.size > $1.size }
+        let found = Mutex<(next: Int, findings: [StoreFinding])>((0, []))
+        let threads = min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), max(1, order.count))
+        DispatchQueue.concurrentPerform(iterations: threads) { _ in
+            while let turn = found.withLock({ found -> Int? in
+                defer { found.next += 1 }
+                return found.next < order.count ? found.next : nil
+            }) {
+                let layer = order[turn]
+                let condition = LayerCheck(layer.id, in: self, progress: progress).condition()
+                guard let finding = layer.finding(condition) else { continue }
+                found.withLock { $0.findings.append(finding) }
+            }
+        }
+        return found.withLock { $0.findings }.sorted { $0.artifact < $1.artifact }
+    }
+
+    /// A shared lock against sealift's own writers; `nil` where no writer was here yet, or nothing may be
+    /// opened.
+    private func readingLock() throws(Failure) -> File? {
+        guard let file = try? File.open("\(path)/.sealift/lock") else { return nil }
+        guard flock(file.descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return file }
+        throw Failure(
+            .busy, "check the store", path, because: "a sealift is writing there",
+            remedy: "wait until it has ended, then run this again")
+    }
+}
+
+extension StoreSurvey {
+    /// What names and the database tell to be wrong, without the content of any layer.
+    package var faults: [StoreFinding] {
+        var findings: [StoreFinding] = []
+        for image in images where image.fault != nil {
+            findings.append(
+                StoreFinding(
+                    kind: image.image == nil ? .missing : .damaged, artifact: "image \(image.title)",
+                    layer: nil,
+                    reason: image.fault!, images: [image.title]))
+        }
+        for layer in layers where !layer.isWhole || layer.users.isEmpty {
+            findings.append(
+                StoreFinding(
+                    kind: layer.users.isEmpty ? .orphaned : .missing, artifact: "layer \(layer.id)",
+                    layer: layer.id, reason: layer.place, images: layer.users))
+        }
+        findings += unlisted.map {
+            StoreFinding(
+                kind: .orphaned, artifact: "image \($0)", layer: nil, reason: "no name leads to it",
+                images: [])
+        }
+        for (paths, reason) in [
+            (leftovers, "it was left by a run that was killed"),
+            (strangers, "it has not the name of a layer or image; look at it yourself"),
+        ] {
+            findings += paths.map {
+                StoreFinding(kind: .orphaned, artifact: $0, layer: nil, reason: reason, images: [])
+            }
+        }
+        return findings
+    }
+}
+
+extension StoreSurvey.Layer {
+    /// What there is of it, in words.
+    fileprivate var place: String {
+        switch (hasFiles, hasEntry) {
+        case (true, true): "no listed image has it"
+        case (true, false): "its files are there, and its entry in the database is not"
+        case (false, true): "its entry in the database is there, and its files are not"
+        case (false, false): "neither its files nor its entry in the database are there"
+        }
+    }
+
+    fileprivate func finding(_ condition: LayerCondition) -> StoreFinding? {
+        let (kind, reason): (StoreFinding.Kind, String)
+        switch condition {
+        case .intact: return nil
+        case .altered(let text): (kind, reason) = (.altered, text)
+        case .damaged(let text): (kind, reason) = (.damaged, text)
+        case .tarSplit(let text):
+            (kind, reason) = (.tarSplit, "its files are right, its tar-split is not: \(text)")
+        }
+        return StoreFinding(
+            kind: users.isEmpty ? .orphaned : kind, artifact: "layer \(id)", layer: id, reason: reason,
+            images: users)
+    }
+}

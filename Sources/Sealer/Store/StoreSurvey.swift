@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+package import OCI
+
+/// What lies in a store and who refers to it, told by names and the small files of its database; the content
+/// of layers is not read.
+package struct StoreSurvey: Sendable {
+    /// An image that the store lists.
+    package struct Image: Sendable {
+        /// What the list says.
+        package let entry: StoredImage
+        /// What its file says; `nil` where there is none that can be read.
+        package let image: SealerImage?
+        /// Why its file cannot be used.
+        package let fault: String?
+        /// Its name and platform, for people.
+        package var title: String { "\(entry.name) (\(entry.platform.value))" }
+    }
+
+    /// A layer: files, an entry in the database, or both.
+    package struct Layer: Sendable {
+        /// What both are named by.
+        package let id: Digest
+        /// Whether its folder is there.
+        package let hasFiles: Bool
+        /// Whether the database has id and size of it.
+        package let hasEntry: Bool
+        /// The size that the database notes, 0 where it has none.
+        package let size: Int64
+        /// The listed images that have it, as ``Image/title``.
+        package var users: [String] = []
+        /// Whether sealer can use it.
+        package var isWhole: Bool { hasFiles && hasEntry }
+    }
+
+    /// The listed images, ordered by name.
+    package let images: [Image]
+    /// All layers that there is something of, or that a listed image needs, ordered by id.
+    package let layers: [Layer]
+    /// The files of the image database that no entry of the list names, by id.
+    package let unlisted: [String]
+    /// Temporary folders and files of a sealer or sealift that was killed.
+    package let leftovers: [String]
+    /// What lies among the layers and images and has not the name of one; nobody knows what it is.
+    package let strangers: [String]
+
+    /// The layer of that id.
+    package func layer(_ id: Digest) -> Layer? { layers.first { $0.id == id } }
+
+    init(_ store: Store) throws(Failure) {
+        var images: [Image] = []
+        for entry in try store.images() {
+            do throws(Failure) {
+                let image = try store.image(entry)
+                let fault = image.id == entry.id ? nil : "its file has the id \(image.id)"
+                images.append(Image(entry: entry, image: image, fault: fault))
+            } catch {
+                images.append(Image(entry: entry, image: nil, fault: error.reason))
+            }
+        }
+        self.images = images
+        let listed = Set(images.map(\.entry.id))
+        let files = try Self.names(in: "\(store.path)/metadata/imagedb")
+        unlisted = files.compactMap { $0.hasSuffix(".yaml") ? String($0.dropLast(5)) : nil }
+            .filter { !listed.contains($0) && Digest(hex: $0) != nil }
+
+        var users: [Digest: [String]] = [:]
+        for image in images {
+            for id in Set(image.image?.layerIDs ?? []) { users[id, default: []].append(image.title) }
+        }
+        let folders = try Self.names(in: "\(store.path)/data/overlay2")
+        let entries = try Self.names(in: "\(store.path)/metadata/layerdb/sha256")
+        let ids = Set((folders + entries).compactMap { Digest(hex: $0) }).union(users.keys)
+        layers = ids.sorted().map { id in
+            Layer(
+                id: id, hasFiles: store.hasFiles(of: id), hasEntry: store.sizeOfEntry(id) != nil,
+                size: store.sizeOfEntry(id) ?? 0, users: users[id] ?? [])
+        }
+        leftovers =
+            try Self.names(in: "\(store.path)/tmp").filter {
+                $0.hasPrefix(".DTmp-") || $0.hasPrefix(".FTmp-") || $0 == "lite_build_upper"
+            }.map { "\(store.path)/tmp/\($0)" }
+            + Self.names(in: "\(store.path)/.sealift/staging").map { "\(store.path)/.sealift/staging/\($0)" }
+        func strange(_ names: [String], in folder: String, suffix: String = "") -> [String] {
+            names.filter { !$0.hasSuffix(suffix) || Digest(hex: $0.dropLast(suffix.count)) == nil }
+                .map { "\(store.path)/\(folder)/\($0)" }
+        }
+        strangers =
+            strange(folders, in: "data/overlay2") + strange(entries, in: "metadata/layerdb/sha256")
+            + strange(files, in: "metadata/imagedb", suffix: ".yaml")
+    }
+
+    private static func names(in folder: String) throws(Failure) -> [String] {
+        do throws(Failure) {
+            return try Folder.open(folder).names().map { String(decoding: $0, as: UTF8.self) }
+        } catch {
+            if error.kind == .input { return [] }
+            throw error
+        }
+    }
+}
+
+extension Store {
+    /// Looks at all that lies in the store.
+    /// - Throws: a ``Failure`` of kind `data` where the list of images is damaged or of another version.
+    package func survey() throws(Failure) -> StoreSurvey { try StoreSurvey(self) }
+
+    /// Whether the image of an entry of the list could be listed: its file is there, and all of its layers.
+    package func isWhole(_ entry: StoredImage) -> Bool {
+        guard let image = try? image(entry) else { return false }
+        return image.layerIDs.allSatisfy(hasLayer)
+    }
+
+    /// Whether the folder of the layer's files is there.
+    func hasFiles(of id: Digest) -> Bool {
+        var status = stat()
+        return lstat(layerFolder(id), &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// The size that the layer's entry notes; `nil` where the entry is not whole.
+    func sizeOfEntry(_ id: Digest) -> Int64? {
+        let database = layerDatabase(id)
+        guard let text = try? File.open("\(database)/id").bytes(limit: 71),
+            text == Array(id.description.utf8),
+            let size = try? File.open("\(database)/size").bytes(limit: 20)
+        else { return nil }
+        return Int64(String(decoding: size, as: UTF8.self))
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import NIOSSL
+package import OCI
+
+/// A running server of a catalog: the pull side of the OCI distribution API, the files, and a page for
+/// people.
+package final class Server: Sendable {
+    /// The port it listens on.
+    package let port: Int
+
+    private let listener: any Channel
+    private let parts: Parts
+    private let connections: Connections
+
+    /// Listens, and answers from then on.
+    /// - Parameter log: told of every response and of every damaged blob, on any thread; it does not block.
+    /// - Throws: a ``Failure`` of kind `busy` when the port is taken, `denied` when it may not be used,
+    ///   `configuration` when certificate and key do not fit.
+    package static func start(
+        _ catalog: Catalog, _ settings: ServerSettings = ServerSettings(),
+        log: @escaping @Sendable (ServerEvent) -> Void = { _ in }
+    ) async throws(Failure) -> Server {
+        raiseFileLimit()
+        let security = try settings.tls.map { (identity) throws(Failure) in try identity.context() }
+        let parts = Parts(settings: settings, log: log)
+        let site = Site(catalog, settings, verifier: parts.verifier, readers: parts.readers, log: log)
+        let connections = Connections()
+        do {
+            let bootstrap = ServerBootstrap(group: parts.group)
+                .serverChannelOption(.backlog, value: 1024)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try Self.set(up: channel, site, security, connections)
+                    }
+                }
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            let listening =
+                settings.socket.map { bootstrap.withBoundSocket($0) }
+                ?? bootstrap.bind(host: settings.host, port: settings.port)
+            let listener = try await listening.get()
+            return Server(listener, parts, connections)
+        } catch {
+            await parts.shutDown()
+            throw Self.explain(error, "\(settings.host):\(settings.port)")
+        }
+    }
+
+    private struct Parts: Sendable {
+        let group: MultiThreadedEventLoopGroup
+        let readers: NIOThreadPool
+        let hashers: NIOThreadPool
+        let verifier: Verifier
+
+        init(settings: ServerSettings, log: @escaping @Sendable (ServerEvent) -> Void) {
+            group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings.threads))
+            readers = NIOThreadPool(numberOfThreads: max(2, settings.threads))
+            hashers = NIOThreadPool(numberOfThreads: max(1, settings.threads))
+            readers.start()
+            hashers.start()
+            verifier = Verifier(pool: hashers) { log(.damaged($0, $1)) }
+        }
+
+        func shutDown() async {
+            verifier.stop()
+            try? await group.shutdownGracefully()
+            try? await hashers.shutdownGracefully()
+            try? await readers.shutdownGracefully()
+        }
+    }
+
+    private init(_ listener: any Channel, _ parts: Parts, _ connections: Connections) {
+        self.listener = listener
+        self.parts = parts
+        self.connections = connections
+        port = listener.localAddress?.port ?? 0
+    }
+
+    /// Accepts nobody any more, lets running responses end for at most `grace`, then cuts them off. After
+    /// return nothing of the server runs. Call it once.
+    package func stop(within grace: Duration = .seconds(10)) async {
+        try? await listener.close()
+        connections.finish()
+        let deadline = ContinuousClock.now + grace
+        while !connections.isEmpty, ContinuousClock.now < deadline {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        await parts.shutDown()
+    }
+
+    private static func set(
+        up channel: any Channel, _ site: Site, _ security: NIOSSLContext?, _ connections: Connections
+    ) throws {
+        guard connections.add(channel) else { return channel.close(promise: nil) }
+        let pipeline = channel.pipeline.syncOperations
+        if let security { try pipeline.addHandler(NIOSSLServerHandler(context: security)) }
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = 32 << 10
+        limits.maxHeaderListSize = 64 << 10
+        try pipeline.configureHTTPServerPipeline(
+            withPipeliningAssistance: true, withErrorHandling: true, withOutboundHeaderValidation: true,
+            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
+        try pipeline.addHandler(Connection(site))
+    }
+
+    /// A connection needs a descriptor, and a download one more a file.
+    private static func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(7), &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+        limit.rlim_cur = limit.rlim_max
+        _ = setrlimit(__rlimit_resource_t(7), &limit)
+    }
+
+    private static func explain(_ error: any Error, _ address: String) -> Failure {
+        guard let code = (error as? IOError)?.errnoCode else {
+            return Failure(
+                .configuration, "listen on", address, because: "\(error)", remedy: "check the address")
+        }
+        var failure = Failure.system("listen on", address, code: code)
+        switch code {
+        case EADDRINUSE:
+            failure.kind = .busy
+            failure.remedy = "stop whoever listens there, or choose another port with --listen"
+        case EADDRNOTAVAIL: failure.kind = .configuration
+        case EACCES: failure.remedy = "choose a port from 1024 on with --listen"
+        default: break
+        }
+        return failure
+    }
+}
+
+/// The open connections of a server.
+final class Connections: Sendable {
+    private struct State: Sendable {
+        var channels: [ObjectIdentifier: any Channel] = [:]
+        var finishing = false
+    }
+    private let state = Guarded(State())
+
+    /// The most connections at a time: what comes beyond is closed at once.
+    static let most = 16384
+
+    var isEmpty: Bool { state.withLock { $0.channels.isEmpty } }
+
+    /// Takes in a connection until it closes; `false` when it has to be closed now.
+    func add(_ channel: any Channel) -> Bool {
+        let key = ObjectIdentifier(channel)
+        let taken = state.withLock { state in
+            guard state.channels.count < Self.most, !state.finishing else { return false }
+            state.channels[key] = channel
+            return true
+        }
+        if taken {
+            channel.closeFuture.whenComplete { _ in
+                self.state.withLock { _ = $0.channels.removeValue(forKey: key) }
+            }
+        }
+        return taken
+    }
+
+    /// Asks all of them to close once they have answered.
+    func finish() {
+        let channels = state.withLock { state in
+            state.finishing = true
+            return Array(state.channels.values)
+        }
+        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(Connection.Finish()) }
+    }
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+package import YAML
+package import OCI
+
+/// What the comparison of a build's image list with the YAML that it ships has shown.
+package struct SpecFinding: Sendable, Hashable, CustomStringConvertible {
+    /// How much a finding weighs.
+    package enum Severity: Int, Sendable, Comparable {
+        /// Worth knowing: nothing need be done.
+        case note
+        /// Probably not what was meant.
+        case warning
+        /// The cluster would ask for an image that is not there.
+        case error
+
+        /// Orders by weight.
+        package static func < (left: Severity, right: Severity) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    /// How much it weighs.
+    package let severity: Severity
+    /// `file:line:column` in the spec or in the YAML: where to mend it.
+    package let place: String
+    /// What disagrees, with the other place.
+    package let message: String
+    /// What to do; empty for a note.
+    package let remedy: String
+
+    /// `place: message`, and the remedy on a line of its own.
+    package var description: String { "\(place): \(message)" + (remedy.isEmpty ? "" : "\n  → \(remedy)") }
+}
+
+/// A YAML file of a build's context, before or after its references were rewritten.
+package struct ShippedFile: Sendable {
+    /// Its path in the context.
+    package let path: String
+    /// Its content.
+    package let bytes: [UInt8]
+
+    /// Creates a file.
+    package init(path: String, bytes: [UInt8]) {
+        self.path = path
+        self.bytes = bytes
+    }
+}
+
+/// Compares a build's image list with the YAML that it ships.
+package enum SpecImageCheck {
+    /// What disagrees, the heaviest first. An image is the same when the cluster's registry, which drops the
+    /// domain, has it under the same name.
+    ///
+    /// Images below `manifests/` need no pattern: sealer saves what it finds there.
+    /// - Parameter present: images that the build has without the spec, in its base.
+    /// - Throws: a ``Failure`` of kind `data` with line and column for a file that is not YAML.
+    package static func findings(
+        ofBuild build: Int, in parsed: ParsedSpec, shipped: [ShippedFile], present: Set<Reference> = []
+    ) throws(Failure) -> [SpecFinding] {
+        var check = Comparison(parsed, build: build, present: present)
+        for file in shipped {
+            let scan = try ImageScan.yaml(file.bytes, path: file.path, known: Set(parsed.spec.images))
+            for image in scan.references { check.need(image, in: scan.source) }
+            for image in scan.unreadable {
+                check.add(
+                    .note, "\(file.path):\(image.position)",
+                    "'\(image.text.prefix(80))' is no image reference (\(image.reason)); it is left as it is")
+            }
+        }
+        check.leftOver(build)
+        return check.findings.sorted { ($1.severity, $0.place) < ($0.severity, $1.place) }
+    }
+
+    /// The images that `scans` name and the spec does not carry, each once, and what is to be said of them.
+    package static func missing(
+        from parsed: ParsedSpec, neededBy scans: [ImageScan]
+    ) -> (missing: [Reference], findings: [SpecFinding]) {
+        var check = Comparison(parsed, build: nil, present: [])
+        var missing: [Reference] = []
+        for scan in scans {
+            for image in scan.references where check.need(image, in: scan.source) {
+                missing.append(image.reference)
+            }
+        }
+        return (missing, check.findings)
+    }
+}
+
+/// One comparison on its way.
+private struct Comparison {
+    var findings: [SpecFinding] = []
+    private let parsed: ParsedSpec
+    private let carried: [String: Int]
+    private let listed: Set<String>
+    private let present: Set<String>
+    private let listPlace: String
+    private var needed: Set<String> = []
+    private var suspected: Set<Int> = []
+
+    init(_ parsed: ParsedSpec, build: Int?, present: Set<Reference>) {
+        self.parsed = parsed
+        self.present = Set(present.map(Self.name))
+        let images = parsed.spec.images
+        carried = Dictionary(zip(images.map(Self.name), images.indices)) { first, _ in first }
+        guard let build else {
+            // No build's list: all that is carried counts.
+            (listed, listPlace) = (Set(carried.keys), parsed.path)
+            return
+        }
+        var patterns: [String] = []
+        var place = parsed.place(of: .build(build))
+        for (index, step) in parsed.spec.builds[build].context.enumerated() {
+            guard case .imageList(let more) = step else { continue }
+            patterns += more
+            place = parsed.place(of: .step(index, ofBuild: build))
+        }
+        listed = Set(ImagePattern.select(images, matching: patterns).map(Self.name))
+        listPlace = place
+    }
+
+    /// The image's name in the cluster's registry.
+    private static func name(_ image: Reference) -> String {
+        image.repository + (image.tag.map { ":" + $0 } ?? image.digest.map { "@\($0)" } ?? "")
+    }
+
+    mutating func add(
+        _ severity: SpecFinding.Severity, _ place: String, _ message: String, remedy: String = ""
+    ) {
+        findings.append(SpecFinding(severity: severity, place: place, message: message, remedy: remedy))
+    }
+
+    /// Takes note of an image that a file names; returns whether it is the first time and nobody carries it.
+    @discardableResult
+    mutating func need(_ image: ImageReference, in source: SourceText) -> Bool {
+        let name = Self.name(image.reference)
+        guard needed.insert(name).inserted else { return false }
+        let place = "\(source.path):\(image.position)"
+        if let index = carried[name] {
+            let own = parsed.spec.images[index]
+            if !listed.contains(name), !source.path.hasPrefix("manifests/") {
+                add(
+                    .error, listPlace,
+                    "\(own.familiar), which \(place) needs, is carried, but the build's imageList leaves it out",
+                    remedy: "add a pattern that means it, like \(own.repository)")
+            } else if image.reference.domain != own.domain, image.reference.domain != parsed.spec.registry {
+                add(
+                    .warning, parsed.place(of: .image(index)),
+                    "the spec carries \(own), and \(place) asks for \(image.reference)",
+                    remedy: "make both the same, or be sure that they are copies of each other")
+            }
+            return false
+        }
+        if present.contains(name) { return false }
+        if let index = suspect(image.reference) {
+            suspected.insert(index)
+            let own = parsed.spec.images[index]
+            add(
+                .error, parsed.place(of: .image(index)),
+                "'\(own.familiar)' is not what \(place) needs: did you mean '\(wanted(image.reference))'?",
+                remedy: "write '\(wanted(image.reference))' there")
+            return true
+        }
+        add(
+            .error, place, "it needs \(wanted(image.reference)), which the spec does not carry",
+            remedy: "add '- \(wanted(image.reference))' to images in \(parsed.path)")
+        return true
+    }
+
+    /// How the spec would name an image; one that the YAML already leads to the cluster has lost its domain.
+    private func wanted(_ image: Reference) -> String {
+        image.domain == parsed.spec.registry ? image.moved(to: "docker.io").familiar : image.familiar
+    }
+
+    /// The carried image that is probably this one, misspelt or with another tag.
+    private func suspect(_ image: Reference) -> Int? {
+        let images = parsed.spec.images
+        if let index = images.indices.first(where: { images[$0].repository == image.repository }) {
+            return index
+        }
+        let near = Likeness.nearest(to: image.repository, among: images.map(\.repository))
+        return images.indices.first { images[$0].repository == near }
+    }
+
+    /// Notes what is listed and named by no file.
+    mutating func leftOver(_ build: Int) {
+        for (index, image) in parsed.spec.images.enumerated() {
+            let name = Self.name(image)
+            guard listed.contains(name), !needed.contains(name), !suspected.contains(index) else { continue }
+            add(
+                .note, parsed.place(of: .image(index)),
+                "\(image.familiar) is carried for \(SpecReading.short(parsed.spec.builds[build].tag)), whose YAML does not name it; an operator may pull it by itself"
+            )
+        }
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+package import YAML
+package import OCI
+
+/// One mistake in a spec.
+package struct SpecProblem: Sendable, Hashable, CustomStringConvertible {
+    /// The spec file.
+    package let path: String
+    /// Line and column of what is wrong.
+    package let position: SourcePosition
+    /// What is wrong, what was expected and, where it can be told, what was probably meant.
+    package let message: String
+
+    /// `file:line:column: message`, which editors turn into a link.
+    package var description: String { "\(path):\(position): \(message)" }
+}
+
+/// Names a place of a spec: `images[3]`, `base.layers.rootfs`, `builds[1].context[0]`.
+package struct SpecPath: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
+    /// The text form.
+    package let description: String
+
+    /// Takes the text form.
+    package init(stringLiteral text: String) { description = text }
+    init(_ text: String) { description = text }
+
+    /// The image of that number, from 0.
+    package static func image(_ index: Int) -> SpecPath { SpecPath("images[\(index)]") }
+    /// The file of that name.
+    package static func file(_ name: String) -> SpecPath { SpecPath("files.\(name)") }
+    /// The base layer's role.
+    package static func role(_ name: String) -> SpecPath { SpecPath("base.layers.\(name)") }
+    /// The build of that number, from 0.
+    package static func build(_ index: Int) -> SpecPath { SpecPath("builds[\(index)]") }
+    /// The step of a build, both numbers from 0.
+    package static func step(_ index: Int, ofBuild build: Int) -> SpecPath {
+        SpecPath("builds[\(build)].context[\(index)]")
+    }
+}
+
+/// A spec and where its parts stand in its file.
+package struct ParsedSpec: Sendable {
+    /// The value.
+    package let spec: Spec
+    /// The file, as errors name it.
+    package let path: String
+    /// Where relative paths of the spec begin: empty, or a path that ends in a slash.
+    package var folder: String { path.lastIndex(of: "/").map { String(path[...$0]) } ?? "" }
+    private let marks: [SpecPath: SourcePosition]
+
+    init(spec: Spec, path: String, marks: [SpecPath: SourcePosition]) {
+        self.spec = spec
+        self.path = path
+        self.marks = marks
+    }
+
+    /// The same spec for `platforms` alone, in its own order; for all of them where none is given.
+    /// - Throws: a ``Failure`` of kind `usage` for a platform that the spec does not list.
+    package func narrowed(to platforms: [Platform]) throws(Failure) -> ParsedSpec {
+        if platforms.isEmpty { return self }
+        for platform in platforms where !spec.platforms.contains(platform) {
+            throw Failure(
+                .usage, "collect for", "\(platform)",
+                because: "the spec lists \(spec.platforms.map(\.description).joined(separator: ", "))",
+                remedy: "name one of these, or add the platform to \(path)")
+        }
+        var narrow = spec
+        narrow.platforms = spec.platforms.filter(platforms.contains)
+        return ParsedSpec(spec: narrow, path: path, marks: marks)
+    }
+
+    /// Line and column of a part; of the file's begin where it is not written out.
+    package func position(of part: SpecPath) -> SourcePosition {
+        marks[part] ?? SourcePosition(line: 1, column: 1)
+    }
+
+    /// The line of a part, from 1.
+    package func line(of part: SpecPath) -> Int { position(of: part).line }
+
+    /// `file:line:column` of a part, for errors that show up later.
+    package func place(of part: SpecPath) -> String { "\(path):\(position(of: part))" }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import YAML
+internal import OCI
+
+/// The section `builds`.
+extension SpecReading {
+    mutating func builds(_ node: YamlNode?) -> [Spec.Build] {
+        var all: [Spec.Build] = []
+        for (index, item) in list(node, "builds").enumerated() {
+            mark(item, .build(index))
+            if let build = build(item, index) { all.append(build) }
+        }
+        return all
+    }
+
+    private mutating func build(_ node: YamlNode, _ index: Int) -> Spec.Build? {
+        let keys = ["tag", "context", "kubefile"]
+        guard let fields = mapping(node, "the build", keys: keys, required: keys) else { return nil }
+        var tag = fields["tag"].flatMap { reference($0, "the build", .sealer) }
+        if let given = tag, let at = fields["tag"] {
+            if given.digest != nil {
+                note(at, "a build is named by a tag; its digest is not known before it is built")
+                tag = nil
+            } else if context.built.contains(given) {
+                note(at, "the tag \(given) is built twice")
+            }
+        }
+        var steps: [Spec.Step] = []
+        for (place, item) in list(fields["context"], "the context").enumerated() {
+            mark(item, .step(place, ofBuild: index))
+            if let step = step(item) { steps.append(step) }
+        }
+        let kubefile = fields["kubefile"].flatMap { self.kubefile($0) }
+        if let tag { context.built.append(tag) }
+        guard let tag, let kubefile else { return nil }
+        return Spec.Build(tag: tag, context: steps, kubefile: kubefile)
+    }
+
+    // MARK: the Kubefile
+
+    /// The Kubefile, whose first instruction must build on something that will be there.
+    private mutating func kubefile(_ node: YamlNode) -> String? {
+        guard let text = text(node, "the Kubefile") else { return nil }
+        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        for (number, line) in lines.enumerated() {
+            let words = line.split(whereSeparator: \.isWhitespace)
+            guard let first = words.first, !first.hasPrefix("#") else { continue }
+            let offset = self.offset(ofLine: number, in: node)
+            guard first.lowercased() == "from", words.count == 2 else {
+                note(offset: offset, "a Kubefile begins with 'FROM image'; found '\(line.prefix(60))'")
+                return nil
+            }
+            from(String(words[1]), offset)
+            return text
+        }
+        note(node, "the Kubefile has no instruction; it begins with 'FROM image'")
+        return nil
+    }
+
+    private mutating func from(_ name: String, _ offset: Int) {
+        // An argument is filled in at build time.
+        if name == "scratch" || name.contains("$") { return }
+        let base: Reference
+        do throws(Failure) { base = try Reference(name, defaults: .sealer) } catch {
+            return note(offset: offset, "FROM '\(name.prefix(120))': \(error.reason)")
+        }
+        let known = [context.base?.image].compactMap(\.self) + context.built
+        if known.contains(base) { return }
+        let familiar = known.map { Self.short($0) }
+        let meant = Likeness.nearest(to: Self.short(base), among: familiar).map { "did you mean '\($0)'?" }
+        let advice = meant ?? "known here: \((["scratch"] + familiar).joined(separator: ", "))"
+        note(offset: offset, "FROM '\(name)', which is neither the base nor built before; \(advice)")
+    }
+
+    /// A sealer image without sealer's own domain and namespace.
+    static func short(_ reference: Reference) -> String {
+        let defaults = Reference.Defaults.sealer
+        guard reference.domain == defaults.domain else { return reference.description }
+        let prefix = defaults.namespace + "/"
+        return reference.path.hasPrefix(prefix)
+            ? String(reference.path.dropFirst(prefix.count)) : reference.path
+    }
+
+    /// Where a line of a literal block stands; the block's begin for other styles.
+    private func offset(ofLine number: Int, in node: YamlNode) -> Int {
+        let node = node.resolved
+        guard case .scalar(_, .literal) = node.content else { return node.range.lowerBound }
+        var at = node.range.lowerBound
+        for _ in 0...number {
+            guard let end = source.bytes[at..<node.range.upperBound].firstIndex(of: 0x0A) else { break }
+            at = end + 1
+        }
+        while at < node.range.upperBound, source.bytes[at] == 0x20 { at += 1 }
+        return min(at, node.range.upperBound)
+    }
+}

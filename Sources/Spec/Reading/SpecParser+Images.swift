@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import YAML
+internal import OCI
+
+/// The section `images`.
+extension SpecReading {
+    mutating func images(_ node: YamlNode?) -> [Reference] {
+        var all: [Reference] = []
+        var first: [Reference: SourcePosition] = [:]
+        for item in list(node, "images") {
+            let place = mark(item, .image(all.count))
+            guard let image = image(item) else { continue }
+            if let before = first[image] {
+                note(item, "the image \(image.familiar) is listed in line \(before.line) already")
+            }
+            first[image] = place
+            all.append(image)
+        }
+        return all
+    }
+
+    /// A reference, or `{ image: REFERENCE, from: ARCHIVE }`.
+    private mutating func image(_ node: YamlNode) -> Reference? {
+        let keys = ["image", "from"]
+        guard node.entries?.contains(where: { keys.contains($0.key.text ?? "") }) == true else {
+            return reference(node, "an image", .docker)
+        }
+        guard let fields = mapping(node, "the image", keys: keys, required: keys),
+            let image = fields["image"].flatMap({ reference($0, "an image", .docker) })
+        else { return nil }
+        if let from = fields["from"] { archives(from, of: image) }
+        return image
+    }
+
+    /// One archive for all platforms, or one a platform.
+    private mutating func archives(_ node: YamlNode, of image: Reference) {
+        guard node.entries != nil else {
+            guard let from = location(node) else { return }
+            return context.archives.append(.init(image: image, platform: nil, from: from))
+        }
+        var lacking = context.platforms
+        for (key, value) in named(node, "the archives of \(image.familiar)") {
+            guard let platform = platform(key) else { continue }
+            if !context.platforms.contains(platform) {
+                note(key, "the spec carries no \(platform); add it to platforms or take this line away")
+            }
+            lacking.removeAll { $0 == platform }
+            guard let from = location(value) else { continue }
+            context.archives.append(.init(image: image, platform: platform, from: from))
+        }
+        guard !lacking.isEmpty else { return }
+        let names = lacking.map(\.description).joined(separator: ", ")
+        note(node, "there is no archive of \(image.familiar) for \(names)")
+    }
+
+    private mutating func location(_ node: YamlNode) -> ArchiveLocation? {
+        guard let text = text(node, "an archive") else { return nil }
+        do throws(Failure) { return try ArchiveLocation(text) } catch {
+            note(node, "'\(text.prefix(120))' is no image archive: \(error.reason)")
+            return nil
+        }
+    }
+}

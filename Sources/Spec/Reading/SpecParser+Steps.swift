@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import YAML
+internal import OCI
+
+/// The steps of a build's context.
+extension SpecReading {
+    /// Each verb and the keys that may stand beside it.
+    private static let verbs: [(verb: String, beside: [String])] = [
+        ("layer", ["paths"]), ("put", ["file", "repack", "save"]), ("edit", ["remove", "set"]),
+        ("rewrite", []),
+        ("imageList", []),
+    ]
+
+    mutating func step(_ node: YamlNode) -> Spec.Step? {
+        let verbs = Self.verbs.map(\.verb)
+        let present = (node.entries ?? []).compactMap(\.key.text).filter(verbs.contains)
+        guard let entries = node.entries else {
+            note(
+                node,
+                "expected a step: a mapping with one of \(verbs.joined(separator: ", ")); found \(shown(node))"
+            )
+            return nil
+        }
+        guard present.count == 1, let (verb, beside) = Self.verbs.first(where: { $0.verb == present[0] })
+        else {
+            let keys = entries.compactMap(\.key.text)
+            let meant = keys.lazy.compactMap { Likeness.nearest(to: $0, among: verbs) }.first
+            let advice = present.isEmpty ? meant.map { "; did you mean '\($0)'?" } ?? "" : ""
+            note(
+                node,
+                "a step has exactly one of \(verbs.joined(separator: ", ")); this has "
+                    + (present.isEmpty ? "none" : present.joined(separator: " and ")) + advice)
+            return nil
+        }
+        guard let fields = mapping(node, "the step '\(verb)'", keys: [verb] + beside),
+            let value = fields[verb]
+        else {
+            return nil
+        }
+        switch verb {
+        case "layer": return layer(value, paths: fields["paths"])
+        case "put": return put(value, fields)
+        case "edit": return edit(value, fields)
+        case "rewrite": return path(value, "the file to rewrite").map { .rewrite(path: $0) }
+        default: return imageList(value)
+        }
+    }
+
+    private mutating func layer(_ node: YamlNode, paths: YamlNode?) -> Spec.Step? {
+        guard let role = text(node, "the role of a base layer") else { return nil }
+        let chosen = paths.map { list in
+            oneOrMore(list, "paths").compactMap { path($0, "a path of the layer") }
+        }
+        guard let base = context.base else {
+            note(node, "the layer '\(role)' is of no base: the spec has no valid 'base'")
+            return nil
+        }
+        guard base.layers[role] != nil || marks[.role(role)] != nil else {
+            note(node, "there is no layer '\(role)' in base.layers; \(known(role, base.layers.keys))")
+            return nil
+        }
+        return .layer(role: role, paths: chosen)
+    }
+
+    private mutating func put(_ node: YamlNode, _ fields: [String: YamlNode]) -> Spec.Step? {
+        let path = path(node, "the place to put it")
+        if path?.split(separator: "/").last == "imageListWithAuth.yaml" {
+            note(
+                node,
+                "imageListWithAuth.yaml holds passwords, and they would travel in the bundle; list its images in 'images', "
+                    + "and give collect the passwords as docker's auth file")
+        }
+        let sources = ["file", "repack", "save"].filter { fields[$0] != nil }
+        guard sources.count == 1, let key = sources.first, let source = fields[key] else {
+            note(
+                node,
+                "'put' takes exactly one of file, repack and save; found "
+                    + (sources.isEmpty ? "none" : sources.joined(separator: " and ")))
+            return nil
+        }
+        if key == "save" {
+            guard let image = reference(source, "the image to save", .docker), let path else { return nil }
+            guard context.images.contains(image) else {
+                let familiar = context.images.map(\.familiar)
+                note(
+                    source,
+                    "the image \(image.familiar) is not listed in 'images'; \(known(image.familiar, familiar))"
+                )
+                return nil
+            }
+            if image.tag == nil { note(source, "a docker-archive names its image by a tag; add one") }
+            return .putSaved(path: path, image: image)
+        }
+        guard let name = text(source, "the name of a file"), let path else { return nil }
+        guard context.files[name] != nil else {
+            note(source, "there is no file '\(name)' in 'files'; \(known(name, context.files.keys))")
+            return nil
+        }
+        return key == "file" ? .putFile(path: path, file: name) : .putRepacked(path: path, file: name)
+    }
+
+    private mutating func edit(_ node: YamlNode, _ fields: [String: YamlNode]) -> Spec.Step? {
+        if fields["remove"] == nil, fields["set"] == nil {
+            note(node, "'edit' needs 'remove', 'set' or both")
+        }
+        var remove: [String] = []
+        for item in oneOrMore(fields["remove"], "the keys to remove") {
+            if let path = fieldPath(item) { remove.append(path) }
+        }
+        var set: [Spec.Assignment] = []
+        for (key, value) in named(fields["set"], "set") {
+            guard let path = fieldPath(key) else { continue }
+            guard let text = value.text, let type = value.scalarType else {
+                note(value, "expected a scalar as the value of '\(path)'; found \(shown(value))")
+                continue
+            }
+            set.append(
+                Spec.Assignment(
+                    key: path, value: text.isEmpty && type == .null ? "null" : text, literal: type != .string)
+            )
+        }
+        return path(node, "the file to edit").map { .edit(path: $0, remove: remove, set: set) }
+    }
+
+    private mutating func fieldPath(_ node: YamlNode) -> String? {
+        guard let text = text(node, "a key path") else { return nil }
+        do throws(Failure) {
+            return try FieldPath(text).description
+        } catch {
+            note(node, "'\(text.prefix(80))' is no key path: \(error.reason); \(error.remedy)")
+            return nil
+        }
+    }
+
+    private mutating func imageList(_ node: YamlNode) -> Spec.Step? {
+        var patterns: [String] = []
+        for item in oneOrMore(node, "the patterns of imageList") {
+            guard let pattern = text(item, "a pattern of image names") else { continue }
+            patterns.append(pattern)
+            if ImagePattern.select(context.images, matching: [pattern]).isEmpty {
+                let names = context.images.flatMap { [$0.repository, $0.domain + "/" + $0.repository] }
+                let prefixes = names.map {
+                    pattern.hasSuffix("/*")
+                        ? $0.split(separator: "/").dropLast().joined(separator: "/") + "/*" : $0
+                }
+                let meant =
+                    Likeness.nearest(to: pattern, among: prefixes).map { "; did you mean '\($0)'?" } ?? ""
+                note(item, "the pattern '\(pattern)' means none of 'images'\(meant)")
+            }
+        }
+        let listed = ImagePattern.select(context.images, matching: patterns)
+        for image in listed where image.tag == nil {
+            note(
+                node,
+                "\(image.familiar) has no tag, and an imageList names images by their tags; add one before the '@'"
+            )
+        }
+        collisions(listed, node)
+        return .imageList(patterns: patterns)
+    }
+
+    /// Two images that lose their difference with their domain.
+    private mutating func collisions(_ images: [Reference], _ node: YamlNode) {
+        var first: [String: Reference] = [:]
+        for image in images {
+            let name = "\(image.repository):\(image.tag ?? "latest")"
+            if let before = first[name] {
+                note(
+                    node,
+                    "\(before) and \(image) are both \(name) in the cluster's registry, which drops the domain; carry one of them"
+                )
+            }
+            first[name] = image
+        }
+    }
+
+    /// What was probably meant, or what there is.
+    private func known(_ word: String, _ candidates: some Sequence<String>) -> String {
+        let all = candidates.sorted()
+        if let meant = Likeness.nearest(to: word, among: all) { return "did you mean '\(meant)'?" }
+        return all.isEmpty ? "none is defined" : "there are \(all.prefix(12).joined(separator: ", "))"
+    }
+}

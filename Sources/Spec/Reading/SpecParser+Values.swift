@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import YAML
+internal import OCI
+
+/// The scalars of a spec, parsed into their types.
+extension SpecReading {
+    /// Text as it is written; a number too, so that `1.20` stays `1.20`.
+    mutating func text(_ node: YamlNode, _ what: String) -> String? {
+        let wrong: Bool =
+            switch node.scalarType {
+            case nil, .null, .bool: true
+            default: false
+            }
+        guard let text = node.text, !wrong, !text.isEmpty else {
+            let quotes = node.scalarType == .bool ? "; text that looks like a truth value goes in quotes" : ""
+            note(node, "expected \(what) as text; found \(shown(node))\(quotes)")
+            return nil
+        }
+        return text
+    }
+
+    /// A name that can be a part of a file's name.
+    mutating func name(_ node: YamlNode, _ what: String) -> String? {
+        guard let text = text(node, what) else { return nil }
+        let alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+        guard text.utf8.count <= 128, let first = text.utf8.first, alphabet.utf8.contains(first),
+            text.utf8.allSatisfy({ alphabet.utf8.contains($0) || "._-".utf8.contains($0) })
+        else {
+            note(
+                node,
+                "expected \(what) of letters, digits, '.', '_' and '-', 128 at most; found \(shown(node))")
+            return nil
+        }
+        return text
+    }
+
+    mutating func platform(_ node: YamlNode) -> Platform? {
+        guard let text = text(node, "a platform") else { return nil }
+        do throws(Failure) { return try Platform(text) } catch {
+            note(node, "'\(text.prefix(60))' is no platform: \(error.reason), like linux/amd64")
+            return nil
+        }
+    }
+
+    mutating func reference(_ node: YamlNode, _ what: String, _ defaults: Reference.Defaults) -> Reference? {
+        guard let text = text(node, "\(what)'s reference") else { return nil }
+        do throws(Failure) { return try Reference(text, defaults: defaults) } catch {
+            note(node, "'\(text.prefix(120))' is no image reference: \(error.reason)")
+            return nil
+        }
+    }
+
+    /// `sha256:` and 64 digits, or the digits alone.
+    mutating func digest(_ node: YamlNode, _ what: String) -> Digest? {
+        guard let text = text(node, what) else { return nil }
+        let hex = text.hasPrefix("sha256:") ? text.dropFirst(7) : text[...]
+        if let digest = Digest(hex: hex) { return digest }
+        note(
+            node,
+            "expected \(what) as 'sha256:' and 64 lower-case hexadecimal digits; found \(hex.count) characters ('\(text.prefix(80))')"
+        )
+        return nil
+    }
+
+    /// Digests by platform.
+    mutating func digests(_ node: YamlNode, _ what: String) -> [String: Digest] {
+        var all: [String: Digest] = [:]
+        for (key, value) in named(node, what) {
+            guard let platform = platform(key) else { continue }
+            if !context.platforms.contains(platform) {
+                note(key, "the spec carries no \(platform); add it to platforms or take this line away")
+            }
+            all[platform.description] = digest(value, what)
+        }
+        return all
+    }
+
+    /// A path inside a context: relative, without `..`, `.` and empty parts.
+    mutating func path(_ node: YamlNode, _ what: String) -> String? {
+        guard let text = text(node, what) else { return nil }
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        let reason: String? =
+            if text.hasPrefix("/") {
+                "begins with '/'"
+            } else if parts.contains("..") {
+                "has '..' in it"
+            } else if parts.contains("") || parts.contains(".") {
+                "has an empty or '.' part"
+            } else if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) || text.utf8.count > 4000 {
+                "has a control character or is too long"
+            } else {
+                nil
+            }
+        guard let reason else { return text }
+        note(node, "expected \(what) relative to the context; '\(text.prefix(80))' \(reason)")
+        return nil
+    }
+
+    /// `host[:port]`.
+    mutating func domain(_ node: YamlNode, _ what: String) -> String? {
+        guard let text = text(node, what) else { return nil }
+        guard !text.contains("/"), let probe = try? Reference("\(text)/a/b:c"), probe.domain == text else {
+            note(
+                node,
+                "expected \(what) as host[:port], like quay.io or sea.hub:5000; found '\(text.prefix(80))'")
+            return nil
+        }
+        return text
+    }
+
+    /// `[scheme://]host[:port][/path]`.
+    mutating func mirror(_ node: YamlNode) -> String? {
+        guard let text = text(node, "a mirror") else { return nil }
+        var rest = text[...]
+        for scheme in ["http://", "https://"] where rest.hasPrefix(scheme) {
+            rest = rest.dropFirst(scheme.count)
+        }
+        let host = rest.prefix { $0 != "/" }
+        let isPath = rest.dropFirst(host.count).dropFirst().split(
+            separator: "/", omittingEmptySubsequences: false
+        )
+        .allSatisfy { !$0.isEmpty && $0 != ".." && $0 != "." }
+        let plain = rest.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"@?#\\".utf8.contains($0) }
+        let named = (try? Reference("\(host)/a/b:c"))?.domain == String(host)
+        if plain, named, isPath || rest.count == host.count { return text }
+        note(
+            node,
+            "expected a mirror as [scheme://]host[:port][/path] without credentials; found '\(text.prefix(80))'"
+        )
+        return nil
+    }
+
+    /// An HTTP or HTTPS URL with the known placeholders.
+    mutating func url(_ node: YamlNode, _ what: String) -> String? {
+        guard let text = text(node, what) else { return nil }
+        var rest: Substring?
+        for scheme in ["http://", "https://"] where text.hasPrefix(scheme) {
+            rest = text.dropFirst(scheme.count)
+        }
+        guard let rest else {
+            note(node, "expected \(what) that begins with https:// or http://; found '\(text.prefix(80))'")
+            return nil
+        }
+        let host = rest.prefix { $0 != "/" && $0 != "?" }
+        if host.contains("@") {
+            note(node, "\(what) holds credentials; put them into a netrc or docker config, never into a spec")
+            return nil
+        }
+        guard !host.isEmpty, !host.hasPrefix(":"), !text.contains("#"),
+            text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+        else {
+            note(node, "\(what) '\(text.prefix(80))' has no host, or a character that a URL cannot have")
+            return nil
+        }
+        return placeholders(of: text, node) ? text : nil
+    }
+
+    private mutating func placeholders(of text: String, _ node: YamlNode) -> Bool {
+        for placeholder in Spec.FileSource.placeholders(in: text) {
+            guard Spec.FileSource.knownPlaceholders.contains(placeholder) else {
+                let known = Spec.FileSource.knownPlaceholders.map { "{\($0)}" }
+                let meant = Likeness.nearest(to: placeholder, among: Spec.FileSource.knownPlaceholders)
+                let advice =
+                    meant.map { "did you mean {\($0)}?" } ?? "there are \(known.joined(separator: ", "))"
+                note(node, "unknown placeholder {\(placeholder)}; \(advice)")
+                return false
+            }
+            if placeholder == "release", context.release == nil {
+                note(node, "{release} is used, and the spec has no 'release'")
+                return false
+            }
+        }
+        return true
+    }
+}

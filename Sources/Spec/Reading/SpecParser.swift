@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import YAML
+internal import OCI
+
+/// The state of reading one spec: its mistakes, its line marks, and what later sections refer to.
+struct SpecReading {
+    /// What sections read earlier have defined.
+    struct Context {
+        var platforms: [Platform] = []
+        var release: String?
+        var base: Spec.Base?
+        var files: [String: Spec.FileSource] = [:]
+        var images: [Reference] = []
+        var archives: [Spec.Archive] = []
+        var built: [Reference] = []
+    }
+
+    /// Nobody reads more.
+    private static let mostProblems = 500
+
+    let source: SourceText
+    var problems: [SpecProblem] = []
+    var marks: [SpecPath: SourcePosition] = [:]
+    var context = Context()
+    // Aliases may multiply what a short file says; a spec of a person stays far below.
+    private var left = 50_000
+
+    init(_ source: SourceText) { self.source = source }
+
+    mutating func note(offset: Int, _ message: String) {
+        guard problems.count < Self.mostProblems else { return }
+        problems.append(
+            SpecProblem(path: source.path, position: source.position(of: offset), message: message))
+    }
+
+    mutating func note(_ node: YamlNode, _ message: String) { note(offset: node.range.lowerBound, message) }
+
+    /// Notes where a part stands.
+    @discardableResult
+    mutating func mark(_ node: YamlNode, _ part: SpecPath) -> SourcePosition {
+        let position = source.position(of: node.range.lowerBound)
+        marks[part] = position
+        return position
+    }
+
+    /// A node in words that show it.
+    func shown(_ node: YamlNode) -> String {
+        guard let text = node.text, !text.isEmpty else { return node.kindInWords }
+        let first = text.prefix { !$0.isNewline }.prefix(60)
+        return "\(node.kindInWords) ('\(first)')"
+    }
+
+    private mutating func spend(_ count: Int, _ node: YamlNode) -> Bool {
+        left -= count
+        if left < 0, left + count >= 0 {
+            problems.removeLast(problems.count == Self.mostProblems ? 1 : 0)
+            note(node, "the spec's aliases multiply to over 50,000 values")
+        }
+        return left >= 0
+    }
+
+    // MARK: mappings and lists
+
+    /// The values of a mapping whose keys are fixed; `nil` where it is no mapping. Unknown, doubled and missing
+    /// keys are noted.
+    mutating func mapping(
+        _ node: YamlNode, _ what: String, keys: [String], required: [String] = []
+    ) -> [String: YamlNode]? {
+        guard let entries = node.entries else {
+            note(
+                node,
+                "expected \(what) as a mapping with \(keys.joined(separator: ", ")); found \(shown(node))")
+            return nil
+        }
+        var fields: [String: YamlNode] = [:]
+        for (key, value) in uniqueEntries(entries, node, what) {
+            guard let name = key.text, keys.contains(name) else {
+                let meant = Likeness.nearest(to: key.text ?? "", among: keys).map { "did you mean '\($0)'?" }
+                let advice = meant ?? "expected \(keys.joined(separator: ", "))"
+                note(key, "unknown key '\(key.text ?? "?")' in \(what); \(advice)")
+                continue
+            }
+            fields[name] = value
+        }
+        let present = Set(entries.compactMap(\.key.text))
+        for key in required where !present.contains(key) { note(node, "\(what) has no '\(key)'") }
+        return fields
+    }
+
+    /// The entries of a mapping whose keys are names of the user's; none where there is no node.
+    mutating func named(_ node: YamlNode?, _ what: String) -> [(key: YamlNode, value: YamlNode)] {
+        guard let node else { return [] }
+        guard let entries = node.entries else {
+            note(node, "expected \(what) as a mapping; found \(shown(node))")
+            return []
+        }
+        return uniqueEntries(entries, node, what)
+    }
+
+    private mutating func uniqueEntries(
+        _ entries: [YamlNode.Entry], _ node: YamlNode, _ what: String
+    ) -> [(key: YamlNode, value: YamlNode)] {
+        guard spend(entries.count, node) else { return [] }
+        var first: [String: YamlNode] = [:]
+        var unique: [(key: YamlNode, value: YamlNode)] = []
+        for entry in entries {
+            guard let name = entry.key.text, entry.key.scalarType != .null else {
+                note(entry.key, "expected a name as key in \(what); found \(shown(entry.key))")
+                continue
+            }
+            if let before = first[name] {
+                let line = source.position(of: before.range.lowerBound).line
+                note(entry.key, "the key '\(name)' is in \(what) already, in line \(line)")
+                continue
+            }
+            first[name] = entry.key
+            unique.append((entry.key, entry.value))
+        }
+        return unique
+    }
+
+    /// The items of a list; none where there is no node.
+    mutating func list(_ node: YamlNode?, _ what: String) -> [YamlNode] {
+        guard let node else { return [] }
+        guard let items = node.items else {
+            note(node, "expected \(what) as a list; found \(shown(node))")
+            return []
+        }
+        return spend(items.count, node) ? items : []
+    }
+
+    /// The items of a list, or one item without a list; none at all is noted.
+    mutating func oneOrMore(_ node: YamlNode?, _ what: String) -> [YamlNode] {
+        guard let node else { return [] }
+        if node.entries == nil, node.items == nil, node.scalarType != .null { return [node] }
+        let items = list(node, what)
+        if node.items?.isEmpty == true { note(node, "expected at least one of \(what)") }
+        return items
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import YAML
+package import OCI
+
+/// Reads `bundles/NAME.yaml` into a ``Spec``, strictly: what is unknown, doubled, of the wrong type or refers
+/// to nothing is an error with line and column. All of them are reported at once.
+package enum SpecReader {
+    /// The largest spec in bytes: 1 MiB.
+    package static let largestSpec = 1 << 20
+
+    /// What came of reading a spec.
+    package enum Outcome: Sendable {
+        /// A spec without a mistake.
+        case spec(ParsedSpec)
+        /// Its mistakes, in the order of their place; at least one.
+        case problems([SpecProblem])
+    }
+
+    /// Reads the spec at `path`.
+    /// - Throws: as ``read(_:path:)``, and a ``Failure`` of kind `input` where there is no such file.
+    package static func read(path: String) throws(Failure) -> ParsedSpec {
+        let file = try File.open(path)
+        let size = try file.size()
+        guard size <= largestSpec else {
+            throw Failure(
+                .configuration, "read the spec", path,
+                because: "it has \(size) bytes, more than \(largestSpec)",
+                remedy: "check that this is the spec and not a bundle")
+        }
+        return try read(file.bytes(limit: largestSpec), path: path)
+    }
+
+    /// Reads a spec from memory; `path` names it in errors.
+    /// - Throws: a ``Failure`` of kind `configuration` whose reason lists every mistake as
+    ///   `file:line:column: …`.
+    package static func read(_ bytes: [UInt8], path: String) throws(Failure) -> ParsedSpec {
+        switch examine(bytes, path: path) {
+        case .spec(let parsed): return parsed
+        case .problems(let problems):
+            let shown = problems.prefix(20).map { "\n  \($0)" }.joined()
+            let more = problems.count > 20 ? "\n  and \(problems.count - 20) more" : ""
+            throw Failure(
+                .configuration, "read the spec", path,
+                because: problems.count == 1
+                    ? "\(problems[0])" : "\(problems.count) mistakes:\(shown)\(more)",
+                remedy: "mend the spec at the place shown; bundles/README.md explains every key")
+        }
+    }
+
+    /// Reads a spec and gives its mistakes as values.
+    package static func examine(_ bytes: [UInt8], path: String) -> Outcome {
+        let source = SourceText(bytes, path: path)
+        var reading = SpecReading(source)
+        do throws(Failure) {
+            let documents = try YamlDocuments.all(source)
+            if documents.count > 1 {
+                reading.note(documents[1].root, "a second document; a spec is one")
+            }
+            let root = documents.first?.root
+            if let root, let spec = reading.spec(root), reading.problems.isEmpty {
+                return .spec(ParsedSpec(spec: spec, path: path, marks: reading.marks))
+            }
+            if root == nil {
+                reading.note(offset: 0, "the file is empty; expected a mapping with version, name, …")
+            }
+        } catch {
+            return .problems([SpecProblem(failure: error, source: source)])
+        }
+        return .problems(reading.problems.sorted { ($0.position, $0.message) < ($1.position, $1.message) })
+    }
+}
+
+extension SpecProblem {
+    /// The problem that a failure of the YAML reader tells of; its artifact ends in `:line:column`.
+    init(failure: Failure, source: SourceText) {
+        let numbers = failure.artifact.split(separator: ":").suffix(2).compactMap { Int($0) }
+        let known = numbers.count == 2
+        self.init(
+            path: source.path,
+            position: SourcePosition(line: known ? numbers[0] : 1, column: known ? numbers[1] : 1),
+            message: "\(failure.reason) (\(failure.remedy))")
+    }
+}
+
+extension SpecReading {
+    /// The whole spec; `nil`, or a value beside ``problems``, where it has mistakes.
+    mutating func spec(_ root: YamlNode) -> Spec? {
+        let keys = [
+            "version", "name", "release", "platforms", "base", "files", "images", "registries", "registry",
+            "builds",
+        ]
+        guard let fields = mapping(root, "the spec", keys: keys, required: ["version", "name", "platforms"])
+        else {
+            return nil
+        }
+        if let version = fields["version"], version.text != "1" || version.scalarType != .int {
+            note(version, "expected version 1, the only one there is; found \(shown(version))")
+        }
+        let name = fields["name"].flatMap { self.name($0, "the bundle's name") }
+        let platforms = self.platforms(fields["platforms"])
+        context.platforms = platforms
+        context.release = fields["release"].flatMap { text($0, "the release") }
+        context.base = fields["base"].flatMap { base($0) }
+        context.files = files(fields["files"])
+        context.images = images(fields["images"])
+        let registries = self.registries(fields["registries"])
+        let registry = fields["registry"].flatMap { domain($0, "the registry") } ?? "sea.hub:5000"
+        let builds = self.builds(fields["builds"])
+        guard let name else { return nil }
+        return Spec(
+            name: name, release: context.release, platforms: platforms, base: context.base,
+            files: context.files,
+            images: context.images, archives: context.archives, registries: registries, registry: registry,
+            builds: builds)
+    }
+
+    private mutating func platforms(_ node: YamlNode?) -> [Platform] {
+        var all: [Platform] = []
+        for item in oneOrMore(node, "platforms") {
+            guard let platform = platform(item) else { continue }
+            if all.contains(platform) { note(item, "the platform \(platform) is listed twice") }
+            all.append(platform)
+        }
+        return all
+    }
+
+    private mutating func registries(_ node: YamlNode?) -> [String: [String]] {
+        var all: [String: [String]] = [:]
+        for (key, value) in named(node, "registries") {
+            guard let domain = domain(key, "a registry") else { continue }
+            all[domain] = oneOrMore(value, "the places to fetch \(domain) from").compactMap { mirror($0) }
+        }
+        return all
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+
+/// What to carry and what to build: the value of `bundles/NAME.yaml`, every name resolved into its type.
+///
+/// The YAML form and its errors with line and column are read by `Collect`; this value is what the
+/// bundle document carries as JSON.
+package struct Spec: Sendable, Codable, Equatable {
+    /// The version of the form: 1.
+    package var version: Int
+    /// The bundle's name, also the stem of file names.
+    package var name: String
+    /// What `{release}` stands for.
+    package var release: String?
+    /// The platforms to carry, in order; at least one.
+    package var platforms: [Platform]
+    /// The sealer base image.
+    package var base: Base?
+    /// Files by name.
+    package var files: [String: FileSource]
+    /// Container images, in order.
+    package var images: [Reference]
+    /// Which of them come from archives on the collecting host, in order; `nil` where none does.
+    package var archives: [Archive]?
+    /// Where each registry may be fetched from instead, in order: domain to `[scheme://]host[:port][/path]`.
+    package var registries: [String: [String]]
+    /// Where the cluster pulls from; every rewrite leads here: `sea.hub:5000`.
+    package var registry: String
+    /// What is built, in order.
+    package var builds: [Build]
+
+    /// A sealer image and what its layers are called.
+    package struct Base: Sendable, Codable, Equatable {
+        /// The sealer image, resolved with sealer's defaults.
+        package var image: Reference
+        /// Its layers by role.
+        package var layers: [String: LayerSelector]
+
+        /// Creates a base.
+        package init(image: Reference, layers: [String: LayerSelector]) {
+            self.image = image
+            self.layers = layers
+        }
+    }
+
+    /// How a layer of the base is recognised. Where both are given, both must hold.
+    package struct LayerSelector: Sendable, Codable, Equatable {
+        /// A path that the layer must hold; the topmost such layer is meant.
+        package var holds: String?
+        /// The layer's id by platform text (`linux/amd64`).
+        package var id: [String: Digest]
+
+        /// Creates a selector.
+        package init(holds: String?, id: [String: Digest] = [:]) {
+            self.holds = holds
+            self.id = id
+        }
+    }
+
+    /// Where a file comes from.
+    package struct FileSource: Sendable, Codable, Equatable {
+        /// URLs, tried in order, with `{machine}`, `{arch}`, `{os}` and `{release}` still in them.
+        package var urls: [String]
+        /// The content's digest by platform text, where the spec gives it; the key `*` means all.
+        package var sha256: [String: Digest]
+        /// URL of a checksum list in the usual formats.
+        package var sha256sums: String?
+
+        /// Creates a file source.
+        package init(urls: [String], sha256: [String: Digest] = [:], sha256sums: String? = nil) {
+            self.urls = urls
+            self.sha256 = sha256
+            self.sha256sums = sha256sums
+        }
+    }
+
+    /// An image that comes from an archive.
+    package struct Archive: Sendable, Codable, Equatable {
+        /// The image, one of ``Spec/images``.
+        package var image: Reference
+        /// The platform that this archive is for; `nil` for all.
+        package var platform: Platform?
+        /// The archive, its path relative to the spec.
+        package var from: ArchiveLocation
+
+        /// Creates the archive of an image.
+        package init(image: Reference, platform: Platform?, from: ArchiveLocation) {
+            self.image = image
+            self.platform = platform
+            self.from = from
+        }
+    }
+
+    /// A sealer image to build.
+    package struct Build: Sendable, Codable, Equatable {
+        /// Its name, resolved with sealer's defaults.
+        package var tag: Reference
+        /// How its context is assembled, in order.
+        package var context: [Step]
+        /// The Kubefile, verbatim.
+        package var kubefile: String
+
+        /// Creates a build.
+        package init(tag: Reference, context: [Step], kubefile: String) {
+            self.tag = tag
+            self.context = context
+            self.kubefile = kubefile
+        }
+    }
+
+    /// One step of assembling a context. Paths are relative to the context, without `..`.
+    package enum Step: Sendable, Codable, Equatable {
+        /// Takes the whole layer of the role, or only `paths` of it.
+        case layer(role: String, paths: [String]?)
+        /// Puts the file as it is.
+        case putFile(path: String, file: String)
+        /// Puts the file, a tar in any compression, its single top folder stripped, as a reproducible tar.gz.
+        case putRepacked(path: String, file: String)
+        /// Puts a docker-archive of the image, as `docker save` writes it.
+        case putSaved(path: String, image: Reference)
+        /// Removes keys from, and sets values in, a JSON or YAML file of the context.
+        case edit(path: String, remove: [String], set: [Assignment])
+        /// Leads every image reference in a YAML file of the context to ``Spec/registry``.
+        case rewrite(path: String)
+        /// Writes `imageList`: the images that a pattern means (`*`: any run of characters), led to ``Spec/registry``.
+        case imageList(patterns: [String])
+    }
+
+    /// `set: { spec.registry: sea.hub:5000 }`: one key path and its new value.
+    package struct Assignment: Sendable, Codable, Equatable {
+        /// The key path, its parts separated by dots; `KIND:` or `KIND/NAME:` before it names a document.
+        package var key: String
+        /// The scalar's new value.
+        package var value: String
+        /// Whether the value is a number, `true`, `false` or `null` rather than text.
+        package var literal: Bool
+
+        /// Creates an assignment.
+        package init(key: String, value: String, literal: Bool = false) {
+            self.key = key
+            self.value = value
+            self.literal = literal
+        }
+    }
+
+    /// Creates a spec from its parts.
+    package init(
+        name: String, release: String? = nil, platforms: [Platform], base: Base? = nil,
+        files: [String: FileSource] = [:], images: [Reference] = [], archives: [Archive] = [],
+        registries: [String: [String]] = [:], registry: String = "sea.hub:5000", builds: [Build] = []
+    ) {
+        version = 1
+        self.name = name
+        self.release = release
+        self.platforms = platforms
+        self.base = base
+        self.files = files
+        self.images = images
+        self.archives = archives.isEmpty ? nil : archives
+        self.registries = registries
+        self.registry = registry
+        self.builds = builds
+    }
+}

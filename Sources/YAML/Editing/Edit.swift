@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+
+/// Changes to a JSON or YAML file that leave every other byte as it was: comments, anchors, quoting,
+/// order, white space and line ends.
+package struct Edit: Sendable {
+    /// The form of a file.
+    package enum Syntax: Sendable {
+        /// One JSON value (RFC 8259).
+        case json
+        /// YAML, any number of documents.
+        case yaml
+
+        /// JSON for a name that ends in `.json`, else YAML.
+        package init(path: String) { self = path.lowercased().hasSuffix(".json") ? .json : .yaml }
+    }
+
+    /// A scalar to write.
+    package enum Value: Sendable, Hashable {
+        /// Text, quoted where a reader would otherwise take it for something else.
+        case text(String)
+        /// `true`, `null` or a number, written as it is.
+        case literal(String)
+    }
+
+    /// One change.
+    package enum Change: Sendable, Hashable {
+        /// Takes the key and its value away.
+        case remove(FieldPath)
+        /// Gives the field a value, and makes it the last of its mapping where it is missing.
+        case set(FieldPath, Value)
+
+        var path: FieldPath {
+            switch self {
+            case .remove(let path), .set(let path, _): path
+            }
+        }
+    }
+
+    /// The changes, in order.
+    package var changes: [Change]
+
+    /// Creates an edit of changes that are made one after another.
+    package init(_ changes: [Change]) { self.changes = changes }
+
+    /// Creates an edit that removes, then sets.
+    package init(remove: [FieldPath], set: [(FieldPath, Value)] = []) {
+        changes = remove.map { .remove($0) } + set.map { .set($0.0, $0.1) }
+    }
+
+    /// The bytes after all changes. Each change is proven: the result is read again and must differ from
+    /// what was there in that one value alone.
+    ///
+    /// A change goes into the one document that has the field; where none has it, `set` goes into the one
+    /// that has the mapping around it. Several such documents are an error that names them.
+    /// - Parameter path: names the file in errors, and by its ending tells the syntax.
+    /// - Throws: a ``Failure`` of kind `data` where the file is not JSON or YAML (with line and column), of
+    ///   kind `configuration` where a path means nothing, several things, or what cannot be changed alone.
+    package func applied(to bytes: [UInt8], path: String, syntax: Syntax? = nil) throws(Failure) -> [UInt8] {
+        let syntax = syntax ?? Syntax(path: path)
+        var state = try EditState(SourceText(bytes, path: path), syntax)
+        for change in changes { state = try state.after(change) }
+        return state.source.bytes
+    }
+}
+
+/// A file between two changes.
+struct EditState {
+    let source: SourceText
+    let syntax: Edit.Syntax
+    let documents: [YamlDocument]
+
+    init(_ source: SourceText, _ syntax: Edit.Syntax) throws(Failure) {
+        self.source = source
+        self.syntax = syntax
+        switch syntax {
+        case .json: documents = [try JSONScanner.read(source)]
+        case .yaml: documents = try YamlDocuments.all(source)
+        }
+    }
+
+    func after(_ change: Edit.Change) throws(Failure) -> EditState {
+        let index = try EditTarget.document(for: change, in: self)
+        let target = try EditTarget(change, document: documents[index], state: self)
+        let splice = try EditSplice(target, change, self).made()
+        let bytes = source.replacing(splice.range, with: splice.text.utf8)
+        let result: EditState
+        do {
+            result = try EditState(SourceText(bytes, path: source.path), syntax)
+        } catch {
+            throw refuse(change, at: target.offset, "the result would no longer parse (\(error.reason))")
+        }
+        let parts = ArraySlice(change.path.parts)
+        let asMeant =
+            documents.count == result.documents.count
+            && documents.indices.allSatisfy { number in
+                let before = EditTree(documents[number].root)
+                let expected = number == index ? before.applying(change, parts) : before
+                return expected == EditTree(result.documents[number].root)
+            }
+        guard asMeant else {
+            throw refuse(change, at: target.offset, "other values would change with it")
+        }
+        return result
+    }
+
+    private func refuse(_ change: Edit.Change, at offset: Int, _ reason: String) -> Failure {
+        Failure(
+            .configuration, "edit", "\(change.path) in \(source.place(offset))", because: reason,
+            remedy: "write that part of the file in block style, one key a line, and try again")
+    }
+}
+
+/// What a document says, without how it is written: the measure of an edit.
+indirect enum EditTree: Equatable {
+    case scalar(String, YamlScalarType)
+    case sequence([EditTree])
+    case mapping([Pair])
+    case alias(String)
+
+    struct Pair: Equatable {
+        var key: EditTree
+        var value: EditTree
+    }
+
+    init(_ node: YamlNode) {
+        switch node.content {
+        case .scalar(let text, _): self = .scalar(text, node.scalarType ?? .string)
+        case .sequence(let items, _): self = .sequence(items.map(EditTree.init))
+        case .mapping(let entries, _):
+            self = .mapping(entries.map { Pair(key: EditTree($0.key), value: EditTree($0.value)) })
+        case .alias(let name, _): self = .alias(name)
+        }
+    }
+
+    init(_ value: Edit.Value) {
+        switch value {
+        case .text(let text): self = .scalar(text, .string)
+        case .literal(let text): self = .scalar(text, YamlScalarType(plain: text))
+        }
+    }
+
+    /// The tree with the change made at `parts`; unchanged where they lead nowhere.
+    func applying(_ change: Edit.Change, _ parts: ArraySlice<FieldPath.Part>) -> EditTree {
+        guard let part = parts.first else {
+            if case .set(_, let value) = change { return EditTree(value) }
+            return self
+        }
+        let rest = parts.dropFirst()
+        switch (self, part) {
+        case (.sequence(var items), .index(let index)) where index < items.count:
+            items[index] = items[index].applying(change, rest)
+            return .sequence(items)
+        case (.mapping(var pairs), .key(let key)):
+            if let at = pairs.firstIndex(where: { $0.key.text == key }) {
+                if rest.isEmpty, case .remove = change {
+                    pairs.remove(at: at)
+                } else {
+                    pairs[at].value = pairs[at].value.applying(change, rest)
+                }
+            } else if rest.isEmpty, case .set(_, let value) = change {
+                pairs.append(Pair(key: .scalar(key, .string), value: EditTree(value)))
+            }
+            return .mapping(pairs)
+        case (.scalar(_, .null), .key):
+            return EditTree.mapping([]).applying(change, parts)
+        default: return self
+        }
+    }
+
+    private var text: String? {
+        if case .scalar(let text, _) = self { text } else { nil }
+    }
+}

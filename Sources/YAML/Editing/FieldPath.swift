@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+
+/// The place of a field in a JSON or YAML file: `spec.registry`, `Installation/default:spec.registry`,
+/// `spec.containers[0].image`.
+///
+/// Parts are separated by dots; a backslash takes the meaning from the character after it
+/// (`metadata.annotations.example\.org/kind`). `KIND:` or `KIND/NAME:` before it chooses among the
+/// documents of a Kubernetes file, as kubectl writes it.
+package struct FieldPath: Sendable, Hashable {
+    /// One step down.
+    package enum Part: Sendable, Hashable {
+        /// Into a mapping, by key.
+        case key(String)
+        /// Into a list, by place from 0.
+        case index(Int)
+    }
+
+    /// `kind` of the documents that are meant; `nil` for any.
+    package let kind: String?
+    /// `metadata.name` of the document that is meant; `nil` for any.
+    package let name: String?
+    /// The steps from the root; at least one.
+    package let parts: [Part]
+    private let text: String
+
+    /// Parses a path.
+    /// - Throws: a ``Failure`` of kind `configuration` that shows the text and what is wrong in it.
+    package init(_ text: String) throws(Failure) {
+        func refuse(_ reason: String) -> Failure {
+            Failure(
+                .configuration, "read the field path", "'\(text.prefix(100))'", because: reason,
+                remedy: "write it like spec.registry, spec.items[0].image or Installation:spec.registry")
+        }
+        self.text = text
+        var rest = text[...]
+        var selector: Substring?
+        var parts: [Part] = []
+        while true {
+            if rest.first == "[" {
+                let digits = rest.dropFirst().prefix { $0 != "]" }
+                guard let index = Int(digits), index >= 0, digits.count + 2 <= rest.count else {
+                    throw refuse("'\(digits)' in brackets is no place in a list")
+                }
+                parts.append(.index(index))
+                rest = rest.dropFirst(digits.count + 2)
+            } else {
+                let key = Self.key(&rest)
+                guard !key.isEmpty else { throw refuse("a part of it is empty") }
+                parts.append(.key(key))
+            }
+            guard let next = rest.first else { break }
+            switch next {
+            case "[": continue
+            case ".": rest = rest.dropFirst()
+            case ":" where selector == nil:
+                selector = text[..<rest.startIndex]
+                parts = []
+                rest = rest.dropFirst()
+            default: throw refuse("'\(next)' where a '.' or '[' is expected")
+            }
+            if rest.first == "[", next == "." { throw refuse("a part of it is empty") }
+        }
+        let halves = selector?.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false) ?? []
+        if halves.contains(where: \.isEmpty) { throw refuse("expected KIND: or KIND/NAME: before the path") }
+        kind = halves.first.map(String.init)
+        name = halves.count > 1 ? String(halves[1]) : nil
+        self.parts = parts
+    }
+
+    /// Takes one key from the front of `rest`, its backslashes resolved.
+    private static func key(_ rest: inout Substring) -> String {
+        var key = ""
+        while let character = rest.first, !".[:".contains(character) {
+            rest = rest.dropFirst()
+            key.append(character == "\\" ? rest.popFirst() ?? "\\" : character)
+        }
+        return key
+    }
+
+    /// Whether the document is one that the path may mean.
+    func admits(_ document: YamlDocument) -> Bool {
+        (kind == nil || kind == document.kind) && (name == nil || name == document.name)
+    }
+}
+
+extension FieldPath: CustomStringConvertible {
+    /// The text that it was read from.
+    package var description: String { text }
+}

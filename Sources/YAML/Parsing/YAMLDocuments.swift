@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+
+/// Reads YAML text into documents, one after another.
+///
+/// Bounds: 16 MiB of text, 250,000 nodes a document and twice that in documents that are kept together,
+/// 200 levels. Larger input is refused, with the place.
+package struct YamlDocuments {
+    /// The largest text in bytes.
+    package static let largestText = 16 << 20
+    /// The most nodes in one document.
+    package static let mostNodes = 250_000
+    /// The deepest nesting.
+    package static let deepestNesting = 200
+
+    private let events: YamlEvents
+    private var anchors: [String: YamlNode] = [:]
+    private var open: Set<String> = []
+    private var aliased: Set<String> = []
+    private var nodes = 0
+    private var ended = false
+
+    /// Begins to read `source`, a byte-order mark skipped.
+    package init(_ source: SourceText) throws(Failure) {
+        guard source.bytes.count <= Self.largestText else {
+            throw Failure(
+                .data, "read the YAML of", source.path,
+                because: "it has \(source.bytes.count) bytes, more than \(Self.largestText)",
+                remedy: "split it into several files")
+        }
+        events = try YamlEvents(source)
+    }
+
+    /// All documents of `source`.
+    /// - Throws: a ``Failure`` of kind `data` with line and column where it is not well-formed YAML.
+    package static func all(_ source: SourceText) throws(Failure) -> [YamlDocument] {
+        var reader = try YamlDocuments(source)
+        var all: [YamlDocument] = []
+        var nodes = 0
+        while let document = try reader.next() {
+            nodes += reader.nodes
+            guard nodes <= 2 * mostNodes else {
+                throw reader.refuse(
+                    document.root.range.lowerBound, "it has more than \(2 * mostNodes) values",
+                    "split the file")
+            }
+            all.append(document)
+        }
+        return all
+    }
+
+    /// The next document; `nil` after the last.
+    /// - Throws: a ``Failure`` of kind `data` with line and column where it is not well-formed YAML.
+    package mutating func next() throws(Failure) -> YamlDocument? {
+        while !ended {
+            let event = try events.next()
+            switch event.kind {
+            case .streamEnd: ended = true
+            case .documentStart:
+                nodes = 0
+                anchors = [:]
+                aliased = []
+                let root = try node(events.next(), depth: 0)
+                return YamlDocument(root: root, aliased: aliased)
+            default: continue
+            }
+        }
+        return nil
+    }
+
+    private mutating func node(_ event: YamlEvent, depth: Int) throws(Failure) -> YamlNode {
+        nodes += 1
+        guard nodes <= Self.mostNodes else {
+            throw refuse(event.start, "it has more than \(Self.mostNodes) values", "split the file")
+        }
+        guard depth < Self.deepestNesting else {
+            throw refuse(
+                event.start, "it is nested deeper than \(Self.deepestNesting) levels", "flatten the document")
+        }
+        if case .alias(let name) = event.kind { return try alias(name, event) }
+        if let anchor = event.anchor { open.insert(anchor) }
+        let start = contentStart(event)
+        let content: YamlNode.Content
+        var end = event.end
+        switch event.kind {
+        case .scalar(let text, let style): content = .scalar(text, style)
+        case .sequenceStart(let flow): (content, end) = try sequence(flow, start, depth)
+        default:
+            guard case .mappingStart(let flow) = event.kind else {
+                throw Failure(
+                    .fault, "read the YAML of", events.source.place(start), because: "an event is lost")
+            }
+            (content, end) = try mapping(flow, start, depth)
+        }
+        let node = YamlNode(
+            content: content, anchor: event.anchor, tag: event.tag, range: start..<max(start, end))
+        if let anchor = event.anchor {
+            open.remove(anchor)
+            anchors[anchor] = node
+        }
+        return node
+    }
+
+    private mutating func alias(_ name: String, _ event: YamlEvent) throws(Failure) -> YamlNode {
+        guard !open.contains(name), let target = anchors[name] else {
+            let reason = open.contains(name) ? "refers to a value that holds it" : "refers to no anchor"
+            throw refuse(event.start, "the alias *\(name) \(reason)", "define &\(name) before it")
+        }
+        aliased.insert(name)
+        return YamlNode(
+            content: .alias(name, target), anchor: nil, tag: nil, range: event.start..<event.end)
+    }
+
+    private mutating func sequence(
+        _ flow: Bool, _ start: Int, _ depth: Int
+    ) throws(Failure) -> (YamlNode.Content, Int) {
+        var items: [YamlNode] = []
+        while true {
+            let event = try events.next()
+            if case .sequenceEnd = event.kind {
+                return (
+                    .sequence(items, flow: flow), flow ? event.end : items.last?.range.upperBound ?? start
+                )
+            }
+            items.append(try node(event, depth: depth + 1))
+        }
+    }
+
+    private mutating func mapping(
+        _ flow: Bool, _ start: Int, _ depth: Int
+    ) throws(Failure) -> (YamlNode.Content, Int) {
+        var entries: [YamlNode.Entry] = []
+        while true {
+            let event = try events.next()
+            if case .mappingEnd = event.kind {
+                let last = entries.last?.value.range.upperBound ?? start
+                return (.mapping(entries, flow: flow), flow ? max(event.end, last) : last)
+            }
+            let key = try node(event, depth: depth + 1)
+            entries.append(YamlNode.Entry(key: key, value: try node(events.next(), depth: depth + 1)))
+        }
+    }
+
+    /// Where the node's own text begins: its marks begin with the anchor and the tag.
+    private func contentStart(_ event: YamlEvent) -> Int {
+        guard event.anchor != nil || event.tag != nil else { return event.start }
+        let bytes = events.source.bytes
+        var at = event.start
+        var limit = bytes.count
+        if case .scalar = event.kind { limit = event.end }
+        while at < limit {
+            switch bytes[at] {
+            case 0x20, 0x09, 0x0A, 0x0D: at += 1
+            case UInt8(ascii: "#"): while at < limit, bytes[at] != 0x0A { at += 1 }
+            case UInt8(ascii: "&"), UInt8(ascii: "!"):
+                while at < limit, ![0x20, 0x09, 0x0A, 0x0D].contains(bytes[at]) { at += 1 }
+            default: return at
+            }
+        }
+        return limit
+    }
+
+    private func refuse(_ offset: Int, _ reason: String, _ remedy: String) -> Failure {
+        events.source.refuse("read the YAML of", at: offset, reason, remedy: remedy)
+    }
+}

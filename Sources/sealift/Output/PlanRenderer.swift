@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BundleFormat
+internal import OCI
+internal import Spec
+
+/// A laid-out bundle before anything is fetched, for `collect --dry-run`.
+struct PlanView {
+    private let plan: BundlePlan
+
+    init(_ plan: BundlePlan) { self.plan = plan }
+
+    private struct Facts: Encodable {
+        struct Blob: Encodable {
+            let digest: Digest, size: Int64, owner: String
+        }
+        let digest: Digest
+        let size: Int64
+        let blobs: [Blob]
+        let required: [Digest]
+    }
+
+    /// Prints the plan: every owner with the bytes that would be fetched for it, or all of it as JSON.
+    func print(json: Bool) throws {
+        if json {
+            return try Console.printJSON(
+                Facts(
+                    digest: plan.indexDigest, size: plan.size,
+                    blobs: plan.blobs.map {
+                        .init(digest: $0.descriptor.digest, size: $0.descriptor.size, owner: $0.owner)
+                    }, required: plan.required.map(\.descriptor.digest)))
+        }
+        var owners: [(name: String, blobs: Int, bytes: Int64)] = []
+        for blob in plan.blobs where blob.bytes == nil {
+            if let at = owners.firstIndex(where: { $0.name == blob.owner }) {
+                owners[at].blobs += 1
+                owners[at].bytes += blob.descriptor.size
+            } else {
+                owners.append((blob.owner, 1, blob.descriptor.size))
+            }
+        }
+        let children = owners.map { Tree("\($0.name)  \($0.blobs) blobs, \($0.bytes.asBytes)") }
+        for line in Tree(Console.bold("would fetch \(plan.size.asBytes)"), children).lines {
+            Console.print(line)
+        }
+        if !plan.required.isEmpty {
+            Console.print("left out: \(plan.required.count) blobs, \(plan.required.bytes.asBytes)")
+        }
+        Console.print("\(plan.indexDigest)")
+    }
+}
+
+extension Spec.Step {
+    /// The step in a line, in the words of the spec.
+    var summary: String {
+        switch self {
+        case .layer(let role, let paths):
+            "layer \(role)" + (paths.map { ": " + $0.joined(separator: ", ") } ?? "")
+        case .putFile(let path, let file): "put \(path): the file \(file)"
+        case .putRepacked(let path, let file): "put \(path): \(file), repacked"
+        case .putSaved(let path, let image): "put \(path): \(image.familiar), saved"
+        case .edit(let path, let remove, let set):
+            "edit \(path): "
+                + (remove.map { "remove \($0)" } + set.map { "set \($0.key) to \($0.value)" }).joined(
+                    separator: ", ")
+        case .rewrite(let path): "rewrite the images of \(path)"
+        case .imageList(let patterns): "imageList: " + patterns.joined(separator: ", ")
+        }
+    }
+}

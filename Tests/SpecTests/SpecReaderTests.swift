@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+import Spec
+import Foundation
+import OCI
+import Testing
+
+/// The spec that the package ships, read as `collect` reads it.
+@Suite struct SpecReaderTests {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+    static let shipped = root.appending(path: "bundles/kubernetes-rawdocker-v1.19.8.yaml").path()
+
+    static let id = "sha256:" + String(repeating: "0a", count: 32)
+    /// Every key in its short form, and some in their long one.
+    static let forms = """
+        version: 1
+        name: forms
+        release: 1.20
+        platforms: linux/amd64
+        base:
+          image: kubernetes:v1.19.8
+          layers:
+            a: cri/docker.tar.gz
+            b: \(id)
+            c: { holds: etc/x, id: { linux/amd64: \(id.dropFirst(7)) } }
+        files:
+          one: { url: ["https://a.b/x-{release}", "http://c.d:8080/x"], sha256: \(id) }
+          two: { url: "https://a.b/{machine}", sha256: { linux/amd64: \(id) }, sha256sums: "https://a.b/S" }
+        images:
+          - { image: app:1, from: docker-archive:a.tar }
+          - image: b:1
+            from: { linux/amd64: "oci:b:x:1" }
+        registries:
+          docker.io: https://mirror.example/prefix
+          quay.io: [mirror.example:5000, "http://10.0.0.1"]
+        builds:
+          - tag: x:1
+            context:
+              - { put: a/b, file: one }
+              - edit: a.yaml
+                remove: spec.x
+                set: { spec.n: 3, spec.t: "3", spec.b: true, spec.e: }
+            kubefile: "from scratch\\n"
+          - { tag: "y:1", context: [], kubefile: FROM x:1 }
+        """
+
+    @Test func readsTheWholeGuide() throws {
+        let parsed = try SpecReader.read(path: Self.shipped)
+        let spec = parsed.spec
+        #expect(spec.name == "kubernetes-rawdocker" && spec.release == "v1.19.8" && spec.version == 1)
+        #expect(try spec.platforms == [Platform("linux/amd64"), Platform("linux/arm64")])
+        #expect(
+            spec.base?.image.description
+                == "registry.cn-qingdao.aliyuncs.com/sealer-io/kubernetes:v1.19.8")
+        #expect(spec.base?.layers["rootfs"] == Spec.LayerSelector(holds: "cri/docker.tar.gz"))
+        #expect(spec.base?.layers["network"] == Spec.LayerSelector(holds: "etc/tigera-operator.yaml"))
+        #expect(spec.images.map(\.familiar).last == "quay.io/tigera/operator:v1.17.4")
+        #expect(spec.images.count == 7 && spec.registry == "sea.hub:5000" && spec.registries.isEmpty)
+        #expect(
+            spec.builds[0].context == [
+                .layer(role: "rootfs", paths: nil),
+                .putRepacked(path: "cri/docker.tar.gz", file: "docker"),
+                .putSaved(path: "images/registry.tar", image: try Reference("registry:2.7.1")),
+                .edit(path: "etc/daemon.json", remove: ["mirror-registries"], set: []),
+            ])
+        #expect(spec.builds[0].kubefile == "FROM scratch\nCOPY . .\n")
+        #expect(
+            spec.builds[1].context == [
+                .layer(role: "network", paths: ["etc/tigera-operator.yaml", "etc/custom-resources.yaml"]),
+                .edit(
+                    path: "etc/custom-resources.yaml", remove: [],
+                    set: [.init(key: "Installation:spec.registry", value: "sea.hub:5000")]),
+                .rewrite(path: "etc/tigera-operator.yaml"),
+                .imageList(patterns: ["calico/*", "tigera/*"]),
+            ])
+        #expect(spec.builds[1].tag.path == "sealer-io/kubernetes-rawdocker:v1.19.8")
+        #expect(parsed.place(of: .image(6)).hasSuffix("v1.19.8.yaml:36:5"))
+        #expect(parsed.line(of: .step(3, ofBuild: 1)) == 61)
+    }
+
+    @Test func urlsAreFilledInForEachPlatform() throws {
+        let file = try #require(SpecReader.read(path: Self.shipped).spec.files["docker"])
+        let base = "https://download.docker.com/linux/static/stable"
+        #expect(file.dependsOnPlatform)
+        #expect(
+            try file.urls(for: Platform("linux/amd64"), release: nil) == [
+                "\(base)/x86_64/docker-19.03.15.tgz"
+            ])
+        #expect(
+            try file.urls(for: Platform("linux/arm64"), release: nil) == [
+                "\(base)/aarch64/docker-19.03.15.tgz"
+            ])
+        let other = Spec.FileSource(
+            urls: ["https://a.b/{release}/{os}-{arch}{"], sha256sums: "https://a.b/{release}")
+        #expect(
+            try other.urls(for: Platform("linux/arm64"), release: "1.2") == ["https://a.b/1.2/linux-arm64{"])
+        #expect(try other.sha256sums(for: Platform("linux/arm64"), release: "1.2") == "https://a.b/1.2")
+    }
+
+    @Test func shortAndLongFormsMeanTheSame() throws {
+        let id = Self.id
+        let spec = try SpecReader.read(
+            Array(Self.forms.utf8), path: "s.yaml"
+        ).spec
+        let digest = try Digest(id)
+        #expect(spec.release == "1.20")
+        #expect(spec.base?.layers["a"] == .init(holds: "cri/docker.tar.gz"))
+        #expect(spec.base?.layers["b"] == .init(holds: nil, id: ["linux/amd64": digest]))
+        #expect(spec.base?.layers["c"] == .init(holds: "etc/x", id: ["linux/amd64": digest]))
+        #expect(spec.files["one"]?.sha256(for: spec.platforms[0]) == digest)
+        #expect(spec.files["one"]?.dependsOnPlatform == false)
+        #expect(spec.files["two"]?.sha256(for: spec.platforms[0]) == digest)
+        #expect(spec.images.map(\.familiar) == ["app:1", "b:1"])
+        #expect(
+            try spec.archives == [
+                .init(image: spec.images[0], platform: nil, from: ArchiveLocation("docker-archive:a.tar")),
+                .init(
+                    image: spec.images[1], platform: spec.platforms[0], from: ArchiveLocation("oci:b:x:1")),
+            ])
+        #expect(spec.archives?.last?.from.name == "x:1")
+        #expect(spec.registries["docker.io"] == ["https://mirror.example/prefix"])
+        #expect(spec.registries["quay.io"] == ["mirror.example:5000", "http://10.0.0.1"])
+        #expect(
+            spec.builds[0].context[1]
+                == .edit(
+                    path: "a.yaml", remove: ["spec.x"],
+                    set: [
+                        .init(key: "spec.n", value: "3", literal: true), .init(key: "spec.t", value: "3"),
+                        .init(key: "spec.b", value: "true", literal: true),
+                        .init(key: "spec.e", value: "null", literal: true),
+                    ]))
+    }
+
+    @Test func aSpecGoesThroughTheBundleDocumentUnchanged() throws {
+        for spec in [
+            try SpecReader.read(path: Self.shipped).spec,
+            try SpecReader.read(Array(Self.forms.utf8), path: "s.yaml").spec,
+        ] {
+            #expect(try JSONDecoder().decode(Spec.self, from: JSONEncoder().encode(spec)) == spec)
+        }
+    }
+}
