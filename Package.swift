@@ -37,7 +37,7 @@ let package = Package(
         .target(name: "Spec", dependencies: ["OCI", "YAML"], swiftSettings: strict),
         .target(
             name: "BundleFormat", dependencies: ["OCI", "Spec", "COpenSSL", "CLinux"], swiftSettings: strict),
-        .target(name: "Sealer", dependencies: ["OCI", "CYaml", "CLinux"], swiftSettings: strict),
+        .target(name: "Sealer", dependencies: ["OCI", "CYaml", "CISAL", "CLinux"], swiftSettings: strict),
         .target(
             name: "Collect", dependencies: ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
             swiftSettings: strict),

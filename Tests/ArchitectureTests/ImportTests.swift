@@ -11,7 +11,7 @@ import Testing
         "Spec": ["OCI", "YAML"],
         "Registry": ["OCI", "CCurl"],
         "BundleFormat": ["OCI", "Spec", "COpenSSL", "CLinux"],
-        "Sealer": ["OCI", "CYaml", "CLinux"],
+        "Sealer": ["OCI", "CYaml", "CISAL", "CLinux"],
         "Collect": ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
         "Push": ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
         "Apply": ["OCI", "BundleFormat", "Sealer", "Spec", "YAML"],
