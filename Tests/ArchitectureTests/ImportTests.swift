@@ -45,7 +45,8 @@ import Testing
 
     @Test func arrowsPointOneWay() throws {
         var checked = 0
-        for target in try FileManager.default.contentsOfDirectory(atPath: Self.sources.path()) {
+        for target in try FileManager.default.contentsOfDirectory(atPath: Self.sources.path())
+        where !["README.md", "LICENSE"].contains(target) {
             guard let own = Self.allowed[target] else {
                 #expect(target.hasPrefix("C"), "the target \(target) has no rule in this test")
                 continue

@@ -38,7 +38,7 @@ struct TarMaker {
     var whole: [UInt8] { bytes + TarBlock.end }
 }
 
-/// What threats.md, "Extraction", says that a layer may try.
+/// What Threats.md, "Extraction", says that a layer may try.
 @Suite struct LayerHostileTests {
     /// Unpacks into `tree/` of a folder that has a file outside of it, and sees to it that nothing else changed.
     static func attempt(_ tar: [UInt8]) throws -> Failure? {

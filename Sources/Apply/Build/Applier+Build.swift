@@ -37,7 +37,7 @@ extension Applier {
     }
 
     /// The layers of the base that hold container images and that a build from nothing would lose, because
-    /// its context takes only some layers of the base (sealer.md, section 6, number 3).
+    /// its context takes only some layers of the base (sealer rule 6.3).
     private func carried(
         _ build: Spec.Build, _ kubefile: Kubefile, _ context: Context
     ) throws(Failure) -> [SealerImage.Layer] {

@@ -154,7 +154,7 @@ struct Context {
 
     // MARK: traps
 
-    /// Leads a pinned docker version in `scripts/` to that of the tarball (sealer.md, section 6, number 4).
+    /// Leads a pinned docker version in `scripts/` to that of the tarball (sealer rule 6.4).
     private func repin(to version: String?, isCertain: Bool, tarball: String) throws(Failure) {
         for (name, script) in try scripts() {
             guard let range = DockerTraps.pinnedVersion(in: script) else { continue }
@@ -175,7 +175,7 @@ struct Context {
         }
     }
 
-    /// Holds a saved registry image to what the base starts (sealer.md, section 6, number 5).
+    /// Holds a saved registry image to what the base starts (sealer rule 6.5).
     private func checkRegistry(_ saved: Reference) throws(Failure) {
         guard saved.repository.hasSuffix("/registry"), let tag = saved.tag else { return }
         for (name, script) in try scripts() where name == "init-registry.sh" {

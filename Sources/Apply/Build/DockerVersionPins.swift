@@ -2,8 +2,8 @@
 internal import Glibc
 internal import OCI
 
-/// The traps of a docker base image that an operator must never meet (sealer.md, section 6, numbers 4
-/// and 5): found in the scripts of an assembled context.
+/// The traps of a docker base image that an operator must never meet (sealer rules 6.4
+/// and 6.5): found in the scripts of an assembled context.
 enum DockerTraps {
     /// The assignment by which newer bases demand one version of docker: `DOCKER_VERSION="19.03.14-sealer"`.
     static let pin = "DOCKER_VERSION="

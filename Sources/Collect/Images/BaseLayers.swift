@@ -16,7 +16,7 @@ struct BaseLayers: Sendable {
     /// From the bottom to the top.
     let layers: [Layer]
 
-    /// Pairs the n-th layer with an id in `config` with the n-th layer of `manifest` (sealer.md, section 1).
+    /// Pairs the n-th layer with an id in `config` with the n-th layer of `manifest` (sealer rule 1.5).
     /// - Throws: a `Failure` of kind `data` for a config that is not a sealer image's.
     init(_ image: Reference, _ platform: Platform, manifest: Manifest, config: [UInt8]) throws(Failure) {
         struct Fields: Decodable {

@@ -5,7 +5,7 @@ extension TarHeader {
     /// header, its records and the block; never a GNU form.
     ///
     /// The name is taken as it is (sealer writes directories without a final slash); ``nanoseconds`` are left
-    /// out: the caller rounds. Source: sealer.md section 3, rules 5 to 9; the choices are those of Go's
+    /// out: the caller rounds. Source: sealer rules 3.5 to 3.9; the choices are those of Go's
     /// `archive/tar`.
     /// - Precondition: name and link name hold no NUL.
     package func encoded() -> [UInt8] {

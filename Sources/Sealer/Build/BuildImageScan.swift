@@ -7,7 +7,7 @@ internal import OCI
 ///
 /// Where sealer glues a comment to a name, only the name is taken. Where it renders a chart, a line is taken for
 /// what ``ChartTemplate`` makes of it; a name beyond that is noted, and belongs into the imageList.
-/// Source: sealer.md, section 5.
+/// Source: sealer rules 5.3 and 5.4.
 struct ImageScan: Sendable {
     /// One name, where it was found.
     struct Mention: Sendable, Equatable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
 
-/// A Kubefile, parsed as sealer 0.8 parses it. Source: sealer.md, section 5.
+/// A Kubefile, parsed as sealer 0.8 parses it. Source: sealer rules 5.1 and 5.2.
 package struct Kubefile: Sendable, Equatable {
     /// What an instruction does.
     package enum Keyword: String, Sendable {

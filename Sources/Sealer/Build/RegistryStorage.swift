@@ -10,7 +10,7 @@ package import OCI
 /// domain of a reference is dropped, since the cluster's registry stands in for all of them. What a registry
 /// would have besides is an empty `_uploads` folder in each repository: it makes that itself when it needs it.
 ///
-/// Source: distribution's `registry/storage/paths.go`; sealer.md, section 5.
+/// Source: distribution's `registry/storage/paths.go`; sealer rules 5.5 and 5.6.
 package struct RegistryTree: Sendable {
     private let images: [RegistryImage]
 

@@ -31,7 +31,7 @@ struct SealerResult {
                 }
                 let made = try take(id, of: own, in: writer)
                 if made.id != id {
-                    // sealer writes a random folder's path in place of a link's target: sealer.md, section 3.
+                    // sealer writes a random folder's path in place of a link's target: sealer rule 3.10.
                     notes.append(
                         "sealer gave \(layer.type) \(layer.value) an id that its files do not have; \(made.id.short) is theirs"
                     )

@@ -4,7 +4,7 @@ package import OCI
 /// A sealer image of the 0.8 form: its name, its layers and what runs when a cluster starts from it.
 ///
 /// The same value is a registry's config blob (``configJSON``) and a file of a store's image database
-/// (``storeYAML``). Source: sealer.md, sections 1 and 4.
+/// (``storeYAML``). Source: sealer rules 1.4 and 4.1 to 4.4.
 package struct SealerImage: Sendable, Equatable {
     /// One layer, or an instruction that made none.
     package struct Layer: Sendable, Equatable {

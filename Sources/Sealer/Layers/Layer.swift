@@ -15,7 +15,7 @@ package struct LayerMeasure: Sendable, Hashable {
 
 /// A layer of a sealer image: a tree of files, the tar that stands for it, and that tar's sha256, its id.
 ///
-/// Source: sealer.md section 3.
+/// Source: sealer rules 3.1 to 3.13, in <doc:Rules>.
 package enum Layer {
     /// Reads the tree at `folder` once and gives its id; reading and hashing overlap on two threads.
     /// - Parameters:

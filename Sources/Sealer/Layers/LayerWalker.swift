@@ -3,7 +3,7 @@ internal import OCI
 
 /// Walks a tree in the order of a sealer layer and gives what its tar says of each entry.
 ///
-/// Rules 1 to 5, 10 to 12 of sealer.md section 3. Only the folder at hand is open, so depth costs nothing.
+/// sealer rules 3.1 to 3.5 and 3.10 to 3.12. Only the folder at hand is open, so depth costs nothing.
 final class LayerWalk {
     /// One entry of the tar, without the names of its owners.
     struct Entry {

@@ -4,7 +4,7 @@ internal import OCI
 
 /// Writes a layer's `tar-data.json.gz`: what must be put between the files' contents to have the tar again.
 ///
-/// One JSON object a line, in the spelling of Go's encoder. Source: sealer.md section 3, "tar-split".
+/// One JSON object a line, in the spelling of Go's encoder. Source: sealer rules 3.14 to 3.16.
 struct TarSplitWriter: ~Copyable {
     private let gzip: GzipWriter
     private let file: File
