@@ -3,7 +3,11 @@
 # Runs every test: the format of the sources, the build, the unit tests, the acceptance suite with real peers.
 # Needs a Swift toolchain on Debian 12; installs the rest. Ends with the figures of both suites.
 #
-# usage: Tests/run.sh [ACCEPTANCE CASE]...      with names, only these cases of the acceptance suite
+# usage: Tests/run.sh [CASE]... [PYTEST OPTION]...      with names, only these cases of the acceptance suite
+#
+# One test in seconds, after a build:
+#   swift test --filter NAME                                        a unit test or a suite
+#   python3 Tests/acceptance/run.py .build/debug/sealift CASE       a case; also -k EXPRESSION, -x, --durations 10
 set -euo pipefail
 tests=$(cd "$(dirname "$0")" && pwd)
 cd "$tests/.."
@@ -12,8 +16,12 @@ cd "$tests/.."
 . bundles/demo/packages.sh
 command -v swift >/dev/null || { echo "no Swift toolchain in PATH; get one from https://swift.org/install" >&2; exit 69; }
 # The peers that the tests compare with; each test starts its own on a free port of loopback.
-install_missing $build_packages python3 python3-yaml python3-jsonschema skopeo podman buildah containerd docker-registry \
+install_missing $build_packages python3 python3-yaml python3-jsonschema python3-pytest skopeo podman buildah containerd docker-registry \
   nginx-light tinyproxy apache2-utils curl openssl patch xz-utils bzip2 zstd time e2fsprogs
+
+# The first python that has what the suite needs: one's own, else Debian's.
+python=python3
+"$python" -c 'import pytest, yaml, jsonschema' 2>/dev/null || python=/usr/bin/python3
 
 log=$(mktemp "${TMPDIR:-/tmp}/sealift-tests.XXXXXX")
 trap 'rm -f "$log"' EXIT
@@ -41,7 +49,7 @@ fi
 closing=$(grep -E 'Test run with' "$log" | tail -n 1 || true)
 
 part "acceptance"
-python3 "$tests/acceptance/run.py" "$(swift build -c release --show-bin-path)/sealift" "$@" | tee "$log" || failed=1
+"$python" "$tests/acceptance/run.py" "$(swift build -c release --show-bin-path)/sealift" "$@" | tee "$log" || failed=1
 
 part "result"
 echo "${closing:-swift test did not finish}"

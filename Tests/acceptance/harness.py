@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DEMO = ROOT / "bundles/demo"
@@ -25,12 +27,11 @@ RESUMED = r"\.sealift\.(partial|journal|files)(/|$)"
 CASES = {}
 
 
-class Failed(Exception):
+class Failed(AssertionError):
     """A case whose promise does not hold."""
 
 
-class Skipped(Exception):
-    """A case that cannot be tried here, and why."""
+Skipped = pytest.skip.Exception  # A case that cannot be tried here, and why.
 
 
 def case(function):
