@@ -15,7 +15,7 @@ import Testing
         "Collect": ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
         "Push": ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
         "Apply": ["OCI", "BundleFormat", "Sealer", "Spec", "YAML"],
-        "Serve": ["OCI", "CCrypt", "COpenSSL", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"],
+        "Serve": ["OCI", "CCrypt", "COpenSSL", "NIOCore", "NIOPosix", "NIOHTTP1"],
         "Export": ["OCI"],
         "sealift": [
             "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Collect", "Apply", "Push", "Serve",

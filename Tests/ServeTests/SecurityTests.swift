@@ -9,7 +9,7 @@ import Testing
     @Test func aSelfSignedCertificateIsGoodForItsName() async throws {
         let sample = try await Sample()
         let folder = try TemporaryFolder()
-        let identity = try ServerIdentity(selfSignedFor: "sea.hub", also: ["10.0.0.5"])
+        let identity = try TLSIdentity(selfSignedFor: "sea.hub", also: ["10.0.0.5"])
         let ca = folder.path + "/ca.crt"
         try Data(identity.certificate.utf8).write(to: URL(filePath: ca))
         try await Served.with(sample.layout, settings: ServerSettings(tls: identity)) { served in
@@ -59,7 +59,7 @@ import Testing
         var bytes = [UInt8](repeating: 0, count: 24 << 20)
         for index in stride(from: 0, to: bytes.count, by: 4096) { bytes[index] = UInt8((index >> 12) % 251) }
         let (layout, blob) = try Layout.holding(bytes)
-        let settings = ServerSettings(tls: try ServerIdentity(selfSignedFor: "127.0.0.1"))
+        let settings = ServerSettings(tls: try TLSIdentity(selfSignedFor: "127.0.0.1"))
         try await Served.with(layout, settings: settings) { served in
             try await withThrowingTaskGroup(of: Digest.self) { group in
                 for _ in 0..<16 {
@@ -76,7 +76,7 @@ import Testing
     @Test func aDamagedBlobIsCutUnderTLSToo() async throws {
         let sample = try await Sample()
         try DamageTests.flip(sample.layout.path(of: sample.large.digest), at: 2_000_000)
-        let settings = ServerSettings(tls: try ServerIdentity(selfSignedFor: "127.0.0.1"))
+        let settings = ServerSettings(tls: try TLSIdentity(selfSignedFor: "127.0.0.1"))
         try await Served.with(sample.layout, settings: settings) { served in
             let response = try await served.curl("/v2/calico/node/blobs/\(sample.large.digest)", ["-k"])
             #expect(response.curl != 0)
@@ -95,21 +95,21 @@ import Testing
                 "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate,
             ])
         #expect(made.status == 0, "\(made.err)")
-        let identity = try ServerIdentity(certificatePath: certificate, keyPath: key)
+        let identity = try TLSIdentity(certificatePath: certificate, keyPath: key)
         try await Served.with(sample.layout, settings: ServerSettings(tls: identity)) { served in
             let ping = try await served.curl("/v2/", ["--cacert", certificate])
             #expect(ping.status == 200)
         }
         let missing = #expect(throws: Failure.self) {
-            try ServerIdentity(certificatePath: folder.path + "/none", keyPath: key)
+            try TLSIdentity(certificatePath: folder.path + "/none", keyPath: key)
         }
         #expect(missing?.kind == .input)
-        let swapped = try ServerIdentity(certificatePath: key, keyPath: certificate)
+        let swapped = try TLSIdentity(certificatePath: key, keyPath: certificate)
         let failure = await #expect(throws: Failure.self) {
             try await Server.start(try Catalog([sample.layout]), ServerSettings(port: 0, tls: swapped))
         }
         #expect(failure?.kind == .configuration)
-        #expect(throws: Failure.self) { try ServerIdentity(selfSignedFor: "a name\n") }
+        #expect(throws: Failure.self) { try TLSIdentity(selfSignedFor: "a name\n") }
     }
 
     @Test func usersOfAnHtpasswdFileMayRead() async throws {

@@ -3,7 +3,6 @@ internal import Glibc
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
-internal import NIOSSL
 package import OCI
 
 /// A running server of a catalog: the pull side of the OCI distribution API, the files, and a page for
@@ -93,11 +92,14 @@ package final class Server: Sendable {
     }
 
     private static func set(
-        up channel: any Channel, _ site: Site, _ security: NIOSSLContext?, _ connections: Connections
+        up channel: any Channel, _ site: Site, _ security: TLSContext?, _ connections: Connections
     ) throws {
         guard connections.add(channel) else { return channel.close(promise: nil) }
         let pipeline = channel.pipeline.syncOperations
-        if let security { try pipeline.addHandler(NIOSSLServerHandler(context: security)) }
+        if let security {
+            try pipeline.addHandler(
+                TLSHandler(security, queue: connections.handshakes, limit: .seconds(10)) { _ in })
+        }
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = 32 << 10
         limits.maxHeaderListSize = 64 << 10
@@ -140,6 +142,7 @@ final class Connections: Sendable {
         var finishing = false
     }
     private let state = Guarded(State())
+    let handshakes = HandshakeQueue()
 
     /// The most connections at a time: what comes beyond is closed at once.
     static let most = 16384

@@ -11,7 +11,7 @@ package struct ServerSettings: Sendable {
     /// closes it.
     package var socket: Int32?
     /// TLS, or `nil` for plain HTTP.
-    package var tls: ServerIdentity?
+    package var tls: TLSIdentity?
     /// Who may read; `nil` for everyone.
     package var users: Htpasswd?
     /// Domains that mean this very server when a mirror request names them (`?ns=`): `sea.hub:5000`.
@@ -25,7 +25,7 @@ package struct ServerSettings: Sendable {
 
     /// Settings of a server, plain HTTP and open to everyone unless something else is said.
     package init(
-        host: String = "127.0.0.1", port: Int = 5000, tls: ServerIdentity? = nil, users: Htpasswd? = nil,
+        host: String = "127.0.0.1", port: Int = 5000, tls: TLSIdentity? = nil, users: Htpasswd? = nil,
         aliases: Set<String> = [], idleLimit: Duration = .seconds(75), stallLimit: Duration = .seconds(60),
         threads: Int = 2
     ) {

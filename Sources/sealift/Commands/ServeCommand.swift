@@ -94,10 +94,10 @@ struct ServeCommand: AsyncParsableCommand {
         await server.stop(within: .seconds(10))
     }
 
-    private func identity(_ host: String) throws(Failure) -> ServerIdentity? {
-        if tls.count == 2 { return try ServerIdentity(certificatePath: tls[0], keyPath: tls[1]) }
+    private func identity(_ host: String) throws(Failure) -> TLSIdentity? {
+        if tls.count == 2 { return try TLSIdentity(certificatePath: tls[0], keyPath: tls[1]) }
         guard let name = tlsSelfSigned else { return nil }
-        let identity = try ServerIdentity(selfSignedFor: name, also: isEverywhere ? [] : [host])
+        let identity = try TLSIdentity(selfSignedFor: name, also: isEverywhere ? [] : [host])
         try Durable.write(Array(identity.certificate.utf8), to: "\(name).crt")
         Console.say("the certificate for the clients is \(name).crt; a new one is made at each start")
         return identity

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import COpenSSL
-internal import NIOSSL
 package import OCI
 
 /// A certificate chain and its private key, with which a server speaks TLS 1.2 and 1.3.
-package struct ServerIdentity: Sendable {
+package struct TLSIdentity: Sendable {
     /// The certificates as PEM, the server's own first. Clients of a self-signed one are given this.
     package let certificate: String
     private let key: [UInt8]
@@ -40,21 +39,10 @@ package struct ServerIdentity: Sendable {
         self.name = name
     }
 
+    /// The rules of TLS connections that present this certificate.
     /// - Throws: a ``Failure`` of kind `configuration` when certificate and key do not fit.
-    func context() throws(Failure) -> NIOSSLContext {
-        do {
-            let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8))
-            let key = try NIOSSLPrivateKey(bytes: self.key, format: .pem)
-            var configuration = TLSConfiguration.makeServerConfiguration(
-                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
-            configuration.applicationProtocols = ["http/1.1"]
-            return try NIOSSLContext(configuration: configuration)
-        } catch {
-            throw Failure(
-                .configuration, "serve TLS with", name,
-                because: "certificate and key cannot be used: \(error)",
-                remedy: "give a PEM certificate chain and its unencrypted PEM key")
-        }
+    func context() throws(Failure) -> TLSContext {
+        try TLSContext(certificate: Array(certificate.utf8), key: key, name: name)
     }
 }
 

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import NIOCore
+internal import OCI
+
+/// Speaks TLS with one client: decrypts what comes in, encrypts what goes out.
+///
+/// Back-pressure: what is written is encrypted when it is flushed, and its promises are those of the records, so
+/// a writer that waits for them waits for the client. While the client takes nothing, nothing of it is read.
+/// A client that has not finished its handshake in time, or within ``largestHandshake``, is closed.
+final class TLSHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = IOData
+    typealias OutboundOut = ByteBuffer
+
+    /// The most bytes that a client may send before its handshake is done.
+    static let largestHandshake = 64 << 10
+
+    private enum State {
+        case handshaking, open, closed
+    }
+
+    private let tls: TLSContext
+    private let queue: HandshakeQueue
+    private let limit: TimeAmount
+    /// Why a connection was not established.
+    private let refused: (String) -> Void
+    private var session: TLSSession?
+    private var state = State.handshaking
+    private var ticket: HandshakeQueue.Ticket?
+    private var deadline: Scheduled<Void>?
+    private var handshakeBytes = 0
+    private var unflushed: [EventLoopPromise<Void>] = []
+    /// A read that waits until the client has taken what was written.
+    private var readWaits = false
+
+    init(
+        _ tls: TLSContext, queue: HandshakeQueue, limit: TimeAmount, refused: @escaping (String) -> Void
+    ) {
+        self.tls = tls
+        self.queue = queue
+        self.limit = limit
+        self.refused = refused
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        ticket = queue.enter(context.channel)
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
+            guard let self, case .handshaking = self.state else { return }
+            self.fail("no handshake in time", context)
+        }
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        settle()
+        state = .closed
+        for promise in unflushed { promise.fail(ChannelError.ioOnClosedChannel) }
+        unflushed = []
+        session = nil
+        context.fireChannelInactive()
+    }
+
+    // MARK: In
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        if case .closed = state { return }
+        guard let session = session ?? tls.session() else {
+            return fail("no memory for the connection", context)
+        }
+        self.session = session
+        session.receive(bytes)
+        if case .handshaking = state {
+            handshakeBytes += bytes.readableBytes
+            guard proceed(with: session, context) else { return }
+        }
+        var plain = ByteBuffer()
+        let step = session.read(into: &plain)
+        if session.hasRecords { send(context) }
+        if plain.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(plain)) }
+        switch step {
+        case .done, .incomplete: break
+        case .closed: context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        case .failed(let reason): fail(reason, context)
+        }
+    }
+
+    /// Whether the handshake is done.
+    private func proceed(with session: TLSSession, _ context: ChannelHandlerContext) -> Bool {
+        let step = session.handshake()
+        if session.hasRecords { send(context) }
+        switch step {
+        case .done:
+            state = .open
+            settle()
+            return true
+        case .incomplete where handshakeBytes <= Self.largestHandshake: break
+        case .incomplete: fail("a handshake of more than \(Self.largestHandshake) bytes", context)
+        case .closed: fail("the client closed", context)
+        case .failed(let reason): fail(reason, context)
+        }
+        return false
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if context.channel.isWritable { context.read() } else { readWaits = true }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if readWaits, context.channel.isWritable {
+            readWaits = false
+            context.read()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: Out
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard case .byteBuffer(let bytes) = unwrapOutboundIn(data), case .open = state, let session else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        if case .failed(let reason) = session.write(bytes) {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return fail(reason, context)
+        }
+        if let promise { unflushed.append(promise) }
+    }
+
+    func flush(context: ChannelHandlerContext) { send(context) }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if mode != .input, case .open = state {
+            session?.close()
+            send(context)
+        }
+        context.close(mode: mode, promise: promise)
+    }
+
+    /// Hands the records to the socket.
+    private func send(_ context: ChannelHandlerContext) {
+        let promises = unflushed
+        unflushed = []
+        guard let session, session.hasRecords else {
+            for promise in promises { promise.succeed() }
+            return context.flush()
+        }
+        var written = promises.first
+        if promises.count > 1 {
+            written = context.eventLoop.makePromise(of: Void.self)
+            for promise in promises { written?.futureResult.cascade(to: promise) }
+        }
+        context.writeAndFlush(wrapOutboundOut(session.takeRecords()), promise: written)
+    }
+
+    // MARK: Ends
+
+    private func settle() {
+        deadline?.cancel()
+        deadline = nil
+        if let ticket { queue.leave(ticket) }
+        ticket = nil
+    }
+
+    private func fail(_ reason: String, _ context: ChannelHandlerContext) {
+        if case .handshaking = state { refused(reason) }
+        settle()
+        send(context)
+        state = .closed
+        context.close(promise: nil)
+    }
+}
+
+/// The connections whose handshake is under way. There is a bound on their number: a new one beyond it ends the
+/// oldest, so slow clients cannot keep others out.
+final class HandshakeQueue: Sendable {
+    typealias Ticket = Int
+
+    /// The most handshakes at a time.
+    let most: Int
+    private struct State {
+        var channels: [Ticket: any Channel] = [:]
+        var oldest = 0
+        var next = 0
+    }
+    private let state = Guarded(State())
+
+    init(most: Int = 512) { self.most = most }
+
+    func enter(_ channel: any Channel) -> Ticket {
+        let (ticket, ended) = state.withLock { state -> (Ticket, (any Channel)?) in
+            let ticket = state.next
+            state.next += 1
+            var ended: (any Channel)?
+            while state.channels.count >= most, ended == nil, state.oldest < ticket {
+                ended = state.channels.removeValue(forKey: state.oldest)
+                state.oldest += 1
+            }
+            state.channels[ticket] = channel
+            return (ticket, ended)
+        }
+        ended?.close(promise: nil)
+        return ticket
+    }
+
+    func leave(_ ticket: Ticket) { state.withLock { _ = $0.channels.removeValue(forKey: ticket) } }
+}
