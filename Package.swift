@@ -38,13 +38,16 @@ let package = Package(
             name: "BundleFormat", dependencies: ["OCI", "Spec", "COpenSSL", "CLinux"], swiftSettings: strict),
         .target(name: "Sealer", dependencies: ["OCI", "CYaml", "CISAL", "CLinux"], swiftSettings: strict),
         .target(
-            name: "Collect", dependencies: ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
+            name: "Build", dependencies: ["OCI", "YAML", "Spec", "Sealer", "CLinux"], swiftSettings: strict),
+        .target(
+            name: "Collect",
+            dependencies: ["OCI", "Registry", "BundleFormat", "Spec", "YAML", "Sealer", "Build"],
             swiftSettings: strict),
         .target(
             name: "Push", dependencies: ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
             swiftSettings: strict),
         .target(
-            name: "Apply", dependencies: ["OCI", "BundleFormat", "Sealer", "Spec", "YAML"],
+            name: "Apply", dependencies: ["OCI", "BundleFormat", "Sealer", "Spec", "YAML", "Build"],
             swiftSettings: strict),
         .target(
             name: "Serve",
@@ -58,7 +61,8 @@ let package = Package(
         .executableTarget(
             name: "sealift",
             dependencies: [
-                "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Collect", "Apply", "Push",
+                "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Build", "Collect", "Apply",
+                "Push",
                 "Serve",
                 "Export",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -74,7 +78,8 @@ let package = Package(
             name: "YAMLTests", dependencies: ["YAML", "OCI"], exclude: ["Data", "oracle.py"],
             swiftSettings: strict),
         .testTarget(
-            name: "SealerTests", dependencies: ["Sealer", "OCI"], exclude: ["Golden"], swiftSettings: strict),
+            name: "SealerTests", dependencies: ["Sealer", "Build", "OCI"], exclude: ["Golden"],
+            swiftSettings: strict),
         .testTarget(
             name: "SpecTests", dependencies: ["Spec", "YAML", "OCI"], exclude: ["spec_schema.py"],
             swiftSettings: strict),
@@ -84,7 +89,7 @@ let package = Package(
         .testTarget(
             name: "PushTests", dependencies: ["Push", "BundleFormat", "Spec", "OCI"], swiftSettings: strict),
         .testTarget(
-            name: "ApplyTests", dependencies: ["Apply", "Sealer", "BundleFormat", "Spec", "OCI"],
+            name: "ApplyTests", dependencies: ["Apply", "Build", "Sealer", "BundleFormat", "Spec", "OCI"],
             swiftSettings: strict),
         .testTarget(name: "ServeTests", dependencies: ["Serve", "Export", "OCI"], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),

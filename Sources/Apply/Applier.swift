@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import BundleFormat
 internal import Glibc
+internal import Build
 package import OCI
 internal import Sealer
 

@@ -3,6 +3,7 @@ internal import BundleFormat
 internal import Dispatch
 internal import FoundationEssentials
 internal import Glibc
+internal import Build
 internal import OCI
 internal import Sealer
 internal import Serve

@@ -2,6 +2,7 @@
 import Testing
 
 @testable import Apply
+@testable import Build
 
 @Suite struct DockerTrapsTests {
     @Test(arguments: [

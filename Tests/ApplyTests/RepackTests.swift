@@ -4,6 +4,7 @@ import OCI
 import Testing
 
 @testable import Apply
+@testable import Build
 
 /// Tarballs by GNU tar in, tarballs for GNU tar out.
 @Suite struct RepackTests {

@@ -12,13 +12,15 @@ import Testing
         "Registry": ["OCI", "CCurl"],
         "BundleFormat": ["OCI", "Spec", "COpenSSL", "CLinux"],
         "Sealer": ["OCI", "CYaml", "CISAL", "CLinux"],
-        "Collect": ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
+        "Build": ["OCI", "YAML", "Spec", "Sealer", "CLinux"],
+        "Collect": ["OCI", "Registry", "BundleFormat", "Spec", "YAML", "Sealer", "Build"],
         "Push": ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
-        "Apply": ["OCI", "BundleFormat", "Sealer", "Spec", "YAML"],
+        "Apply": ["OCI", "BundleFormat", "Sealer", "Spec", "YAML", "Build"],
         "Serve": ["OCI", "CCrypt", "COpenSSL", "NIOCore", "NIOPosix", "NIOHTTP1"],
         "Export": ["OCI"],
         "sealift": [
-            "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Collect", "Apply", "Push", "Serve",
+            "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Build", "Collect", "Apply", "Push",
+            "Serve",
             "Export", "ArgumentParser",
         ],
     ]

@@ -2,6 +2,7 @@
 import OCI
 import Testing
 
+@testable import Build
 @testable import Sealer
 
 @Suite struct ImageScanTests {

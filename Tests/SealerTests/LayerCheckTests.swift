@@ -3,6 +3,7 @@ import Foundation
 import OCI
 import Testing
 
+@testable import Build
 @testable import Sealer
 
 @Suite(.enabled(if: isRoot)) struct LayerCheckTests {

@@ -3,6 +3,7 @@ import Foundation
 import OCI
 import Testing
 
+@testable import Build
 @testable import Sealer
 
 /// Trees, layers and tar-split files that the real sealer made, and the independent model of them.

@@ -3,6 +3,7 @@ import Foundation
 import OCI
 import Testing
 
+@testable import Build
 @testable import Sealer
 
 /// A tar made entry by entry, of whatever a hostile writer would put in it.

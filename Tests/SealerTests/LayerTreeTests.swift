@@ -3,6 +3,7 @@ import Foundation
 import OCI
 import Testing
 
+@testable import Build
 @testable import Sealer
 
 /// Trees made here, held against the independent model of sealer's layers and against GNU tar.

@@ -3,6 +3,7 @@ import Foundation
 import OCI
 import Testing
 
+@testable import Build
 @testable import Sealer
 
 /// A file system in memory of a few bytes, unmounted when the value goes.

@@ -3,6 +3,7 @@ import Foundation
 import OCI
 import Testing
 
+@testable import Build
 @testable import Sealer
 
 /// The archive for sealer 0.9 and later, read by the library that it reads archives with.

@@ -3,6 +3,7 @@ import Foundation
 import OCI
 import Testing
 
+@testable import Build
 @testable import Sealer
 
 /// Blobs as files named by their hexadecimal digest, as skopeo's `dir:` keeps them.

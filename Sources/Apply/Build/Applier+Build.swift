@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
 internal import YAML
+internal import Build
 internal import OCI
 internal import Sealer
 internal import Spec

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
+package import Build
 package import OCI
-package import Sealer
+internal import Sealer
 internal import Spec
 
 /// How the images of a spec are built.

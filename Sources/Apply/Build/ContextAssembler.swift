@@ -2,6 +2,7 @@
 internal import BundleFormat
 internal import Glibc
 internal import YAML
+internal import Build
 internal import OCI
 internal import Sealer
 internal import Spec

@@ -3,7 +3,7 @@
 extension Tree {
     /// The document as Go's `encoding/json` writes it: compact, or with one tab a level, and `<`, `>`, `&`,
     /// U+2028 and U+2029 escaped. No newline at the end.
-    func json(indented: Bool = false) -> [UInt8] {
+    package func json(indented: Bool = false) -> [UInt8] {
         var out: [UInt8] = []
         write(into: &out, level: indented ? 0 : nil)
         return out

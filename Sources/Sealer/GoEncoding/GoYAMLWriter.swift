@@ -8,7 +8,7 @@ extension Tree {
     /// several lines as a literal block.
     ///
     /// go-yaml's emitter is a translation of libyaml's, which therefore does the writing here.
-    func yaml() -> [UInt8] {
+    package func yaml() -> [UInt8] {
         let emitter = YAMLEmitter()
         emitter.begin()
         write(to: emitter)

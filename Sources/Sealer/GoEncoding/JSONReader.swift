@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import OCI
+package import OCI
 
 extension Tree {
     /// Parses one JSON document (RFC 8259), nothing before or after it but white space.
     /// - Throws: a ``Failure`` of kind `data` that names the byte, also for nesting beyond ``deepest``.
-    init(json bytes: [UInt8], artifact: String) throws(Failure) {
+    package init(json bytes: [UInt8], artifact: String) throws(Failure) {
         var reader = JSONReader(bytes: bytes, artifact: artifact)
         self = try reader.document()
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CYaml
-internal import OCI
+package import OCI
 
 extension Tree {
     /// Parses the first document of a YAML file of plain maps, lists and scalars, as a store holds them.
     /// Every scalar is read as a string, but an unquoted `null` or nothing as ``null``.
     /// - Throws: a ``Failure`` of kind `data` that names the line; also for aliases and deep nesting.
-    init(yaml bytes: [UInt8], artifact: String) throws(Failure) {
+    package init(yaml bytes: [UInt8], artifact: String) throws(Failure) {
         let reader = YAMLReader(bytes, artifact: artifact)
         self = try reader.document()
     }

@@ -4,11 +4,11 @@ internal import OCI
 /// `metadata/images_metadata.json`: the images of a store by name, which makes them visible to sealer.
 ///
 /// Entries that are not touched keep every key and value that they had, also those not known here.
-struct ImageList: Sendable {
+package struct ImageList: Sendable {
     private var tree: Tree
 
     /// An empty list.
-    init() { tree = .object([]) }
+    package init() { tree = .object([]) }
 
     /// Parses the file.
     /// - Throws: a ``Failure`` of kind `data` for anything but sealer 0.8's form; the older one is named.
@@ -37,17 +37,17 @@ struct ImageList: Sendable {
     }
 
     /// The file's bytes: keys sorted, a tab a level, no newline at the end.
-    var bytes: [UInt8] { tree.json(indented: true) }
+    package var bytes: [UInt8] { tree.json(indented: true) }
 
     /// All images, ordered by name.
-    var images: [StoredImage] {
+    package var images: [StoredImage] {
         tree.members.flatMap { member in
             (member.value["manifests"]?.elements ?? []).map { StoredImage(name: member.key, $0) }
         }
     }
 
     /// Puts `image` in the place of the one that has its name and platform, or beside the others of its name.
-    mutating func set(_ image: StoredImage) {
+    package mutating func set(_ image: StoredImage) {
         var entries: [String: Tree] = [:]
         for member in tree.members { entries[member.key] = member.value }
         var manifests = entries[image.name]?["manifests"]?.elements ?? []
@@ -95,7 +95,7 @@ package struct StoredImage: Sendable, Equatable, Codable {
     /// What it runs on.
     package var platform: SealerImage.PlatformText
 
-    init(name: String, id: String, created: String, size: Int64, platform: SealerImage.PlatformText) {
+    package init(name: String, id: String, created: String, size: Int64, platform: SealerImage.PlatformText) {
         self.name = name
         self.id = id
         self.created = created

@@ -30,13 +30,13 @@ package final class Store: Sendable {
     package func layerFolder(_ id: Digest) -> String { "\(path)/data/overlay2/\(id.hex)" }
 
     /// Where a layer's id, size and tar-split are.
-    func layerDatabase(_ id: Digest) -> String { "\(path)/metadata/layerdb/sha256/\(id.hex)" }
+    package func layerDatabase(_ id: Digest) -> String { "\(path)/metadata/layerdb/sha256/\(id.hex)" }
 
     /// Where the YAML of an image is.
-    func imageFile(_ id: String) -> String { "\(path)/metadata/imagedb/\(id).yaml" }
+    package func imageFile(_ id: String) -> String { "\(path)/metadata/imagedb/\(id).yaml" }
 
     /// Where the list of images is.
-    var listFile: String { "\(path)/metadata/images_metadata.json" }
+    package var listFile: String { "\(path)/metadata/images_metadata.json" }
 
     /// Whether the layer is there as sealer sees it: its id and size in the database, its files in place.
     /// The files are not hashed again.
@@ -99,7 +99,7 @@ package final class Store: Sendable {
     package func writer() throws(Failure) -> StoreWriter { try StoreWriter(self) }
 
     /// The list of images; empty where there is no file.
-    func list() throws(Failure) -> ImageList {
+    package func list() throws(Failure) -> ImageList {
         do throws(Failure) {
             return try ImageList(parsing: File.open(listFile).bytes(limit: 64 << 20), artifact: listFile)
         } catch {

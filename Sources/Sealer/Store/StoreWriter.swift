@@ -253,7 +253,7 @@ package final class StoreWriter: Sendable {
 package struct StagedLayer: Sendable {
     /// sha256 of its tar.
     package internal(set) var id: Digest
-    let folder: String
+    package let folder: String
 
     /// Where its files are.
     package var files: String { "\(folder)/files" }

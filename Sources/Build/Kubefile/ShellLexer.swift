@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
+internal import Sealer
 
 /// The text of a RUN as sealer hands it to the shell: quotes and backslashes are taken off and `$NAME`,
 /// `${NAME}`, `${NAME:-WORD}`, `${NAME:+WORD}` and `${NAME:?WORD}` replaced by build arguments, before any

@@ -2,6 +2,7 @@
 internal import CLinux
 internal import Glibc
 internal import OCI
+internal import Sealer
 
 /// A thread with namespaces of its own: what is mounted there is seen by nobody else, and gone with it,
 /// also when the process is killed; and so are the programs that it starts.

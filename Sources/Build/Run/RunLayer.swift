@@ -2,6 +2,7 @@
 internal import CLinux
 internal import Glibc
 internal import OCI
+internal import Sealer
 
 /// One RUN: a shell command in the merged tree of the layers so far, whose changes become a layer.
 ///

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 internal import OCI
+internal import Sealer
 
 /// The traps of a docker base image that an operator must never meet (sealer rules 6.4
 /// and 6.5): found in the scripts of an assembled context.
-enum DockerTraps {
+package enum DockerTraps {
     /// The assignment by which newer bases demand one version of docker: `DOCKER_VERSION="19.03.14-sealer"`.
     static let pin = "DOCKER_VERSION="
 
     /// The byte range of the pinned version in a script, quotes left out; `nil` where nothing is pinned.
-    static func pinnedVersion(in script: [UInt8]) -> Range<Int>? {
+    package static func pinnedVersion(in script: [UInt8]) -> Range<Int>? {
         for line in script.lineRanges {
             let code = script[line].drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
             guard code.starts(with: pin.utf8) else { continue }
@@ -29,7 +30,7 @@ enum DockerTraps {
     }
 
     /// The version in the name of a docker tarball, `docker-19.03.15.tgz`; `nil` for another name.
-    static func version(ofTarball url: String) -> String? {
+    package static func version(ofTarball url: String) -> String? {
         let file = url.split(separator: "/").last ?? ""
         guard file.hasPrefix("docker-") else { return nil }
         let version = file.dropFirst(7).prefix { $0.isNumber || $0 == "." }
@@ -38,7 +39,7 @@ enum DockerTraps {
     }
 
     /// The references `registry:TAG` that a script runs, in order.
-    static func registryImages(in script: [UInt8]) -> [String] {
+    package static func registryImages(in script: [UInt8]) -> [String] {
         script.lineRanges.flatMap { line in
             let code = String(decoding: script[line], as: UTF8.self)
             guard code.drop(while: \.isWhitespace).first != "#" else { return [String]() }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
+internal import Sealer
 
 /// `imageListWithAuth.yaml` at the root of a context: images of private registries, with the passwords by which
 /// sealer pulls them. Here they come out of the bundle, so only their names are read; the file itself

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 package import OCI
+internal import Sealer
 
 /// Container images as the storage of a docker registry, which sealer mounts on `/var/lib/registry` of the
 /// registry that it runs: `docker/registry/v2` with `blobs` and `repositories`.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
+package import Sealer
 
 /// A lite build: a Kubefile and a context become layers, the container images that they name are saved as
 /// distribution storage below `registry/`, and the image is listed in the store.

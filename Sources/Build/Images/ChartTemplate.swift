@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
+internal import Sealer
 
 /// What a line of a chart's template says once the chart is rendered with its own values, as far as that can be told
 /// without running templates: values, chart fields, text, and the few functions by which charts put an

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 package import OCI
+package import Sealer
 
 /// A folder that becomes the context of a ``LiteBuild``: assembled from layers of a store and files of one's
 /// own, so that equal steps give an equal tree, times included.

@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
-internal import OCI
+package import OCI
+internal import Sealer
 
 /// A tarball as upstream ships it, made into the one that a base image holds: its single top folder
 /// stripped, reproducible, gzip.
-struct Repack {
+package struct Repack {
     /// What must be known of the members afterwards.
-    struct Outcome {
+    package struct Outcome {
         /// Regular files at the top level, in order.
-        var programs: [String] = []
+        package var programs: [String] = []
         /// Whether ``Repack/marker`` occurs in the content of a member.
-        var holdsMarker = false
+        package var holdsMarker = false
+
+        /// Nothing is known yet.
+        package init() {}
     }
 
     /// Bytes to look for in the members' content, such as a version that a program carries in itself.
     let marker: [UInt8]
+
+    /// A repacking that looks for `marker`.
+    package init(marker: [UInt8]) { self.marker = marker }
 
     /// Writes `tarball`, in whatever compression it comes, to the empty file `target` as tar.gz.
     ///
@@ -22,7 +29,7 @@ struct Repack {
     /// at the top level keeps its shape. It is opened once, or twice where its first member looked like a
     /// single top folder and a later one lies beside it.
     /// - Throws: a `Failure` of kind `data` for a tarball that is damaged or has no member.
-    func write(
+    package func write(
         _ tarball: () throws(Failure) -> any ByteStream, artifact: String, to target: File
     ) throws(Failure) -> Outcome {
         if let outcome = try copy(tarball(), artifact, to: target, stripping: true) { return outcome }

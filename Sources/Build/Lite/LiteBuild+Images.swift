@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
+internal import Sealer
 
 /// The container images of a build: what names them, and the layer that holds them.
 extension LiteBuild {

@@ -2,6 +2,7 @@
 internal import CLinux
 internal import Glibc
 internal import OCI
+internal import Sealer
 
 /// Copies files and folders into a layer in the making: owners, modes, symbolic links and times to the
 /// nanosecond stay; hard links stay links; what has no data stays without; pipes and sockets are left out.

@@ -2,6 +2,7 @@
 internal import CLinux
 internal import Glibc
 internal import OCI
+internal import Sealer
 
 /// The folder in which the real sealer works: a store of its own, and the files that take the place of the host's.
 struct SealerPlace: Sendable {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
+internal import Sealer
 
 /// A container image for one platform, as it was fetched.
 package struct RegistryImage: Sendable {

@@ -2,6 +2,7 @@
 internal import CLinux
 internal import Glibc
 package import OCI
+package import Sealer
 
 /// Builds with the real sealer 0.8, `sealer build --mode lite`, in place of ``LiteBuild``'s own way.
 ///

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 internal import OCI
+internal import Sealer
 
 /// What the arguments of one COPY mean: the sources and the destination below the layer's root.
 ///

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 internal import OCI
+internal import Sealer
 
 /// What the real sealer left in its own store, held to what was asked of it.
 struct SealerResult {

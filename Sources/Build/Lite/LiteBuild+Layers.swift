@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
+internal import Sealer
 
 /// What each instruction makes.
 extension LiteBuild {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
+internal import Sealer
 
 /// A Kubefile, parsed as sealer 0.8 parses it. Source: sealer rules 5.1 and 5.2.
 package struct Kubefile: Sendable, Equatable {
