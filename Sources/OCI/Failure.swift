@@ -54,10 +54,19 @@ package struct Failure: Error, Sendable, Equatable {
 }
 
 extension Failure: CustomStringConvertible {
-    /// `cannot OPERATION ARTIFACT: REASON`, and the remedy on a line of its own.
+    /// `cannot OPERATION ARTIFACT: REASON`, and the remedy on a line of its own. Text from outside is escaped, and
+    /// further lines of a reason or a remedy are indented, so that none passes for a line of ours.
     package var description: String {
         let subject = artifact.isEmpty ? operation : "\(operation) \(artifact)"
-        let line = "cannot \(subject): \(reason)"
-        return remedy.isEmpty ? line : "\(line)\n  → \(remedy)"
+        let line = "cannot \(subject.escapedForDisplay): \(Self.indented(reason))"
+        return remedy.isEmpty ? line : "\(line)\n  → \(Self.indented(remedy))"
+    }
+
+    private static func indented(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().map { index, line in
+            let shown = String(line).escapedForDisplay
+            let isRemedy = shown.drop { $0 == " " }.hasPrefix("→")
+            return index == 0 || shown.hasPrefix("  ") && !isRemedy ? shown : "    " + shown
+        }.joined(separator: "\n")
     }
 }

@@ -50,7 +50,10 @@ struct Sealift: AsyncParsableCommand {
             if exitCode(for: error) == .validationFailure, !options.used.isEmpty {
                 Console.say("used from the environment: \(options.used.joined(separator: ", "))")
             }
-            exit(withError: error)
+            let text = fullMessage(for: error)
+            guard exitCode(for: error) != .success else { return Console.printText(text + "\n") }
+            if !text.isEmpty { Console.say(text) }
+            _exit(exitCode(for: error).rawValue)
         }
     }
 }

@@ -70,10 +70,8 @@ package struct TarHeader: Sendable, Hashable {
         self.deviceMinor = deviceMinor
     }
 
-    /// The name for an error: printable ASCII, at most 200 characters, everything else as `?`.
-    package var shownName: String {
-        String(decoding: name.prefix(200).map { (0x20...0x7E).contains($0) ? $0 : 0x3F }, as: UTF8.self)
-    }
+    /// The name for an error: its first 200 bytes, escaped.
+    package var shownName: String { String(displaying: name.prefix(200)) }
 }
 
 /// The tar's block: headers are one block, content is padded to a multiple of it.

@@ -94,10 +94,10 @@ struct Page {
         return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
     }
 
-    /// `text` as HTML: nothing in it is markup.
+    /// `text` as HTML: nothing in it is markup, and nothing reorders or hides what a reader sees.
     static func escape(_ text: String) -> String {
         var escaped = ""
-        for character in text.unicodeScalars {
+        for character in text.escapedForDisplay.unicodeScalars {
             switch character {
             case "&": escaped += "&amp;"
             case "<": escaped += "&lt;"

@@ -77,7 +77,7 @@ struct ImagesRewrite: ParsableArguments {
                 : changes.map { "\(path):\($0.position): \($0.before) -> \($0.after)\n" }.joined()
         }
         if !dryRun { try Durable.replace(changed) }
-        Console.write(told, to: 1)
+        Console.printExactly(told)
         Console.say("\(changed.count) of \(scans.count) files \(dryRun ? "would change" : "changed")")
     }
 }

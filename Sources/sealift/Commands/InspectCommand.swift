@@ -43,10 +43,10 @@ struct InspectCommand: AsyncParsableCommand {
         }
     }
 
-    private func tree(_ bundle: Bundle) -> [String] {
+    private func tree(_ bundle: Bundle) -> [Line] {
         let spec = bundle.spec
         var root = Tree(
-            Console.bold(spec.name)
+            Line.bold(spec.name)
                 + "  \(bundle.size.asBytes)  \(spec.platforms.map(\.description).joined(separator: ", "))")
         root.children.append(Tree("index  \(bundle.indexDigest)"))
         func describe(_ image: BundleImage) -> Tree {
@@ -101,18 +101,20 @@ struct InspectCommand: AsyncParsableCommand {
 
 /// Lines drawn as a tree.
 struct Tree {
-    var title: String
+    var title: Line
     var children: [Tree] = []
 
-    init(_ title: String, _ children: [Tree] = []) {
+    init(_ title: Line, _ children: [Tree] = []) {
         self.title = title
         self.children = children
     }
 
-    /// The tree, a line a node.
-    var lines: [String] { [title] + below("") }
+    init(_ title: String, _ children: [Tree] = []) { self.init(Line(title), children) }
 
-    private func below(_ indent: String) -> [String] {
+    /// The tree, a line a node.
+    var lines: [Line] { [title] + below("") }
+
+    private func below(_ indent: String) -> [Line] {
         children.enumerated().flatMap { index, child in
             let isLast = index == children.count - 1
             return [indent + (isLast ? "└── " : "├── ") + child.title]

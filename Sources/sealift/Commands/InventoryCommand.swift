@@ -18,6 +18,6 @@ struct InventoryCommand: AsyncParsableCommand {
     func run() async throws {
         let store = try store.open()
         let bytes = try await onThread { () throws(Failure) in try Inventory(of: store).encoded() }
-        Console.write(String(decoding: bytes, as: UTF8.self), to: 1)
+        Console.printText(String(decoding: bytes, as: UTF8.self))
     }
 }

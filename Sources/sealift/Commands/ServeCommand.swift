@@ -66,7 +66,7 @@ struct ServeCommand: AsyncParsableCommand {
             return opened
         }
         if let client = printConfig.flatMap(ClientConfiguration.Client.init) {
-            return print(settingsFor: client, of: opened)
+            return showSettings(for: client, of: opened)
         }
         let registry = opened[0].spec.registry
         let (host, port) = address ?? ("127.0.0.1", 5000)
@@ -115,13 +115,13 @@ struct ServeCommand: AsyncParsableCommand {
         return isEverywhere ? "\(ProcessInfo.processInfo.hostName):\(port)" : listen
     }
 
-    private func print(settingsFor client: ClientConfiguration.Client, of bundles: [Bundle]) {
+    private func showSettings(for client: ClientConfiguration.Client, of bundles: [Bundle]) {
         let settings = ClientConfiguration(
             address: reachable, tls: !tls.isEmpty || tlsSelfSigned != nil,
             certificatePath: tlsSelfSigned.map { "/etc/sealift/\($0).crt" },
             domains: Set(bundles.flatMap { $0.images.map(\.reference.domain) }).sorted(),
             registry: bundles[0].spec.registry)
         for line in settings.advice(for: client) { Console.say(line) }
-        Console.write(settings.text(for: client), to: 1)
+        Console.printText(settings.text(for: client))
     }
 }

@@ -4,7 +4,7 @@ internal import OCI
 
 extension ApplyPlan {
     /// The plan as lines for people.
-    var lines: [String] {
+    var lines: [Line] {
         let steps = steps.enumerated().map { index, step in
             Tree(
                 "\(index + 1). \(step.title)" + (step.bytes > 0 ? "  \(step.bytes.asBytes)" : "")
@@ -14,7 +14,7 @@ extension ApplyPlan {
         var lines = Tree("apply \(bundle) to \(store) for \(platform)", steps).lines
         if let basis {
             let sum = self.steps.reduce(0) { $0 + ($1.seconds ?? 0) }
-            lines.append("\(sum.asTime) in all: \(basis)")
+            lines.append(Line("\(sum.asTime) in all: \(basis)"))
         }
         return lines
     }
@@ -22,10 +22,10 @@ extension ApplyPlan {
 
 extension Receipt {
     /// The images with their layers as lines for people.
-    var lines: [String] {
+    var lines: [Line] {
         images.flatMap { image in
             let layers = image.layers.map { Tree("\($0.id.short)  \($0.type) \($0.value)") }
-            return Tree(Console.bold(image.name) + "  \(image.id)  \(image.platform)", layers).lines
+            return Tree(Line.bold(image.name) + "  \(image.id)  \(image.platform)", layers).lines
         }
     }
 }

@@ -44,7 +44,27 @@ enum Console {
     ]
 
     /// Writes a line of data.
-    static func print(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
+    static func print(_ line: String) { print(Line(line)) }
+
+    /// Writes a line of data.
+    static func print(_ line: Line) { write(line.rendered + "\n", to: STDOUT_FILENO) }
+
+    /// Writes data of several lines.
+    static func printText(_ text: String) { write(text.escapedData, to: STDOUT_FILENO) }
+
+    /// Writes data that another program reads byte for byte, a patch; a terminal gets it escaped.
+    static func printExactly(_ text: String) {
+        write(isatty(STDOUT_FILENO) == 1 ? text.escapedData : text, to: STDOUT_FILENO)
+    }
+
+    /// Replaces the `rows` rows above the cursor by `lines`. The caller knows that stderr is a terminal.
+    static func redraw(above rows: Int, _ lines: [String]) {
+        let back = rows == 0 ? "" : "\r\u{1B}[\(rows)A\u{1B}[J"
+        write(back + lines.map { $0.escapedForDisplay + "\n" }.joined(), to: STDERR_FILENO)
+    }
+
+    /// Writes a line to a log on stderr, where nothing is drawn.
+    static func log(_ line: String) { write(line.escapedForDisplay + "\n", to: STDERR_FILENO) }
 
     /// Tells a program what happens; nothing unless it asked for it.
     static func tell(_ event: Event) {
@@ -52,36 +72,38 @@ enum Console {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let line = try? encoder.encode(event) else { return }
-        write(String(decoding: line, as: UTF8.self) + "\n", to: STDERR_FILENO)
+        log(String(decoding: line, as: UTF8.self))
     }
 
-    /// Writes a line for people.
-    static func say(_ line: String) {
-        if manner == .events { return tell(Event("note", text: line)) }
+    /// Writes a line for people, or several, of which all but the first are indented.
+    static func say(_ text: String) {
+        if manner == .events { return tell(Event("note", text: text)) }
+        show(text.escapedParagraph)
+    }
+
+    private static func show(_ escaped: String) {
         Progress.erase()
-        write(line + "\n", to: STDERR_FILENO)
+        write(escaped + "\n", to: STDERR_FILENO)
     }
 
     /// Writes a failure: what, on which artifact, why; then what to do next.
     static func report(_ failure: Failure) {
         if manner == .events { return tell(Event(failure)) }
-        let text = "sealift: \(failure)"
-        guard isColoured, let colon = text.firstIndex(of: ":") else { return say(text) }
-        say("\u{1B}[1;31m\(text[...colon])\u{1B}[0m\(text[text.index(after: colon)...])")
+        let text = "sealift: \(failure)".escapedParagraph
+        guard isColoured, let colon = text.firstIndex(of: ":") else { return show(text) }
+        show("\u{1B}[1;31m\(text[...colon])\u{1B}[0m\(text[text.index(after: colon)...])")
     }
 
     /// Prints `value` as JSON, keys sorted, for programs.
     static func printJSON(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        printText(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
     }
 
-    /// Emphasises on a terminal.
-    static func bold(_ text: String) -> String { isColoured ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
-
-    /// Writes all of `text`, in as many pieces as the system wants.
-    static func write(_ text: String, to descriptor: Int32) {
+    /// Writes all of `text`, which is escaped already, in as many pieces as the system wants. The only place that
+    /// writes text to a descriptor: `Tests/ArchitectureTests` ensures it.
+    private static func write(_ text: String, to descriptor: Int32) {
         let isPlain = isUnicode || isatty(descriptor) == 0
         let shown = isPlain ? text : text.map { plain[$0] ?? String($0) }.joined()
         var bytes = Array(shown.utf8)[...]
@@ -96,6 +118,26 @@ enum Console {
             bytes = bytes.dropFirst(max(0, count))
         }
     }
+}
+
+/// A line for people: text, which is escaped, and emphasis.
+struct Line {
+    /// What a terminal gets.
+    let rendered: String
+
+    /// The text, escaped.
+    init(_ text: String) { rendered = text.escapedForDisplay }
+    private init(rendered: String) { self.rendered = rendered }
+
+    /// The text, escaped; emphasised where stderr is a terminal.
+    static func bold(_ text: String) -> Line {
+        let text = text.escapedForDisplay
+        return Line(rendered: Console.isColoured ? "\u{1B}[1m\(text)\u{1B}[0m" : text)
+    }
+
+    static func + (one: Line, other: Line) -> Line { Line(rendered: one.rendered + other.rendered) }
+    static func + (line: Line, text: String) -> Line { line + Line(text) }
+    static func + (text: String, line: Line) -> Line { Line(text) + line }
 }
 
 extension Int64 {

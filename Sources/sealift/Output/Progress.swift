@@ -67,7 +67,7 @@ final class Progress: Sendable {
         }
         switch Console.manner {
         case .terminal: draw(seen)
-        case .lines where tick % 30 == 0: Console.write(ProgressLines(seen).log + "\n", to: STDERR_FILENO)
+        case .lines where tick % 30 == 0: Console.log(ProgressLines(seen).log)
         case .events where tick % 10 == 0: Console.tell(ProgressLines(seen).event)
         case .lines, .events: break
         }
@@ -122,8 +122,7 @@ final class Progress: Sendable {
         Console.tell(
             Event("waiting", name: name, text: reason, seconds: (time / .milliseconds(100)).rounded() / 10))
         guard Console.manner == .lines, isNew else { return }
-        Console.write(
-            "\(name): \(reason); goes on in \(time.asClock)\n", to: STDERR_FILENO)
+        Console.log("\(name): \(reason); goes on in \(time.asClock)")
     }
 
     /// Takes `name` off the display.
@@ -155,22 +154,18 @@ private struct DrawnLines {
 
     /// Puts `lines` in the place of those that are there.
     mutating func show(_ lines: [String]) {
-        let text = back + lines.map { $0 + "\n" }.joined()
+        Console.redraw(above: rows, lines)
         lengths = lines.map(\.count)
-        Console.write(text, to: STDERR_FILENO)
     }
 
     mutating func erase() {
-        if !lengths.isEmpty { Console.write(back, to: STDERR_FILENO) }
+        if !lengths.isEmpty { Console.redraw(above: rows, []) }
         lengths = []
     }
 
-    /// Takes the cursor to the first of the lines and erases all. A terminal that was made narrower since has
-    /// broken the longer ones.
-    private var back: String {
-        if lengths.isEmpty { return "" }
+    /// How many rows the lines take. A terminal that was made narrower since has broken the longer ones.
+    private var rows: Int {
         let width = Console.width
-        let rows = lengths.reduce(0) { $0 + max(1, ($1 + width - 1) / width) }
-        return "\r\u{1B}[\(rows)A\u{1B}[J"
+        return lengths.reduce(0) { $0 + max(1, ($1 + width - 1) / width) }
     }
 }

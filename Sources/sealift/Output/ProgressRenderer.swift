@@ -35,7 +35,7 @@ struct ProgressLines {
         let parts = state.parts.sorted { $0.key < $1.key }
         let rows = max(1, height - lines.count - 2)
         for (name, part) in parts.prefix(rows) { lines.append(line(name, part, room)) }
-        if let notice = state.notice { lines.append(String("  \(notice)".prefix(room))) }
+        if let notice = state.notice { lines.append(String("  \(notice.escapedForDisplay)".prefix(room))) }
         return lines
     }
 
@@ -70,9 +70,11 @@ struct ProgressLines {
     }
 
     private func line(_ name: String, _ part: Progress.State.Part, _ room: Int) -> String {
+        // Escaped before it is cut, so that no line is wider than its room.
+        let name = name.escapedForDisplay
         let left = part.until - now
         if left > .zero {
-            let end = "  \(left.asClock)  \(part.reason)"
+            let end = "  \(left.asClock)  \(part.reason.escapedForDisplay)"
             return String((fit(name, max(12, room - 2 - end.count)) + end).prefix(room))
         }
         let percent = part.total > 0 ? "  \(min(100, part.done * 100 / part.total))%" : ""

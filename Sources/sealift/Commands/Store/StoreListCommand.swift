@@ -17,7 +17,7 @@ struct StoreListCommand: AsyncParsableCommand {
         if json { return try Console.printJSON(Facts(survey)) }
         for image in survey.images {
             let title =
-                Console.bold(image.entry.name)
+                Line.bold(image.entry.name)
                 + "  \(image.entry.id.prefix(12))  \(image.entry.platform.value)"
             let layers = (image.image?.layers ?? []).compactMap { layer in
                 layer.id.map { id in
@@ -25,7 +25,7 @@ struct StoreListCommand: AsyncParsableCommand {
                         "\(id.short)  \((survey.layer(id)?.size ?? 0).asBytes)  \(layer.type) \(layer.value)")
                 }
             }
-            for line in Tree("\(title)  \(image.entry.size.asBytes)", layers).lines { Console.print(line) }
+            for line in Tree(title + "  \(image.entry.size.asBytes)", layers).lines { Console.print(line) }
         }
         let shared = survey.layers.filter { $0.users.count > 1 }
         let unused = survey.layers.filter { $0.users.isEmpty }
