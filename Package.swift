@@ -27,10 +27,13 @@ let package = Package(
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(
+            name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         .target(
-            name: "OCI", dependencies: ["CArchive", "COpenSSL", "CISAL", "CLinux"], swiftSettings: strict),
+            name: "OCI", dependencies: ["CArchive", "COpenSSL", "CISAL", "CDeflate", "CLinux"],
+            swiftSettings: strict),
         .target(name: "Registry", dependencies: ["OCI", "CCurl"], swiftSettings: strict),
         .target(name: "YAML", dependencies: ["OCI", "CYaml"], swiftSettings: strict),
         .target(name: "Spec", dependencies: ["OCI", "YAML"], swiftSettings: strict),

@@ -148,11 +148,11 @@ package struct Applier: Sendable {
             }
         }
         if let base { images.append(try register(base, in: writer)) }
-        for build in bundle.spec.builds {
+        let maker = StoreLayerMaker(writer)
+        let session = try session(source, maker)
+        for number in bundle.spec.builds.indices {
             images.append(
-                try step { () throws(Failure) in
-                    try self.build(build, base: images.first, source, in: writer)
-                })
+                try step { () throws(Failure) in try build(number, by: session, maker) })
         }
         return images
     }

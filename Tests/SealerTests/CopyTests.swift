@@ -17,17 +17,18 @@ import Testing
             try put(path, at: path, below: context)
         }
         try prepare(context)
-        try FileManager.default.createDirectory(atPath: scratch("layer"), withIntermediateDirectories: true)
         let plan = try CopySources(
             .init(keyword: .copy, value: value, line: 2), architecture: "amd64", artifact: "Kubefile")
-        let folder = try Folder.open(context)
-        let tree = CopyTree(into: try Folder.open(scratch("layer")), time: 0)
+        let folder = try FileNode.scanned(context)
+        let root = FileNode.root()
+        var tree = TreeCopier(into: root)
         for source in plan.sources {
             for path in try CopySources.resolve(source, in: folder) {
                 try tree.copy(path, of: folder, to: plan.destination)
             }
         }
-        try tree.finish()
+        try FileManager.default.createDirectory(atPath: scratch("layer"), withIntermediateDirectories: true)
+        try Layer.write(root, into: scratch("layer"))
         return try Golden.run(
             "find", scratch("layer"), "-mindepth", "1", "!", "-type", "d", "-printf", "%P\n"
         )
@@ -106,9 +107,10 @@ import Testing
         if isRoot { try Golden.run("chown", "12:34", scratch("context/a")) }
         try FileManager.default.setAttributes([.posixPermissions: 0o4751], ofItemAtPath: scratch("context/a"))
         try FileManager.default.createDirectory(atPath: scratch("layer"), withIntermediateDirectories: true)
-        let tree = CopyTree(into: try Folder.open(scratch("layer")), time: 0)
-        try tree.copy([], of: Folder.open(scratch("context")), to: "")
-        try tree.finish()
+        let root = FileNode.root()
+        var tree = TreeCopier(into: root)
+        try tree.copy([], of: FileNode.scanned(scratch("context")), to: "")
+        try Layer.write(root, into: scratch("layer"))
         let format = "%P %m %U %G %n %T@ %s\n"
         func list(_ folder: String) throws -> String {
             try Golden.run("find", folder, "-mindepth", "1", "!", "-type", "p", "-printf", format)
@@ -126,12 +128,13 @@ import Testing
         let scratch = try Scratch()
         for path in ["1/etc/a", "2/etc/b", "3/c"] { try put("x", at: path, below: scratch("context")) }
         try FileManager.default.createDirectory(atPath: scratch("layer"), withIntermediateDirectories: true)
-        let context = try Folder.open(scratch("context"))
-        let tree = CopyTree(into: try Folder.open(scratch("layer")), time: 5)
+        let context = try FileNode.scanned(scratch("context"))
+        let root = FileNode.root()
+        var tree = TreeCopier(into: root, time: 5)
         for path in ["1", "2", "3"] { try tree.copy(Array(path.utf8), of: context, to: "new/\(path)") }
         try tree.copySame(Array("3/c".utf8), of: context)
         try tree.copy(Array("3/c".utf8), of: context, to: "new/1/etc")
-        try tree.finish()
+        try Layer.write(root, into: scratch("layer"))
         let times = try Golden.run(
             "find", scratch("layer"), "-mindepth", "1", "-type", "d", "-printf", "%P %Ts\n")
         #expect(

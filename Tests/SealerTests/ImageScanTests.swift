@@ -32,7 +32,9 @@ import Testing
             "image: s/t:v10\nimage: \"{{ .x }}:{{ .y }}\"\n", at: "charts/app/templates/d.yaml",
             below: scratch("2"))
         try put("image: u/v:v11\n", at: "charts/none/templates/d.yaml", below: scratch("2"))
-        let scan = try ImageScan(layers: [scratch("1"), scratch("2")])
+        let scan = try BuildImageScan(layers: [
+            FileNode.scanned(scratch("1")), FileNode.scanned(scratch("2")),
+        ])
         #expect(
             scan.mentions.map { "\($0.place) \($0.text)" } == [
                 "manifests/imageList:2 a/b:v1", "manifests/imageList:3 c/d:v2",
@@ -77,7 +79,7 @@ import Testing
             {{- end }}
             image: h/i:v1
             """, at: "\(chart)/templates/sub/d.yaml", below: scratch.path)
-        let scan = try ImageScan(layers: [scratch.path])
+        let scan = try BuildImageScan(layers: [FileNode.scanned(scratch.path)])
         #expect(
             scan.mentions.map { "\($0.line) \($0.text)\($0.isCertain ? "" : " ?")" } == [
                 "1 quay.io/a/app:v2", "2 b/proxy:v7", "3 b/proxy:x", "4 d/e:v9", "13 c/metrics:v1 ?",
@@ -96,13 +98,15 @@ import Testing
         try put("image: x/new:v1\n", at: "manifests/b/e.yaml", below: scratch("2"))
         try Golden.run("mknod", scratch("2/manifests/a.yaml"), "c", "0", "0")
         try Folder.open(scratch("2/manifests/b")).setAttribute("trusted.overlay.opaque", [UInt8(ascii: "y")])
-        #expect(try ImageScan(layers: [scratch("1"), scratch("2")]).mentions.map(\.text) == ["x/new:v1"])
+        #expect(
+            try BuildImageScan(layers: [FileNode.scanned(scratch("1")), FileNode.scanned(scratch("2"))])
+                .mentions.map(\.text) == ["x/new:v1"])
     }
 
     @Test func nothingToScanIsNoError() throws {
         let scratch = try Scratch()
         try put("x", at: "manifests", below: scratch.path)
-        #expect(try ImageScan(layers: [scratch.path]).mentions == [])
-        #expect(try ImageScan(layers: []).mentions == [])
+        #expect(try BuildImageScan(layers: [FileNode.scanned(scratch.path)]).mentions == [])
+        #expect(try BuildImageScan(layers: []).mentions == [])
     }
 }

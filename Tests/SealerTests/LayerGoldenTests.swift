@@ -65,7 +65,7 @@ let isRoot = geteuid() == 0
     @Test(.enabled(if: isRoot)) func basicTreeHasTheIdThatSealerGaveIt() throws {
         let scratch = try Scratch()
         try Golden.run("python3", Golden.path("mktree.py"), scratch("tree"), "basic")
-        let measure = try Layer.measure(folder: scratch("tree"), tarSplit: scratch("split.gz"))
+        let measure = try Layer.measure(hostNamed(scratch("tree")), tarSplit: scratch("split.gz"))
         #expect(
             measure.id.description
                 == "sha256:aa56377af511db23a9d6724e2142d0574b436bc26143f2494ed1b6dcdf85e427")

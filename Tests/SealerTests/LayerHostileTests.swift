@@ -59,7 +59,7 @@ struct TarMaker {
     }
 
     @Test(arguments: [
-        "../out/new", "a/../../out/new", "..", "/etc/new", "//new", "a\\b", "..\\out\\new", "a\nb", "a//b",
+        "../out/new", "a/../../out/new", "..", "/etc/new", "//new", "a\nb", "a//b",
         "a/./b",
         "", ".", "./", "f/", "\u{7F}", "a/" + String(repeating: "x", count: 256),
     ])

@@ -63,7 +63,7 @@ import Testing
         mkdir(scratch("tree"), 0o755)
         // The model copies a bug of sealer: a symlink's own path as its target. Ours are the true ones.
         try Self.makeTree(scratch("tree"), &numbers, links: false)
-        let measure = try Layer.measure(folder: scratch("tree"), tarSplit: scratch("split.gz"))
+        let measure = try Layer.measure(hostNamed(scratch("tree")), tarSplit: scratch("split.gz"))
         let model = try Golden.model(scratch("tree"))
         #expect(measure.id.description == model.id)
         #expect(measure.tarSize == model.size)
@@ -93,12 +93,12 @@ import Testing
         let scratch = try Scratch()
         defer { withExtendedLifetime(scratch) {} }
         try Golden.run("python3", Golden.path("mktree.py"), scratch("tree"), kind)
-        let packed = try Layer.measure(folder: scratch("tree"), tarSplit: scratch("split.gz"))
+        let packed = try Layer.measure(hostNamed(scratch("tree")), tarSplit: scratch("split.gz"))
         // The tree has names that unpacking refuses, U+2028 not among them.
-        let tar = try Layer.tar(of: scratch("tree"))
+        let tar = try LayerTar(of: hostNamed(scratch("tree")))
         let unpacked = try Layer.unpack(tar, into: scratch("again"), tarSplit: nil)
         #expect(unpacked == packed)
-        #expect(try Layer.measure(folder: scratch("again"), tarSplit: nil) == packed)
+        #expect(try Layer.measure(hostNamed(scratch("again"))) == packed)
         guard kind == "whiteout" else { return }
         #expect(try packed.id.description == Golden.model(scratch("tree")).id)
         let split = try Golden.run("gzip", "-dc", scratch("split.gz"))
@@ -151,7 +151,7 @@ import Testing
             if name == "end" { try Array("x".utf8).withUnsafeBytes { try file.write($0, at: 1_234_567) } }
             truncate(scratch("tree/" + name), off_t(size))
         }
-        let measure = try Layer.measure(folder: scratch("tree"), tarSplit: scratch("split.gz"))
+        let measure = try Layer.measure(hostNamed(scratch("tree")), tarSplit: scratch("split.gz"))
         #expect(try measure.id.description == Golden.model(scratch("tree")).id)
         let split = try Golden.run("gzip", "-dc", scratch("split.gz"))
         #expect(

@@ -33,7 +33,9 @@ import Testing
         let images = try ["example.com/pause:3.2", "example.com/coredns:1.7.0"].map {
             try makeImage($0, in: content)
         }
-        try RegistryTree(images).write(below: scratch.path, from: content, time: 0)
+        let root = FileNode.root()
+        try RegistryTree(images).add(to: root, from: content, time: 0)
+        try Layer.write(root, into: scratch.path)
         let golden = String(decoding: try GoldenCases.bytes("registry-layer-tree.txt"), as: UTF8.self)
             .split(separator: "\n").filter { $0.contains("docker") }
         let ours = try Golden.run("find", scratch("registry"), "-mindepth", "1", "-printf", "%M %s %P\n")

@@ -21,7 +21,7 @@ import Testing
             content: FolderContent(path: scratch("none")))
         build.arguments = arguments
         build.time = time
-        let outcome = try build.run(in: writer)
+        let outcome = try build.run(in: writer).outcome
         return (outcome, store.layerFolder(try #require(outcome.image.layerIDs.last)))
     }
 
@@ -100,7 +100,7 @@ import Testing
         let (outcome, top) = try Self.run("RUN for i in 1 2; do echo $i; done > out", in: scratch)
         #expect(try StoreTests.text("\(top)/out") == "\n\n")
         #expect(outcome.notes.count == 1)
-        #expect(outcome.notes.first?.contains("$i is no argument") == true)
+        #expect(outcome.notes.first?.contains("$i is not an argument") == true)
     }
 
     /// Text, and what buildkit's own `shell.Lex`, as sealer 0.8.6 calls it, made of it; `nil` for an error.

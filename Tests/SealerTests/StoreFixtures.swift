@@ -145,3 +145,21 @@ func put(_ text: String, at path: String, below root: String, mode: Int = 0o644)
         part = part.lastIndex(of: "/").map { part[..<$0] } ?? ""
     }
 }
+
+/// The tree of a folder with the names that this host gives to owners: the golden trees and their model come from a
+/// sealer that asked its host.
+func hostNamed(_ folder: String) throws -> FileNode {
+    let root = try FileNode.scanned(folder)
+    var pending = [root]
+    while let node = pending.popLast() {
+        for child in node.children.values {
+            child.attributes.userName = getpwuid(child.attributes.uid).map { bytes($0.pointee.pw_name) } ?? []
+            child.attributes.groupName =
+                getgrgid(child.attributes.gid).map { bytes($0.pointee.gr_name) } ?? []
+            if child.isFolder { pending.append(child) }
+        }
+    }
+    return root
+}
+
+private func bytes(_ text: UnsafePointer<CChar>) -> [UInt8] { Array(String(cString: text).utf8) }

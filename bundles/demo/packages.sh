@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Debian packages: what the build needs, and a function that installs what is missing. Sourced.
-build_packages="git pkg-config libcurl4-openssl-dev libarchive-dev libssl-dev libisal-dev libyaml-dev"
+build_packages="git pkg-config libcurl4-openssl-dev libarchive-dev libssl-dev libisal-dev libdeflate-dev libyaml-dev"
 
 # Installs those of the packages that are not there; asks the network only when one is missing.
 install_missing() {

@@ -44,7 +44,10 @@ package struct Repack {
     private func copy(
         _ tarball: any ByteStream, _ artifact: String, to target: File, stripping: Bool
     ) throws(Failure) -> Outcome? {
-        var reader = TarReader(try decompressed(tarball, limit: nil, artifact: artifact), artifact: artifact)
+        var plain = ReadAhead(try decompressed(tarball, limit: nil, artifact: artifact))
+        let head = try TarballHead(&plain)
+        if let fault = head.fault { throw Self.refuse(artifact, fault) }
+        var reader = TarReader(head.stream(plain), artifact: artifact)
         var written: Int64 = 0
         let writer = GzipWriter { (bytes) throws(Failure) in
             try target.write(bytes, at: written)
@@ -52,9 +55,12 @@ package struct Repack {
         }
         var outcome = Outcome()
         var top: [UInt8]?
+        var hasFile = false
         while let entry = try reader.next() {
             let parts = entry.header.pathComponents
             guard let first = parts.first else { continue }
+            if let fault = Self.fault(of: entry.header) { throw Self.refuse(artifact, fault) }
+            hasFile = hasFile || entry.header.kind == .file
             if stripping {
                 let isFolder = parts.count > 1 || entry.header.kind == .directory
                 guard isFolder, top == nil || top == first else { return nil }
@@ -79,14 +85,86 @@ package struct Repack {
             outcome.holdsMarker = outcome.holdsMarker || search.found
             try writer.write([UInt8](repeating: 0, count: TarBlock.padding(after: header.size)))
         }
-        guard top != nil else {
-            throw Failure(
-                .data, "repack", artifact, because: "it is a tar without members",
-                remedy: "check that its URL in the spec leads to the tarball that is meant")
+        guard hasFile else { throw Self.refuse(artifact, "it is a tar without files") }
+        if outcome.programs.isEmpty, !stripping {
+            throw Self.refuse(
+                artifact,
+                "it has several folders at its top and no file, so that nothing of it would be found")
         }
         try writer.write(TarBlock.end)
         try writer.finish()
         return outcome
+    }
+}
+
+extension Repack {
+    static func refuse(_ artifact: String, _ fault: String) -> Failure {
+        Failure(
+            .data, "repack", artifact, because: fault,
+            remedy:
+                "check that its URL in the spec is that of the tarball that is meant, and what the server sends; "
+                + "`file:` in place of `repack:` carries any file as it is")
+    }
+
+    /// Why a member must not be in what the base's scripts unpack as root; `nil` for an honest one.
+    static func fault(of header: TarHeader) -> String? {
+        func leaves(_ name: [UInt8]) -> Bool {
+            name.first == UInt8(ascii: "/")
+                || name.split(separator: UInt8(ascii: "/")).contains { $0.elementsEqual("..".utf8) }
+        }
+        if leaves(header.name) {
+            return "its member '\(header.shownName)' leaves the folder it is unpacked into"
+        }
+        if header.kind == .hardLink, leaves(header.linkName) {
+            return "its member '\(header.shownName)' links to something outside of it"
+        }
+        return nil
+    }
+}
+
+/// The begin of what should be a tarball, decompressed: names what it is instead.
+struct TarballHead {
+    private var bytes: [UInt8] = []
+
+    /// Takes the first block of `stream`.
+    init(_ stream: inout ReadAhead) throws(Failure) {
+        let block = UnsafeMutableRawBufferPointer.allocate(byteCount: TarBlock.size, alignment: 16)
+        defer { block.deallocate() }
+        while bytes.count < TarBlock.size {
+            let wanted = TarBlock.size - bytes.count
+            let count = try stream.read(into: UnsafeMutableRawBufferPointer(rebasing: block[..<wanted]))
+            if count == 0 { break }
+            bytes.append(contentsOf: block[..<count])
+        }
+    }
+
+    /// Why it is not a tarball; `nil` where it may be one.
+    var fault: String? {
+        if bytes.isEmpty { return "it is empty" }
+        let text = bytes.drop { [0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) }
+        if text.first == UInt8(ascii: "<") {
+            return
+                "it is a page (HTML or XML), not a tarball: a proxy's login or a server's error, most likely"
+        }
+        if bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]) { return "it is a zip archive, not a tarball" }
+        if bytes.starts(with: "!<arch>".utf8) {
+            return "it is a Debian package or an ar archive, not a tarball"
+        }
+        if bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46]) { return "it is a program, not a tarball" }
+        return bytes.count < TarBlock.size ? "it is too short to be a tarball" : nil
+    }
+
+    /// The whole stream again.
+    func stream(_ rest: ReadAhead) -> any ByteStream { Joined(head: MemoryStream(bytes), rest: rest) }
+
+    private struct Joined: ByteStream {
+        var head: MemoryStream
+        var rest: ReadAhead
+
+        mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+            let count = try head.read(into: buffer)
+            return count > 0 ? count : try rest.read(into: buffer)
+        }
     }
 }
 

@@ -31,21 +31,23 @@ package struct SealerBuilder: Sendable {
     /// - Throws: a ``Failure``, as ``LiteBuild/run(in:)``; of kind `data` where an image did not arrive, of kind
     ///   `unavailable` where sealer fails. The store is then as it was.
     package func run(_ build: LiteBuild, in writer: StoreWriter) throws(Failure) -> LiteBuild.Outcome {
-        let base = try build.baseImage(in: writer.store)
-        try build.checkInstructions(base: base)
-        let context = try Folder.open(build.context)
-        guard try AuthImageList(in: context).mentions.isEmpty else {
+        let base = try build.baseImage { (reference) throws(Failure) in
+            try writer.store.image(named: reference, for: build.platform)
+        }
+        try build.checkCount(base.layers.count + build.kubefile.instructions.count - 1)
+        guard try AuthImageList(in: build.context).mentions.isEmpty else {
             throw build.refuse(
                 "sealer would ship imageListWithAuth.yaml, and its passwords, in the image",
                 remedy: "use the native builder, which leaves it out")
         }
-        try build.preview([], of: context, in: writer)
-        let folder = try writer.stagingFolder()
+        try build.prove()
+        let (folder, context) = (try writer.stagingFolder(), try writer.stagingFolder())
         do throws(Failure) {
+            try Layer.write(build.context, into: context)
             let place = SealerPlace(folder: folder, store: writer.store)
             try place.prepare(base: base, platform: build.platform)
             let output = try File.create("\(folder)/output", exclusive: true)
-            let status = try start(build, place, base: base, output: output)
+            let status = try start(build, place, base: base, context: context, output: output)
             guard status == 0 else {
                 throw Failure(
                     .unavailable, "build \(build.name) with", program,
@@ -54,17 +56,17 @@ package struct SealerBuilder: Sendable {
             }
             let outcome = try SealerResult(place: place, build: build, base: base, program: program)
                 .taken(into: writer)
-            try writer.discard(folder)
+            for folder in [folder, context] { try writer.discard(folder) }
             return outcome
         } catch {
-            try? writer.discard(folder)
+            for folder in [folder, context] { try? writer.discard(folder) }
             throw error
         }
     }
 
     /// Runs sealer and gives its exit status.
     private func start(
-        _ build: LiteBuild, _ place: SealerPlace, base: SealerImage, output: File
+        _ build: LiteBuild, _ place: SealerPlace, base: SealerImage, context: String, output: File
     ) throws(Failure) -> Int32 {
         let network = SealerNetwork(build.images.map(\.reference), registry: build.registry)
         try Durable.write(Array(network.hosts.utf8), to: place.hosts)
@@ -81,7 +83,7 @@ package struct SealerBuilder: Sendable {
             "PATH": "\(SealerPlace.bin):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/tmp/home",
         ]
-        let (words, program, context, layers) = (arguments, program, build.context, base.layerIDs)
+        let (words, program, layers) = (arguments, program, base.layerIDs)
         return try Isolation(operation: "start \(program) for", artifact: build.name.description).run {
             (isolation) throws(Failure) in
             try place.mount(layers, program: program, context: context, isolation)

@@ -2,6 +2,7 @@
 internal import Glibc
 internal import OCI
 internal import Sealer
+internal import Spec
 
 /// What the real sealer left in its own store, held to what was asked of it.
 struct SealerResult {
@@ -23,7 +24,11 @@ struct SealerResult {
         var staged: [StagedLayer] = []
         do throws(Failure) {
             var layers = base.layers
-            for layer in build.carried { layers.append(try build.carry(layer, in: writer, &staged)) }
+            let carrier = StoreLayerMaker(writer)
+            for layer in build.carried {
+                if let carried = try build.carry(layer, by: carrier) { layers.append(carried) }
+            }
+            staged += carrier.staged
             var (folders, notes): ([String], [String]) = ([], build.kubefile.warnings)
             for var layer in image.layers.dropFirst(base.layers.count) {
                 guard let id = layer.id else {
@@ -42,12 +47,14 @@ struct SealerResult {
                 layer.id = made.id
                 layers.append(layer)
             }
-            let (found, open) = try build.resolve(ImageScan(layers: folders).mentions)
+            let trees = try folders.map { (folder) throws(Failure) in try FileNode.scanned(folder) }
+            let (found, open) = try build.resolve(
+                BuildImageScan(layers: trees).mentions, BuildProblems(gathering: false), at: .build(0))
             for saved in found { try check(saved, in: folders) }
             image.layers = layers
             image.id = ""
-            let (registered, entry) = try writer.register(image, with: staged)
-            return .init(image: registered, entry: entry, saved: found.map(\.reference), notes: notes + open)
+            let registered = try writer.register(image, with: staged)
+            return .init(image: registered.image, saved: found.map(\.reference), notes: notes + open)
         } catch {
             for layer in staged { try? writer.discard(layer.folder) }
             throw error

@@ -13,12 +13,12 @@ struct AuthImageList {
     private static let largest = 16 << 20
 
     /// The images that it names; none where there is no such file.
-    let mentions: [ImageScan.Mention]
+    let mentions: [BuildImageScan.Mention]
 
     /// Reads the file in `context`.
     /// - Throws: a ``Failure`` of kind `configuration` where it is not a list of sections with `images`.
-    init(in context: Folder) throws(Failure) {
-        guard try context.names().contains(Self.name) else {
+    init(in context: FileNode) throws(Failure) {
+        guard let file = context.children[Self.name], file.isFile else {
             mentions = []
             return
         }
@@ -28,13 +28,13 @@ struct AuthImageList {
             remedy: "write it as sealer reads it, or list its images in manifests/imageList")
         let tree: Tree
         do throws(Failure) {
-            tree = try Tree(yaml: try context.file(Self.name).bytes(limit: Self.largest), artifact: path)
+            tree = try Tree(yaml: file.bytes(limit: Self.largest, artifact: path), artifact: path)
         } catch {
             // The parser's own words may hold a piece of the file.
             throw refusal
         }
         guard case .array(let sections) = tree else { throw refusal }
-        var found: [ImageScan.Mention] = []
+        var found: [BuildImageScan.Mention] = []
         for (number, section) in sections.enumerated() {
             guard case .object = section else { throw refusal }
             let registry = section["registry"]?.string ?? ""

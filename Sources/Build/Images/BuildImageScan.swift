@@ -9,7 +9,7 @@ internal import Sealer
 /// Where sealer glues a comment to a name, only the name is taken. Where it renders a chart, a line is taken for
 /// what ``ChartTemplate`` makes of it; a name beyond that is noted, and belongs into the imageList.
 /// Source: sealer rules 5.3 and 5.4.
-struct ImageScan: Sendable {
+struct BuildImageScan: Sendable {
     /// One name, where it was found.
     struct Mention: Sendable, Equatable {
         /// The name as it is written, quotes removed.
@@ -37,42 +37,41 @@ struct ImageScan: Sendable {
 
     /// Scans the tree that `layers` make, each over those before it.
     /// - Throws: a ``Failure`` of kind `data` for a file of more than 16 MiB.
-    init(layers: [String]) throws(Failure) {
-        let roots = try layers.map { (path) throws(Failure) in try Folder.open(path) }
-        for (path, folder) in try Self.files(below: "manifests", in: roots) {
+    init(layers roots: [FileNode]) throws(Failure) {
+        for (path, file) in try Self.files(below: "manifests", in: roots) {
             if path == "manifests/imageList" {
-                try addList(Self.lines(of: path, in: folder), file: path)
+                try addList(Self.lines(of: path, in: file), file: path)
             } else if Self.hasExtension(path, [".yaml", ".yml", ".tmpl"]) {
-                try addYAML(Self.lines(of: path, in: folder), file: path)
+                try addYAML(Self.lines(of: path, in: file), file: path)
             }
         }
         try scanCharts(Self.files(below: "charts", in: roots))
     }
 
     /// The templates of every folder that has `Chart.yaml`, `values.yaml` and `templates`, subcharts included.
-    private mutating func scanCharts(_ files: [(path: String, root: Folder)]) throws(Failure) {
-        let roots = Dictionary(uniqueKeysWithValues: files.map { ($0.path, $0.root) })
+    private mutating func scanCharts(_ files: [(path: String, file: FileNode)]) throws(Failure) {
+        let byPath = Dictionary(uniqueKeysWithValues: files.map { ($0.path, $0.file) })
         var charts: [Substring: ChartTemplate] = [:]
-        for (path, folder) in files where Self.hasExtension(path, [".yaml", ".yml"]) {
+        for (path, file) in files where Self.hasExtension(path, [".yaml", ".yml"]) {
             guard let at = path.firstRange(of: "/templates/"), case let chart = path[..<at.lowerBound],
-                let values = roots["\(chart)/values.yaml"], let facts = roots["\(chart)/Chart.yaml"]
+                let values = byPath["\(chart)/values.yaml"], let facts = byPath["\(chart)/Chart.yaml"]
             else { continue }
             if charts[chart] == nil {
                 charts[chart] = ChartTemplate(
                     values: Self.tree("\(chart)/values.yaml", in: values),
                     chart: Self.tree("\(chart)/Chart.yaml", in: facts))
             }
-            try addYAML(Self.lines(of: path, in: folder), file: path, chart: charts[chart])
+            try addYAML(Self.lines(of: path, in: file), file: path, chart: charts[chart])
         }
-        for (path, folder) in files.sorted(by: { Self.walks($0.path, before: $1.path) })
+        for (path, file) in files.sorted(by: { Self.walks($0.path, before: $1.path) })
         where kubeVersion == nil && path.hasSuffix("/Chart.yaml") {
-            kubeVersion = Self.tree(path, in: folder)["kubeVersion"]?.string
+            kubeVersion = Self.tree(path, in: file)["kubeVersion"]?.string
         }
     }
 
     /// A chart's file as a tree; nothing where it is beyond plain YAML, which then needs helm.
-    private static func tree(_ path: String, in root: Folder) -> Tree {
-        guard let bytes = try? root.file(Array(path.utf8)).bytes(limit: largestFile) else { return .null }
+    private static func tree(_ path: String, in file: FileNode) -> Tree {
+        guard let bytes = try? file.bytes(limit: largestFile, artifact: path) else { return .null }
         return (try? Tree(yaml: bytes, artifact: path)) ?? .null
     }
 
@@ -135,49 +134,46 @@ struct ImageScan: Sendable {
         return extensions.contains { lower.hasSuffix($0) }
     }
 
-    /// The regular files below `folder` in the merged tree, ordered by path, each with the layer it is in.
+    /// The regular files below `folder` in the merged tree, ordered by path.
     private static func files(
-        below folder: String, in roots: [Folder]
-    ) throws(Failure) -> [(path: String, root: Folder)] {
-        var found: [String: Folder] = [:]
+        below folder: String, in roots: [FileNode]
+    ) throws(Failure) -> [(path: String, file: FileNode)] {
+        var found: [String: FileNode] = [:]
         for root in roots {
-            var layer = Layer()
-            try collect(folder, in: root, into: &layer)
+            // Not there, or a file or a link of that name: sealer has nothing to scan either.
+            guard let top = root.children[Array(folder.utf8)], top.isFolder else { continue }
+            let layer = Layer(of: top, at: folder)
             found = found.filter { path, _ in
                 !layer.hidden.contains { path == $0 || path.hasPrefix("\($0)/") }
             }
-            for path in layer.paths { found[path] = root }
+            for (path, file) in layer.files { found[path] = file }
         }
         return found.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     /// What a layer has below a folder, and which paths of the layers below it hides.
     private struct Layer {
-        var paths: [String] = []
+        var files: [(String, FileNode)] = []
         var hidden: [String] = []
-    }
 
-    private static func collect(_ path: String, in root: Folder, into layer: inout Layer) throws(Failure) {
-        let folder: Folder
-        do throws(Failure) { folder = try root.folder(Array(path.utf8)) } catch {
-            // Not there, or a file or a link of that name: sealer has nothing to scan either.
-            if error.kind == .input || error.kind == .data { return }
-            throw error
-        }
-        if folder.attribute(LayerWalk.opaqueAttribute) != nil { layer.hidden.append(path) }
-        for bytes in try folder.names() {
-            guard let name = String(validating: bytes, as: UTF8.self) else { continue }
-            switch try folder.status(of: bytes).kind {
-            case .directory: try collect("\(path)/\(name)", in: root, into: &layer)
-            case .file: layer.paths.append("\(path)/\(name)")
-            default: layer.hidden.append("\(path)/\(name)")
+        init(of folder: FileNode, at path: String) {
+            var pending = [(path, folder)]
+            while let (path, folder) = pending.popLast() {
+                if folder.isOpaque { hidden.append(path) }
+                for (bytes, node) in folder.children {
+                    guard let name = String(validating: bytes, as: UTF8.self) else { continue }
+                    switch node.form {
+                    case .folder: pending.append(("\(path)/\(name)", node))
+                    case .file: files.append(("\(path)/\(name)", node))
+                    default: hidden.append("\(path)/\(name)")
+                    }
+                }
             }
         }
     }
 
-    private static func lines(of path: String, in root: Folder) throws(Failure) -> [String] {
-        let text = String(
-            decoding: try root.file(Array(path.utf8)).bytes(limit: largestFile), as: UTF8.self)
+    private static func lines(of path: String, in file: FileNode) throws(Failure) -> [String] {
+        let text = String(decoding: try file.bytes(limit: largestFile, artifact: path), as: UTF8.self)
         return text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
             .map { String(Substring($0.last == "\r" ? $0.dropLast() : $0)) }
     }

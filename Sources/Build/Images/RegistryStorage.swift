@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Glibc
 package import OCI
-internal import Sealer
+package import Sealer
 
 /// Container images as the storage of a docker registry, which sealer mounts on `/var/lib/registry` of the
 /// registry that it runs: `docker/registry/v2` with `blobs` and `repositories`.
@@ -42,106 +41,66 @@ package struct RegistryTree: Sendable {
             remedy: "keep one of them, or give one another tag")
     }
 
-    /// Writes the tree as the folder `registry` of the empty folder at `path`, every blob verified on its way.
+    /// Puts the storage as the folder `registry` into `root`, which has none.
     ///
-    /// The same images give the same tree: all times are `time`, and every file belongs to the user, which as
-    /// root is 0:0.
-    /// - Parameter time: seconds since 1970.
-    /// - Throws: a ``Failure`` of kind `data` where a blob is not what its manifest says; then the folder holds
-    ///   a part of the tree.
-    package func write(
-        below path: String, from source: any ContentSource, time: Int64
-    ) throws(Failure) {
-        let writer = try RegistryTreeWriter(root: path, time: .init(seconds: time))
+    /// The same images give the same tree: all times are `time`, and every file belongs to `owner`.
+    /// - Parameters:
+    ///   - source: where the blobs come from when the tree is read; each is verified then.
+    ///   - time: seconds since 1970.
+    package func add(
+        to root: FileNode, from source: any ContentSource, owner: FileOwner = FileOwner(), time: Int64
+    ) {
+        let storage = RegistryStorage(root: root, owner: owner, time: .init(seconds: time))
         for image in images {
             let repository = "repositories/\(image.reference.repository)"
             for manifest in image.manifests {
                 let digest = manifest.descriptor.digest
-                try writer.addBlob(manifest.descriptor, MemoryStream(manifest.raw))
-                try writer.addLink("\(repository)/_manifests/revisions/sha256/\(digest.hex)", to: digest)
+                storage.addBlob(manifest.descriptor, .bytes(manifest.raw))
+                storage.addLink("\(repository)/_manifests/revisions/sha256/\(digest.hex)", to: digest)
             }
             let top = image.manifests[0].descriptor.digest
             let tag = "\(repository)/_manifests/tags/\(image.reference.tag ?? "latest")"
-            try writer.addLink("\(tag)/current", to: top)
-            try writer.addLink("\(tag)/index/sha256/\(top.hex)", to: top)
+            storage.addLink("\(tag)/current", to: top)
+            storage.addLink("\(tag)/index/sha256/\(top.hex)", to: top)
             for blob in image.blobs {
-                if !writer.hasBlob(blob.digest) { try writer.addBlob(blob, source.open(blob)) }
-                try writer.addLink("\(repository)/_layers/sha256/\(blob.digest.hex)", to: blob.digest)
+                storage.addBlob(blob, .blob(blob, source))
+                storage.addLink("\(repository)/_layers/sha256/\(blob.digest.hex)", to: blob.digest)
             }
         }
-        try writer.finish()
     }
 }
 
-/// Writes files below `docker/registry/v2` and, at the end, sets the times of the folders it made.
-private final class RegistryTreeWriter {
-    private let root: Folder
-    private let time: Folder.Time
-    /// The folders that were made, a parent before its children.
-    private var folders: [String] = []
-    private var known: Set<String> = [""]
-    private var blobs: Set<Digest> = []
-    private var links: Set<String> = []
-
+/// Puts files below `docker/registry/v2`.
+private struct RegistryStorage {
+    let root: FileNode
+    let owner: FileOwner
+    let time: Folder.Time
     private static let prefix = "registry/docker/registry/v2"
 
-    init(root: String, time: Folder.Time) throws(Failure) {
-        self.root = try Folder.open(root)
-        self.time = time
-    }
-
-    func hasBlob(_ digest: Digest) -> Bool { blobs.contains(digest) }
-
-    /// Writes a blob, unless it is there. The stream verifies itself.
-    func addBlob(_ blob: Descriptor, _ stream: any ByteStream) throws(Failure) {
-        guard blobs.insert(blob.digest).inserted else { return }
+    func addBlob(_ blob: Descriptor, _ content: FileContent) {
         let hex = blob.digest.hex
-        // A thread of its own reads and hashes while this one writes, where that is worth a thread.
-        var stream = blob.size > 1 << 20 ? ReadAhead(stream) : stream
-        try addFile("data", in: "blobs/sha256/\(hex.prefix(2))/\(hex)") { (file) throws(Failure) in
-            var offset: Int64 = 0
-            try stream.forEachChunk { (bytes) throws(Failure) in
-                try file.write(bytes, at: offset)
-                offset += Int64(bytes.count)
-            }
+        add("data", in: "blobs/sha256/\(hex.prefix(2))/\(hex)", content, size: blob.size)
+    }
+
+    /// Adds the file `link` in `folder`: the digest, no newline.
+    func addLink(_ folder: String, to digest: Digest) {
+        let bytes = Array(digest.description.utf8)
+        add("link", in: folder, .bytes(bytes), size: Int64(bytes.count))
+    }
+
+    private func add(_ name: String, in path: String, _ content: FileContent, size: Int64) {
+        var folder = root
+        for part in "\(Self.prefix)/\(path)".split(separator: "/").map({ Array($0.utf8) }) {
+            let next = folder.children[part] ?? FileNode(.folder, attributes(0o750))
+            if folder.children[part] == nil { folder.put(next, as: part) }
+            folder = next
         }
+        let bytes = Array(name.utf8)
+        if folder.children[bytes] != nil { return }
+        folder.put(FileNode(.file(content, size: size), attributes(0o600)), as: bytes)
     }
 
-    /// Writes the file `link` in `folder`: the digest, no newline.
-    func addLink(_ folder: String, to digest: Digest) throws(Failure) {
-        guard links.insert(folder).inserted else { return }
-        try addFile("link", in: folder) { (file) throws(Failure) in
-            var stream = MemoryStream(Array(digest.description.utf8))
-            try stream.forEachChunk { (bytes) throws(Failure) in try file.write(bytes, at: 0) }
-        }
-    }
-
-    /// Sets the times of all folders; nothing may be written afterwards.
-    func finish() throws(Failure) {
-        for path in folders.reversed() {
-            let folder = try root.folder(Array(path.utf8))
-            try folder.set(uid: geteuid(), gid: getegid(), mode: 0o750, time: time)
-        }
-    }
-
-    private func addFile(
-        _ name: String, in path: String, _ write: (File) throws(Failure) -> Void
-    ) throws(Failure) {
-        let path = "\(Self.prefix)/\(path)"
-        try makeFolder(path)
-        let folder = try root.folder(Array(path.utf8))
-        let file = try folder.createFile(Array(name.utf8))
-        try write(file)
-        try file.set(uid: geteuid(), gid: getegid(), mode: 0o600, time: time)
-    }
-
-    private func makeFolder(_ path: String) throws(Failure) {
-        guard known.insert(path).inserted else { return }
-        let slash = path.lastIndex(of: "/")
-        let parent = slash.map { String(path[..<$0]) } ?? ""
-        try makeFolder(parent)
-        let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-        try root.folder(Array(parent.utf8)).createFolder(Array(name.utf8))
-        folders.append(path)
+    private func attributes(_ mode: UInt32) -> FileNode.Attributes {
+        .init(mode: mode, uid: owner.uid, gid: owner.gid, time: time)
     }
 }

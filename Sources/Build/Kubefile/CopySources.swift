@@ -27,6 +27,9 @@ struct CopySources {
             throw refuse("it has no destination", "write a source and a destination, as in COPY etc .")
         }
         sources = words.dropLast().map { Self.replaceArchitecture(in: $0, by: architecture) }
+        if let flag = words.first(where: { $0.hasPrefix("--") }) {
+            throw refuse("sealer has no flag \(flag)", "leave it out; owners and modes stay as they are")
+        }
         for source in sources
         where ["http://", "https://", "git://", "git@"].contains(where: source.hasPrefix) {
             throw refuse(
@@ -62,7 +65,7 @@ struct CopySources {
     ///
     /// `*`, `?` and `[…]` match within one component; below a folder that matches nothing more is looked for.
     /// - Throws: a ``Failure`` of kind `input` where there is nothing.
-    static func resolve(_ source: String, in context: Folder) throws(Failure) -> [[UInt8]] {
+    static func resolve(_ source: String, in context: FileNode) throws(Failure) -> [[UInt8]] {
         let components = clean(source).drop { $0 == ".." }
         let plain = components.prefix { !isPattern($0) }
         let base = plain.joined(separator: "/")
@@ -79,16 +82,16 @@ struct CopySources {
     }
 
     private static func match(
-        _ pattern: ArraySlice<String>, in context: Folder, at base: [UInt8], into found: inout [[UInt8]]
+        _ pattern: ArraySlice<String>, in context: FileNode, at base: [UInt8], into found: inout [[UInt8]]
     ) throws(Failure) {
-        let folder = try context.folder(base)
-        for name in try folder.names() {
+        guard let folder = try context.find(base), folder.isFolder else { return }
+        for name in folder.names {
             let text = name.map { CChar(bitPattern: $0) } + [0]
             guard fnmatch(pattern.first!, text, FNM_PATHNAME) == 0 else { continue }
             let path = base.isEmpty ? name : base + [UInt8(ascii: "/")] + name
             if pattern.count == 1 {
                 found.append(path)
-            } else if try folder.status(of: name).kind == .directory {
+            } else if folder.children[name]?.isFolder == true {
                 try match(pattern.dropFirst(), in: context, at: path, into: &found)
             }
         }

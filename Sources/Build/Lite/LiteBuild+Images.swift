@@ -1,37 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 internal import Sealer
+internal import Spec
 
 /// The container images of a build: what names them, and the layer that holds them.
 extension LiteBuild {
-    /// Looks for the images that the files of the context name, as they will lie in the image, before
-    /// anything is built.
-    /// - Throws: a ``Failure`` that names every one that is not at hand, or two that would be one in the cluster.
-    func preview(
-        _ listed: [ImageScan.Mention], of context: Folder, in writer: StoreWriter
-    ) throws(Failure) {
-        let folder = try writer.stagingFolder()
-        do throws(Failure) {
-            let scanned = [Array("manifests".utf8), Array("charts".utf8)]
-            let tree = CopyTree(into: try Folder.open(folder), time: time) { place in
-                scanned.contains(place[0]) && place.last != AuthImageList.name
-            }
-            for instruction in kubefile.instructions where instruction.keyword == .copy {
-                let (paths, destination) = try sources(instruction, in: context)
-                for path in paths { try tree.copy(path, of: context, to: destination) }
-            }
-            _ = try RegistryTree(try resolve(listed + ImageScan(layers: [folder]).mentions).found)
-            try writer.discard(folder)
-        } catch {
-            try? writer.discard(folder)
-            throw error
-        }
-    }
-
     /// The images that are meant, each once, ordered; and a note for each name in a block of a template that
     /// is not at hand and may not be needed.
+    /// - Throws: a ``Failure`` of kind `input` that names every one that is not at hand, unless `problems` takes it.
     func resolve(
-        _ mentions: [ImageScan.Mention]
+        _ mentions: [BuildImageScan.Mention], _ problems: BuildProblems, at place: SpecPath
     ) throws(Failure) -> (found: [RegistryImage], notes: [String]) {
         let catalog = RegistryCatalog(images, registry: registry)
         var found: [Reference: RegistryImage] = [:]
@@ -57,17 +35,18 @@ extension LiteBuild {
                 missing.append("\(mention.place): \(error.reason) ('\(mention.text.prefix(80))')")
             }
         }
-        guard missing.isEmpty else {
-            throw Failure(
+        if !missing.isEmpty {
+            let failure = Failure(
                 .input, "build", name.description,
                 because: "images that its files name are not at hand:\n    "
                     + missing.joined(separator: "\n    "),
                 remedy: "add them to `images` of the spec and collect again, or correct the names")
+            try problems.note(failure, at: place)
         }
         return (found.sorted { $0.key < $1.key }.map(\.value), notes)
     }
 
-    private static func reference(_ mention: ImageScan.Mention) throws(Failure) -> Reference {
+    private static func reference(_ mention: BuildImageScan.Mention) throws(Failure) -> Reference {
         let reference = try Reference(mention.text)
         guard reference.tag != nil, reference.digest == nil else {
             throw Failure(
@@ -77,46 +56,50 @@ extension LiteBuild {
         return reference
     }
 
-    /// The layer that sealer calls `rootfs cache`: `registry/`, and `Metadata` where a chart changes it.
-    func save(
-        _ images: [RegistryImage], _ metadata: [UInt8]?, in writer: StoreWriter
-    ) throws(Failure) -> StagedLayer? {
+    /// The tree of the layer that sealer calls `rootfs cache`: `registry/`, and `Metadata` where a chart changes it;
+    /// `nil` where there is neither.
+    func saved(
+        _ images: [RegistryImage], _ metadata: [UInt8]?, owner: FileOwner
+    ) throws(Failure) -> FileNode? {
         if images.isEmpty && metadata == nil { return nil }
-        let tree = try RegistryTree(images)
-        return try writer.stageLayer { (files) throws(Failure) in
-            if !images.isEmpty { try tree.write(below: files, from: content, time: time) }
-            guard let metadata else { return }
-            let context = try BuildContext(at: files, time: time)
-            try context.write(metadata, to: "Metadata")
-            try context.finish()
+        let root = FileNode.root()
+        try RegistryTree(images).add(to: root, from: content, owner: owner, time: time)
+        if let metadata {
+            let attributes = FileNode.Attributes(
+                mode: 0o644, uid: owner.uid, gid: owner.gid, time: .init(seconds: time))
+            let file = FileNode(.file(.bytes(metadata), size: Int64(metadata.count)), attributes)
+            root.put(file, as: Array("Metadata".utf8))
         }
+        return root
     }
 
     /// The image's `Metadata` with the version of Kubernetes that a chart demands, as sealer writes it; `nil`
     /// where it says so already.
     func metadata(
-        for version: String?, own: [String], base: [SealerImage.Layer], in store: Store,
+        for version: String?, own: [FileNode], base: [SealerImage.Layer], by maker: any LayerMaker,
         _ notes: inout [String]
     ) throws(Failure) -> [UInt8]? {
         guard let version, !version.isEmpty else { return nil }
-        for folder in own.reversed() + base.compactMap(\.id).reversed().map(store.layerFolder) {
-            let file: File
-            do throws(Failure) { file = try Folder.open(folder).file(Array("Metadata".utf8)) } catch {
-                if error.kind == .input { continue }
-                throw error
-            }
-            let old = try Tree(json: file.bytes(limit: 1 << 20), artifact: file.path)
-            if old["kubeVersion"]?.string == version { return nil }
-            let new: Tree = .fields([
-                "version": old["version"] ?? .string(""), "arch": old["arch"] ?? .string(""),
-                "variant": old["variant"] ?? .string(""), "kubeVersion": .string(version),
-                "NydusFlag": old["NydusFlag"] ?? .bool(false),
-                "ClusterRuntime": old["ClusterRuntime"] ?? .string(""),
-            ])
-            // Two blanks a level; a tab in a text is written as \t.
-            return new.json(indented: true).flatMap { $0 == 0x09 ? [0x20, 0x20] : [$0] }
+        let name = Array("Metadata".utf8)
+        var file = own.last { $0.children[name]?.isFile == true }?.children[name]
+        for id in base.compactMap(\.id).reversed() where file == nil {
+            let node = try maker.tree(ofLayer: id).children[name]
+            if node?.isFile == true { file = node }
         }
-        notes.append("a chart asks for Kubernetes \(version), and no layer has a Metadata to say so in")
-        return nil
+        guard let file else {
+            notes.append(
+                "a chart asks for Kubernetes \(version), and no layer has a Metadata to say so in")
+            return nil
+        }
+        let old = try Tree(json: file.bytes(limit: 1 << 20, artifact: "Metadata"), artifact: "Metadata")
+        if old["kubeVersion"]?.string == version { return nil }
+        let new: Tree = .fields([
+            "version": old["version"] ?? .string(""), "arch": old["arch"] ?? .string(""),
+            "variant": old["variant"] ?? .string(""), "kubeVersion": .string(version),
+            "NydusFlag": old["NydusFlag"] ?? .bool(false),
+            "ClusterRuntime": old["ClusterRuntime"] ?? .string(""),
+        ])
+        // Two blanks a level; a tab in a text is written as \t.
+        return new.json(indented: true).flatMap { $0 == 0x09 ? [0x20, 0x20] : [$0] }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
 package import Sealer
+package import Spec
 
 /// A lite build: a Kubefile and a context become layers, the container images that they name are saved as
 /// distribution storage below `registry/`, and the image is listed in the store.
@@ -10,13 +11,13 @@ package import Sealer
 /// files and folders are an input: who assembles it sets them. No layer that exists is changed; it is shared.
 ///
 /// Nothing is in the store before everything is whole: after a failure it is as it was.
-package struct LiteBuild: Sendable {
+package struct LiteBuild {
     /// What to build.
     package var kubefile: Kubefile
     /// The name of the image.
     package var name: Reference
-    /// The folder that COPY copies from.
-    package var context: String
+    /// The tree that COPY copies from.
+    package var context: FileNode
     /// What to build for; an image of the base for it must be in the store.
     package var platform: Platform
     /// `--build-arg`: these come over the Kubefile's ARG. sealer keeps them in the image, and so do images built
@@ -38,9 +39,6 @@ package struct LiteBuild: Sendable {
     /// taken, as a new layer. They lie above the base and below what the Kubefile copies: so where both have
     /// a tag, the build's own wins, and blobs are the same wherever they come from.
     package var carried: [SealerImage.Layer] = []
-    /// Whether ``context`` may be used up: then `COPY . .` moves its files, if it is the last COPY, and their
-    /// data is not written again.
-    package var consumesContext = false
     /// The time of folders that no source has, and of all of `registry/`: seconds since 1970.
     package var time: Int64 = 0
 
@@ -49,7 +47,7 @@ package struct LiteBuild: Sendable {
 
     /// Creates a build.
     package init(
-        _ kubefile: Kubefile, as name: Reference, context: String, platform: Platform,
+        _ kubefile: Kubefile, as name: Reference, context: FileNode, platform: Platform,
         content: any ContentSource
     ) {
         self.kubefile = kubefile
@@ -60,102 +58,65 @@ package struct LiteBuild: Sendable {
     }
 
     /// What was built.
-    package struct Outcome: Sendable {
-        /// The image, which is in the store.
+    package struct Outcome {
+        /// The image, which has its id; whoever made the layers lists it.
         package var image: SealerImage
-        /// What the store's list says of it.
-        package var entry: StoredImage
         /// The container images that were saved below `registry/`.
         package var saved: [Reference]
         /// What a person should look at, a sentence each.
         package var notes: [String]
     }
 
-    /// Builds and registers the image.
+    /// Builds the image, its layers by `maker`.
+    /// - Parameters:
+    ///   - problems: takes the mistakes; what can be judged in spite of them is.
+    ///   - place: the build in the spec.
     /// - Throws: a ``Failure``: of kind `configuration` for a Kubefile that cannot be built or a RUN that failed,
-    ///   `input` where the base, a source or a container image is missing: all missing images are named at
-    ///   once, before anything is built. `denied` where this user may not do what RUN needs.
-    package func run(in writer: StoreWriter) throws(Failure) -> Outcome {
-        var staged: [StagedLayer] = []
-        do throws(Failure) { return try run(in: writer, &staged) } catch {
-            for layer in staged { try? writer.discard(layer.folder) }
+    ///   `input` where the base, a source or a container image is missing: before any layer is made. `denied` where
+    ///   this user may not do what RUN needs.
+    package func run(
+        by maker: any LayerMaker, problems: BuildProblems, at place: SpecPath
+    ) throws(Failure) -> Outcome {
+        var run = LiteBuildRun(self, maker, problems, place)
+        return try run.run()
+    }
+
+    /// Builds the image into the store of `writer` and lists it there.
+    package func run(in writer: StoreWriter) throws(Failure) -> (outcome: Outcome, entry: StoredImage) {
+        let maker = StoreLayerMaker(writer)
+        do throws(Failure) {
+            var outcome = try run(by: maker, problems: BuildProblems(gathering: false), at: .build(0))
+            let (image, entry) = try maker.register(outcome.image)
+            outcome.image = image
+            return (outcome, entry)
+        } catch {
+            try? maker.discard()
             throw error
         }
-    }
-
-    private func run(in writer: StoreWriter, _ staged: inout [StagedLayer]) throws(Failure) -> Outcome {
-        let base = try baseImage(in: writer.store)
-        try checkInstructions(base: base)
-        let context = try Folder.open(context)
-        let listed = try AuthImageList(in: context)
-        try preview(listed.mentions, of: context, in: writer)
-        var notes = kubefile.warnings
-        if !listed.mentions.isEmpty {
-            notes.append(
-                "imageListWithAuth.yaml holds passwords and is in no layer; its images come from the bundle")
-        }
-        var layers = base.layers
-        var folders: [Digest: String] = [:]
-        for layer in carried { layers.append(try carry(layer, in: writer, &staged)) }
-        var own: [String] = []
-        for instruction in kubefile.instructions.dropFirst() {
-            for layer in staged { folders[layer.id] = layer.files }
-            let lower = Self.distinct(layers.compactMap(\.id)).map {
-                folders[$0] ?? writer.store.layerFolder($0)
-            }
-            let made =
-                instruction.keyword == .run
-                ? try execute(instruction, over: lower, in: writer, &notes)
-                : try copy(instruction, in: writer)
-            guard let layer = made else { continue }
-            staged.append(layer)
-            own.append(layer.files)
-            layers.append(
-                .init(id: layer.id, type: instruction.keyword.rawValue, value: instruction.value))
-        }
-        let scan = try ImageScan(layers: own)
-        let (found, open) = try resolve(listed.mentions + scan.mentions)
-        notes += open
-        let metadata = try metadata(
-            for: scan.kubeVersion, own: own, base: base.layers, in: writer.store, &notes)
-        if let cache = try save(found, metadata, in: writer) {
-            staged.append(cache)
-            layers.append(
-                .init(id: cache.id, type: SealerImage.cacheLayer.type, value: SealerImage.cacheLayer.value))
-        }
-        let (image, entry) = try writer.register(assembled(layers, base: base), with: staged)
-        notes += scan.templated.map {
-            "\($0.place): the image '\($0.text)' is known only once the template is rendered; "
-                + "name it in manifests/imageList"
-        }
-        return Outcome(image: image, entry: entry, saved: found.map(\.reference), notes: notes)
-    }
-
-    /// Each layer once, where it is topmost: an overlay takes none twice.
-    private static func distinct(_ ids: [Digest]) -> [Digest] {
-        var seen: Set<Digest> = []
-        return ids.reversed().filter { seen.insert($0).inserted }.reversed()
     }
 
     func refuse(_ reason: String, remedy: String) -> Failure {
         Failure(.configuration, "build", name.description, because: reason, remedy: remedy)
     }
 
-    func baseImage(in store: Store) throws(Failure) -> SealerImage {
+    /// The image that FROM names; an empty one for `scratch`.
+    func baseImage(
+        _ find: (Reference) throws(Failure) -> SealerImage?
+    ) throws(Failure) -> SealerImage {
         let text = try kubefile.base(artifact: "the Kubefile of \(name)")
         if text == "scratch" { return SealerImage() }
         let reference = try Reference(text, defaults: .sealer)
-        guard let base = try store.image(named: reference, for: platform) else {
+        guard let base = try find(reference) else {
             throw Failure(
                 .input, "build", name.description,
-                because: "its base \(reference) for \(platform) is not in the store \(store.path)",
-                remedy: "build or import the base first; `sealer images` lists what is there")
+                because: "its base \(reference) for \(platform) is not there",
+                remedy: "build or import the base first; `sealer images` lists what a store has")
         }
         return base
     }
 
-    func checkInstructions(base: SealerImage) throws(Failure) {
-        let count = base.layers.count + kubefile.instructions.count - 1
+    /// Refuses more layers than sealer takes in an image.
+    func checkCount(_ count: Int) throws(Failure) {
         guard count <= Self.mostLayers else {
             throw refuse(
                 "it would have \(count) layers, and sealer takes \(Self.mostLayers)",
@@ -164,7 +125,7 @@ package struct LiteBuild: Sendable {
     }
 
     /// The image that `layers` make, in sealer's words, without an id.
-    private func assembled(_ layers: [SealerImage.Layer], base: SealerImage) -> SealerImage {
+    func assembled(_ layers: [SealerImage.Layer], base: SealerImage) -> SealerImage {
         var image = SealerImage()
         image.layers = layers.filter { $0.id != nil || base.layers.contains($0) }
         image.sealerVersion = SealerImage.writtenVersion

@@ -1,60 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CArchive
+internal import CDeflate
+internal import Dispatch
+internal import Glibc
 
-/// Writes gzip (RFC 1952) whose bytes depend on the input and on zlib's version alone, not on the time, a
-/// name, how the input was cut into pieces, or the processor.
+/// Writes gzip (RFC 1952) on all cores, whose bytes depend on the input and on libdeflate's version, not on the time,
+/// a name, how the input was cut into pieces, the processor or how many cores there are.
 ///
-/// zlib and not ISA-L: what ISA-L deflates differs between processors at every level, and a repacked tarball
-/// is part of a layer, whose id must be the same on every host.
+/// Every MiB of input becomes a gzip member of its own, as RFC 1952 section 2.2 allows and every reader accepts. What
+/// ISA-L deflates differs between processors, and a repacked tarball is part of a layer, whose id must be the same on
+/// every host.
 package final class GzipWriter {
-    /// 1, the fastest of zlib: what is repacked is big, and read once on each node.
-    private static let level = "1"
+    /// 1, the fastest of libdeflate: what is repacked is big, and read once on each node.
+    private static let level: Int32 = 1
+    private static let member = 1 << 20
 
-    private let archive: OpaquePointer
-    private let drain: Drain
+    private let sink: (UnsafeRawBufferPointer) throws(Failure) -> Void
+    private let batch = 2 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    private var members: [[UInt8]] = []
+    private var current: [UInt8] = []
+    private var hasWritten = false
 
-    /// Starts a gzip file whose bytes go to `sink`, in order, at most 64 KiB at a time.
-    package init(to sink: @escaping (UnsafeRawBufferPointer) throws(Failure) -> Void) {
-        guard let archive = archive_write_new(), let entry = archive_entry_new() else {
-            fatalError("libarchive has no memory")
-        }
-        self.archive = archive
-        drain = Drain(sink)
-        defer { archive_entry_free(entry) }
-        let regularFile: UInt32 = 0o100000
-        archive_entry_set_filetype(entry, regularFile)
-        let codes = [
-            archive_write_add_filter_gzip(archive),
-            archive_write_set_filter_option(archive, "gzip", "compression-level", Self.level),
-            archive_write_set_filter_option(archive, "gzip", "timestamp", nil),
-            archive_write_set_format_raw(archive),
-            archive_write_set_bytes_per_block(archive, 1 << 16),
-            archive_write_set_bytes_in_last_block(archive, 1),
-            archive_write_open(
-                archive, Unmanaged.passUnretained(drain).toOpaque(), nil,
-                { Unmanaged<Drain>.fromOpaque($1!).takeUnretainedValue().take($2, $3) }, nil),
-            archive_write_header(archive, entry),
-        ]
-        guard codes.allSatisfy({ $0 == ARCHIVE_OK }) else { fatalError("libarchive has no gzip writer") }
-    }
-
-    deinit {
-        // A file that was not finished is given up: nothing more may reach the sink.
-        drain.close()
-        archive_write_free(archive)
-    }
+    /// Starts a gzip file whose bytes go to `sink`, in order.
+    package init(to sink: @escaping (UnsafeRawBufferPointer) throws(Failure) -> Void) { self.sink = sink }
 
     /// Compresses `bytes`, in order.
-    /// - Throws: what the sink throws.
+    /// - Throws: what the sink throws; a ``Failure`` of kind `busy` where there is no memory.
     package func write(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
-        guard bytes.count > 0 else { return }
-        let count = archive_write_data(archive, bytes.baseAddress, bytes.count)
-        if let failure = drain.failure { throw failure }
-        guard count == bytes.count else { fatalError("libarchive failed to deflate") }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = min(rest.count, Self.member - current.count)
+            current.append(contentsOf: rest.prefix(count))
+            rest = rest.dropFirst(count)
+            if current.count == Self.member { try endMember() }
+        }
     }
 
     /// Compresses `bytes`, in order.
-    /// - Throws: what the sink throws.
+    /// - Throws: as ``write(_:)``.
     package func write(_ bytes: [UInt8]) throws(Failure) {
         let outcome = bytes.withUnsafeBytes { buffer in
             Result { () throws(Failure) in try write(buffer) }
@@ -63,31 +45,78 @@ package final class GzipWriter {
     }
 
     /// Ends the file: after return the sink has all bytes. Write no more.
-    /// - Throws: what the sink throws.
+    /// - Throws: as ``write(_:)``.
     package func finish() throws(Failure) {
-        let code = archive_write_close(archive)
-        if let failure = drain.failure { throw failure }
-        guard code == ARCHIVE_OK else { fatalError("libarchive failed to end a gzip file") }
-        drain.close()
+        if !current.isEmpty || !hasWritten && members.isEmpty {
+            members.append(current)
+            current = []
+        }
+        try flush()
     }
 
-    /// What libarchive's write callback hands its bytes to.
-    private final class Drain {
-        private var sink: ((UnsafeRawBufferPointer) throws(Failure) -> Void)?
-        private(set) var failure: Failure?
+    private func endMember() throws(Failure) {
+        members.append(current)
+        current = []
+        current.reserveCapacity(Self.member)
+        if members.count == batch { try flush() }
+    }
 
-        init(_ sink: @escaping (UnsafeRawBufferPointer) throws(Failure) -> Void) { self.sink = sink }
-
-        func close() { sink = nil }
-
-        func take(_ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
-            do throws(Failure) {
-                try sink?(UnsafeRawBufferPointer(start: bytes, count: count))
-                return count
-            } catch {
-                failure = error
-                return -1
+    /// Compresses the members at hand, each on a core, and gives them to the sink in order.
+    private func flush() throws(Failure) {
+        let inputs = members
+        members = []
+        guard !inputs.isEmpty else { return }
+        hasWritten = true
+        let outputs = Outputs(inputs.count)
+        if inputs.count == 1 {
+            outputs.set(0, Self.compressed(inputs[0]))
+        } else {
+            DispatchQueue.concurrentPerform(iterations: inputs.count) { index in
+                outputs.set(index, Self.compressed(inputs[index]))
             }
         }
+        for output in outputs.all {
+            guard let output else {
+                throw Failure(
+                    .busy, "compress", "", because: "there is no memory for it",
+                    remedy: "end other programs, then run it again")
+            }
+            let outcome = output.withUnsafeBytes { buffer in
+                Result { () throws(Failure) in try sink(buffer) }
+            }
+            try outcome.get()
+        }
+    }
+
+    /// One member; `nil` where there is no memory.
+    private static func compressed(_ bytes: [UInt8]) -> [UInt8]? {
+        guard let compressor = libdeflate_alloc_compressor(level) else { return nil }
+        defer { libdeflate_free_compressor(compressor) }
+        let bound = libdeflate_gzip_compress_bound(compressor, bytes.count)
+        let output = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+            count = bytes.withUnsafeBytes {
+                libdeflate_gzip_compress(compressor, $0.baseAddress, $0.count, buffer.baseAddress, bound)
+            }
+        }
+        return output.isEmpty ? nil : output
+    }
+
+    /// What the cores have made, each at a place of its own.
+    // Unchecked: each element is written by one thread, and read when all of them are done.
+    private final class Outputs: @unchecked Sendable {
+        private let storage: UnsafeMutableBufferPointer<[UInt8]?>
+
+        init(_ count: Int) {
+            storage = .allocate(capacity: count)
+            storage.initialize(repeating: nil)
+        }
+
+        deinit {
+            storage.deinitialize()
+            storage.deallocate()
+        }
+
+        func set(_ index: Int, _ bytes: [UInt8]?) { storage[index] = bytes }
+        var all: [[UInt8]?] { Array(storage) }
     }
 }

@@ -55,6 +55,12 @@ package enum DockerArchive {
         try archive.finish()
     }
 
+    /// Refuses what ``write(_:from:to:progress:)`` could not write, as far as manifest and config show it.
+    /// - Throws: a ``Failure`` of kind `data`, as there.
+    package static func check(_ image: Image, from source: any ContentSource) throws(Failure) {
+        _ = try Plan(image, from: source)
+    }
+
     /// The layer's uncompressed tar, held to `diffID`.
     private static func uncompressed(
         _ layer: Descriptor, _ diffID: Digest, from source: any ContentSource

@@ -41,7 +41,7 @@ extension Store {
         }
         var last: MeasuredStream?
         try archive.file("blobs/sha256/\(id.hex)") { () throws(Failure) in
-            let stream = MeasuredStream(ReadAhead(try Layer.tar(of: layerFolder(id))))
+            let stream = MeasuredStream(ReadAhead(try tar(ofLayer: id)))
             last = stream
             return stream
         }

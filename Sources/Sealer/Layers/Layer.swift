@@ -23,7 +23,19 @@ package enum Layer {
     /// - Throws: a ``Failure``: of kind `busy` when a file changes while it is read. What was written at
     ///   `tarSplit` is then to be removed by the caller.
     package static func measure(folder: String, tarSplit: String?) throws(Failure) -> LayerMeasure {
-        let tree = try LayerTar(of: folder, tarSplit: tarSplit)
+        try measure(FileNode.scanned(folder), tarSplit: tarSplit)
+    }
+
+    /// The measure of the tree below `root`, whose contents are read once.
+    /// - Parameter folder: the empty folder that the tree is written into in the same pass; `nil` to write nothing.
+    /// - Throws: a ``Failure``, as ``measure(folder:tarSplit:)``; of kind `denied` when this user may not set an
+    ///   owner or make a device.
+    package static func measure(
+        _ root: FileNode, tarSplit: String? = nil, writingInto folder: String? = nil
+    ) throws(Failure) -> LayerMeasure {
+        var writer: TreeWriter?
+        if let folder { writer = try TreeWriter(into: folder) }
+        let tree = try LayerTar(of: root, tarSplit: tarSplit, writer: writer)
         var tar = ReadAhead(tree)
         var hash = SHA256()
         var size: Int64 = 0
@@ -36,10 +48,17 @@ package enum Layer {
             empty: size == Int64(TarBlock.end.count))
     }
 
+    /// Writes the tree below `root` into the empty folder at `path`.
+    /// - Throws: a ``Failure``, as ``measure(_:tarSplit:writingInto:)``.
+    package static func write(_ root: FileNode, into path: String) throws(Failure) {
+        var tar = try LayerTar(of: root, writer: TreeWriter(into: path))
+        try tar.forEachChunk { _ in }
+    }
+
     /// The tar of the tree at `folder`, as a stream that reads the tree while it is read: its sha256 is the
     /// layer's id.
     package static func tar(of folder: String) throws(Failure) -> any ByteStream {
-        try LayerTar(of: folder, tarSplit: nil)
+        try LayerTar(of: FileNode.scanned(folder))
     }
 
     /// Unpacks the uncompressed tar `stream`, which anybody may have made, below `folder`, and gives its

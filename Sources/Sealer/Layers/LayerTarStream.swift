@@ -2,23 +2,25 @@
 internal import Glibc
 internal import OCI
 
-/// Makes the tar of a tree as sealer does, while it is read.
+/// Makes the tar of a tree as sealer does, while it is read; and writes the tree below a folder in the same pass,
+/// where it is given a writer.
 final class LayerTar: ByteStream {
-    private let walk: LayerWalk
-    private let accounts = AccountNames()
+    private var walk: TreeWalk
+    private let writer: TreeWriter?
     private var tarSplit: TarSplitWriter?
     private var pending: ArraySlice<UInt8> = []
     private var sinceContent: [UInt8] = []
-    private var content: LayerContent?
+    private var content: (stream: any ByteStream, size: Int64, done: Int64)?
     private var checksum = CRC64()
-    private var entry: LayerWalk.Entry?
+    private var entry: TreeWalk.Entry?
     private var ended = false
 
     /// Sum of the file sizes so far; all of them once the stream has ended.
     private(set) var headerSizeSum: Int64 = 0
 
-    init(of folder: String, tarSplit: String?) throws(Failure) {
-        walk = try LayerWalk(folder)
+    init(of root: FileNode, tarSplit: String? = nil, writer: TreeWriter? = nil) throws(Failure) {
+        walk = TreeWalk(root)
+        self.writer = writer
         if let tarSplit { self.tarSplit = try TarSplitWriter(creating: tarSplit) }
     }
 
@@ -33,10 +35,7 @@ final class LayerTar: ByteStream {
                 pending = pending.dropFirst(count)
                 done += count
             } else if content != nil {
-                let count = try content!.read(into: rest)
-                checksum.update(UnsafeRawBufferPointer(rebasing: rest[..<count]))
-                done += count
-                if content!.left == 0 { try endContent() }
+                done += try readContent(into: rest)
             } else if try !advance() {
                 break
             }
@@ -44,11 +43,38 @@ final class LayerTar: ByteStream {
         return done
     }
 
+    private func readContent(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+        guard let size = content?.size, let done = content?.done else { return 0 }
+        let wanted = Int(min(Int64(buffer.count), size - done))
+        let count = try content!.stream.read(
+            into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
+        guard count > 0 else { throw changed("it has \(done) bytes, not \(size)") }
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        checksum.update(bytes)
+        try writer?.write(bytes, at: done)
+        content!.done += Int64(count)
+        if content!.done == size { try endContent() }
+        return count
+    }
+
+    /// Ends a file: the stream must end with it, since a stream that verifies itself does so at its end.
     private func endContent() throws(Failure) {
         guard let entry else { return }
+        var rest: UInt8 = 0
+        let more = try withUnsafeMutableBytes(of: &rest) { (buffer) throws(Failure) in
+            try content!.stream.read(into: buffer)
+        }
+        guard more == 0 else { throw changed("it has more than \(entry.header.size) bytes") }
+        try writer?.end()
         try tarSplit?.entry(entry.header.name, size: entry.header.size, checksum: checksum)
         content = nil
         emit([UInt8](repeating: 0, count: TarBlock.padding(after: entry.header.size)))
+    }
+
+    private func changed(_ reason: String) -> Failure {
+        Failure(
+            .data, "read", entry.map { FileNode.shown($0.path) } ?? "", because: reason,
+            remedy: "let nothing change the files during a build, then run it again")
     }
 
     private func emit(_ bytes: [UInt8]) {
@@ -59,21 +85,22 @@ final class LayerTar: ByteStream {
     /// Goes to the next entry; false at the end.
     private func advance() throws(Failure) -> Bool {
         if ended { return false }
-        guard var entry = try walk.next() else {
+        guard let entry = try walk.next() else {
             emit(TarBlock.end)
             try tarSplit?.finish(trailer: sinceContent)
+            try writer?.finish()
             ended = true
             return true
         }
-        (entry.header.userName, entry.header.groupName) = accounts.names(entry.header.uid, entry.header.gid)
         emit(entry.header.encoded())
         try tarSplit?.segment(sinceContent)
         sinceContent = []
         headerSizeSum += entry.header.size
         self.entry = entry
         checksum = CRC64()
-        if let file = entry.file, entry.header.size > 0 {
-            content = LayerContent(file, size: entry.header.size)
+        if let node = entry.node { try writer?.begin(entry.path, node) }
+        if case .file(let source, let size)? = entry.node?.form, size > 0 {
+            content = (try source.open(size: size), size, 0)
         } else {
             try tarSplit?.entry(entry.header.name, size: 0, checksum: checksum)
         }

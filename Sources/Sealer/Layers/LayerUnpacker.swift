@@ -86,25 +86,8 @@ final class LayerUnpacker {
 
     /// The path of an entry below the root; `nil` for the root itself, which belongs to the store.
     private func path(of header: TarHeader) throws(Failure) -> [UInt8]? {
-        let path = try checked(header.name, header)
-        if path.isEmpty, header.kind != .directory { throw refuse(header, "it takes the place of the root") }
+        let path = try LayerEntryName.path(of: header) { refuse(header, $0) }
         return path.isEmpty ? nil : path
-    }
-
-    /// A name without `./` before and, for folders, `/` after it, as many writers have them.
-    private func checked(_ name: [UInt8], _ header: TarHeader) throws(Failure) -> [UInt8] {
-        var path = name[...]
-        if path.elementsEqual([0x2E]) { path = path.dropFirst() }
-        while path.starts(with: [0x2E, 0x2F]) { path = path.dropFirst(2) }
-        if header.kind == .directory, path.last == UInt8(ascii: "/") { path = path.dropLast() }
-        if name.isEmpty { throw refuse(header, "its name is empty") }
-        if path.contains(UInt8(ascii: "\\")) { throw refuse(header, "its name holds a backslash") }
-        if path.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
-            throw refuse(header, "its name holds a control character")
-        }
-        let clean = Array(path)
-        if !clean.isEmpty, let fault = Folder.fault(in: clean) { throw refuse(header, fault) }
-        return clean
     }
 
     /// The folder at `path`, made with all above it where the tar did not name it yet.
@@ -133,7 +116,7 @@ final class LayerUnpacker {
     }
 
     private func link(_ name: [UInt8], in folder: Folder, _ header: TarHeader) throws(Failure) {
-        let target = try checked(header.linkName, header)
+        let target = try LayerEntryName.checked(header.linkName, isFolder: false) { refuse(header, $0) }
         if target.isEmpty { throw refuse(header, "it links to nothing") }
         let slash = target.lastIndex(of: UInt8(ascii: "/"))
         let source = slash == nil ? root : try root.folder(Array(target[..<slash!]))

@@ -14,12 +14,17 @@ final class TarSplitStream: ByteStream {
     private var inputEnded = false
     private var pending: ArraySlice<UInt8> = []
     private var content: LayerContent?
+    private let withContents: Bool
+    /// What is left of a content that nobody wants to see.
+    private var zeros: Int64 = 0
 
     /// The longest line: base64 of the longest header that ``TarReader`` takes.
     private static let longestLine = 8 << 20
 
     /// Opens the tar-split file at `path` over the files in `folder`.
-    init(_ path: String, over folder: String) throws(Failure) {
+    /// - Parameter withContents: whether contents are read; else the tar has zeros in their places.
+    init(_ path: String, over folder: String, withContents: Bool = true) throws(Failure) {
+        self.withContents = withContents
         let file = try File.open(path)
         lines = try decompressed(file.stream(count: try file.size()), limit: nil, artifact: path)
         files = try Folder.open(folder)
@@ -34,6 +39,13 @@ final class TarSplitStream: ByteStream {
                 pending = pending.dropFirst(count)
                 return count
             }
+            if zeros > 0 {
+                let count = Int(min(Int64(buffer.count), zeros))
+                UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]).initializeMemory(
+                    as: UInt8.self, repeating: 0)
+                zeros -= Int64(count)
+                return count
+            }
             if content != nil {
                 let count = try content!.read(into: buffer)
                 if content!.left == 0 { content = nil }
@@ -44,12 +56,19 @@ final class TarSplitStream: ByteStream {
         }
     }
 
+    func skip(_ count: Int64) throws(Failure) -> Int64 {
+        let step = pending.isEmpty ? min(count, zeros) : 0
+        zeros -= step
+        return step
+    }
+
     private func take(_ line: Tree) throws(Failure) {
         let payload = Data(base64Encoded: line["payload"]?.string ?? "")
         switch (line["type"], payload) {
         case (.number("2"), let payload?): pending = Array(payload)[...]
         case (.number("1"), _?):
             guard case .number(let digits)? = line["size"], let size = Int64(digits), size > 0 else { return }
+            guard withContents else { return zeros = size }
             let name = line["name"]?.string.map { Array($0.utf8) }
             let raw = line["name_raw"]?.string.flatMap { Data(base64Encoded: $0) }.map(Array.init)
             guard let name = name ?? raw else { fallthrough }

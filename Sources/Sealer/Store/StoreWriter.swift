@@ -127,13 +127,25 @@ package final class StoreWriter: Sendable {
         cacheID: (Digest) throws(Failure) -> Digest? = { _ in nil },
         _ build: (String) throws(Failure) -> Void
     ) throws(Failure) -> StagedLayer? {
+        try stageLayer(
+            cacheID: cacheID,
+            make: { (layer: StagedLayer) throws(Failure) in
+                try build(layer.files)
+                return try Layer.measure(folder: layer.files, tarSplit: layer.tarSplit)
+            })
+    }
+
+    /// Makes a layer of what `make` puts into the folders of the layer that it is given, and measures.
+    func stageLayer(
+        cacheID: (Digest) throws(Failure) -> Digest?,
+        make: (StagedLayer) throws(Failure) -> LayerMeasure
+    ) throws(Failure) -> StagedLayer? {
         let folder = try stagingFolder()
         do throws(Failure) {
             var layer = StagedLayer(id: Digest(of: []), folder: folder)
             try makeFolders(layer.database)
             guard mkdir(layer.files, 0o700) == 0 else { throw Failure.system("create", layer.files) }
-            try build(layer.files)
-            let measure = try Layer.measure(folder: layer.files, tarSplit: layer.tarSplit)
+            let measure = try make(layer)
             if measure.empty {
                 try discard(folder)
                 return nil

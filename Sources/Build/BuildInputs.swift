@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+package import Spec
+
+/// What the builds of a spec take for one platform: what a bundle carries.
+package struct BuildInputs: Sendable {
+    /// A file of the spec.
+    package struct File: Sendable {
+        /// Its content.
+        package var descriptor: Descriptor
+        /// Where it came from; the name of a docker tarball tells its version.
+        package var url: String
+
+        /// Creates a file.
+        package init(descriptor: Descriptor, url: String) {
+            self.descriptor = descriptor
+            self.url = url
+        }
+    }
+
+    /// What is built, and how.
+    package var spec: Spec
+    /// What it is built for.
+    package var platform: Platform
+    /// The files that serve the platform, by the spec's names.
+    package var files: [String: File]
+    /// The container images that serve it, the base not among them.
+    package var images: [RegistryImage]
+    /// Where blobs come from.
+    package var content: any ContentSource
+
+    /// Creates the inputs of one platform.
+    package init(
+        spec: Spec, platform: Platform, files: [String: File], images: [RegistryImage],
+        content: any ContentSource
+    ) {
+        self.spec = spec
+        self.platform = platform
+        self.files = files
+        self.images = images
+        self.content = content
+    }
+
+    /// The parsed Kubefile of a build.
+    package static func kubefile(_ build: Spec.Build) throws(Failure) -> Kubefile {
+        try Kubefile(parsing: build.kubefile, artifact: "the Kubefile of \(build.tag)")
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+package import Sealer
+internal import Spec
+
+/// The builds of a spec for one platform, one after another: each assembles its context, then runs its Kubefile.
+///
+/// The same session code runs on both sides of the gap; only its ``LayerMaker`` differs.
+package final class BuildSession {
+    /// What the builds take.
+    package let inputs: BuildInputs
+    /// The base, where the spec has one.
+    package let base: SealerImage?
+    /// What makes their layers.
+    package let maker: any LayerMaker
+    /// What takes their mistakes.
+    package var problems: BuildProblems
+    let note: (String) -> Void
+    private var repacks: [Digest: Repack.Outcome] = [:]
+
+    /// Prepares the builds of `inputs`.
+    /// - Parameter note: given what a person should look at, a sentence each.
+    package init(
+        _ inputs: BuildInputs, base: SealerImage?, maker: any LayerMaker, problems: BuildProblems,
+        note: @escaping (String) -> Void
+    ) {
+        self.inputs = inputs
+        self.base = base
+        self.maker = maker
+        self.problems = problems
+        self.note = note
+    }
+
+    /// The context of the build of that number, and the Kubefile that runs over it.
+    /// - Parameter arguments: values of ARG.
+    /// - Throws: a ``Failure``, unless the problems take it.
+    package func prepare(_ number: Int, arguments: [String: String] = [:]) throws(Failure) -> LiteBuild {
+        let build = inputs.spec.builds[number]
+        problems.isIncomplete = false
+        let assembler = ContextAssembler(number, of: self)
+        let context = try assembler.assemble()
+        let kubefile = try BuildInputs.kubefile(build)
+        var lite = LiteBuild(
+            kubefile, as: build.tag, context: context, platform: inputs.platform, content: inputs.content)
+        lite.arguments = arguments.filter { kubefile.mentions($0.key) }
+        lite.images = inputs.images
+        lite.registry = inputs.spec.registry
+        lite.carried = try carried(build, kubefile, assembler.taken)
+        return lite
+    }
+
+    /// Builds what ``prepare(_:arguments:)`` has given; the image is not listed anywhere yet.
+    package func run(_ lite: LiteBuild, _ number: Int) throws(Failure) -> LiteBuild.Outcome {
+        let outcome = try lite.run(by: maker, problems: problems, at: .build(number))
+        for text in outcome.notes { note(text) }
+        return outcome
+    }
+
+    /// The layers of the base that hold container images and that a build from nothing would lose, because
+    /// its context takes only some layers of the base (sealer rule 6.3).
+    private func carried(
+        _ build: Spec.Build, _ kubefile: Kubefile, _ taken: Set<Digest>
+    ) throws(Failure) -> [SealerImage.Layer] {
+        guard let base, !taken.isEmpty, try kubefile.base() == "scratch" else { return [] }
+        let repositories = Array("registry/docker/registry/v2/repositories".utf8)
+        var lost: [SealerImage.Layer] = []
+        for layer in base.layers {
+            guard let id = layer.id, !taken.contains(id), !lost.contains(where: { $0.id == id }),
+                let tree = try? maker.tree(ofLayer: id), (try? tree.find(repositories))??.isFolder == true
+            else { continue }
+            lost.append(layer)
+        }
+        if !lost.isEmpty {
+            note(
+                "\(build.tag.path): \(lost.count == 1 ? "another layer" : "\(lost.count) other layers") of the base also hold container images: carried on"
+            )
+        }
+        return lost
+    }
+
+    /// A file of the spec, repacked once.
+    func repacked(
+        _ file: BuildInputs.File, called name: String
+    ) throws(Failure) -> (content: FileContent, size: Int64, outcome: Repack.Outcome) {
+        let digest = file.descriptor.digest
+        let marker = Array((DockerTraps.version(ofTarball: file.url) ?? "").utf8)
+        let source = inputs.content
+        var outcome = repacks[digest]
+        let made = try maker.makeFile("repack \(digest)", from: [file.descriptor]) {
+            (target) throws(Failure) in
+            outcome = try Repack(marker: marker).write(
+                { () throws(Failure) in try source.open(file.descriptor) }, artifact: name, to: target)
+        }
+        repacks[digest] = outcome
+        return (made.content, made.size, outcome ?? Repack.Outcome())
+    }
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import OCI
+internal import Sealer
+internal import Spec
+internal import YAML
+
+/// Assembles the context of one build, step by step as the spec says. Nothing in it depends on the host, the day or an
+/// earlier run.
+final class ContextAssembler {
+    private let session: BuildSession
+    /// The number of the build in the spec.
+    private let number: Int
+    /// The tree that becomes the context.
+    let files: ContextTree
+    /// The layers of the base that the context took whole.
+    private(set) var taken: Set<Digest> = []
+    /// Paths whose step failed: later steps there are not judged.
+    private var failed: Set<String> = []
+
+    private var inputs: BuildInputs { session.inputs }
+    private var maker: any LayerMaker { session.maker }
+    private var problems: BuildProblems { session.problems }
+    private var spec: Spec { inputs.spec }
+
+    init(_ number: Int, of session: BuildSession) {
+        self.session = session
+        self.number = number
+        files = ContextTree(owner: session.maker.owner)
+    }
+
+    /// Takes all steps and writes the Kubefile.
+    func assemble() throws(Failure) -> FileNode {
+        let build = spec.builds[number]
+        for (index, step) in build.context.enumerated() {
+            let place = SpecPath.step(index, ofBuild: number)
+            if let path = step.path, failed.contains(path) { continue }
+            let isDone: Void? = try problems.attempt(at: place) { () throws(Failure) in
+                try take(step, at: place)
+            }
+            if isDone == nil, let path = step.path { failed.insert(path) }
+        }
+        try problems.attempt(at: .build(number)) { () throws(Failure) in
+            try files.write(Array(build.kubefile.utf8), to: "Kubefile")
+        }
+        return files.root
+    }
+
+    private func take(_ step: Spec.Step, at place: SpecPath) throws(Failure) {
+        switch step {
+        case .layer(let role, let paths): try copyLayer(role, paths, at: place)
+        case .putFile(let path, let name):
+            let file = try locked(name)
+            try put(path, .blob(file.descriptor, inputs.content), size: file.descriptor.size)
+        case .putRepacked(let path, let name): try putRepacked(path, name)
+        case .putSaved(let path, let image): try putSaved(path, image)
+        case .edit(let path, let remove, let set):
+            try change(path) { (bytes) throws(Failure) in try edited(bytes, path, remove, set) }
+        case .rewrite(let path):
+            try change(path) { (bytes) throws(Failure) in
+                try ImageScan.yaml(bytes, path: path, known: Set(spec.images)).rewritten(to: spec.registry)
+            }
+        case .imageList(let patterns): try writeImageList(patterns)
+        }
+    }
+
+    // MARK: layers
+
+    private func copyLayer(_ role: String, _ paths: [String]?, at place: SpecPath) throws(Failure) {
+        let tree: FileNode
+        do throws(Failure) {
+            let id = try layer(role)
+            tree = try maker.tree(ofLayer: id)
+            if paths == nil { taken.insert(id) }
+        } catch {
+            try problems.note(error, at: place)
+            problems.isIncomplete = true
+            return
+        }
+        guard let paths else { return try files.add(tree) }
+        for path in paths {
+            let isDone: Void? = try problems.attempt(at: place) { () throws(Failure) in
+                do throws(Failure) { try files.add(tree, path: path) } catch {
+                    guard error.kind == .input else { throw error }
+                    throw Failure(
+                        .input, "take from the layer '\(role)' for \(inputs.platform)", path,
+                        because: "the layer has no such file or folder",
+                        remedy: "correct the role or its paths in the spec")
+                }
+            }
+            if isDone == nil { failed.insert(path) }
+        }
+    }
+
+    /// The layer of the base that `role` means on this platform: the pinned one, else the topmost that has the file.
+    private func layer(_ role: String) throws(Failure) -> Digest {
+        guard let base = session.base, let selector = spec.base?.layers[role] else {
+            throw Failure(.configuration, "find the layer", role, because: "the spec's base has no such role")
+        }
+        let ids = base.layerIDs
+        let candidates = selector.id[inputs.platform.description].map { [$0] } ?? ids.reversed()
+        for id in candidates where ids.contains(id) {
+            guard let path = selector.holds else { return id }
+            if try maker.tree(ofLayer: id).holds(path) { return id }
+        }
+        throw Failure(
+            .input, "find the layer '\(role)' of", base.name,
+            because: selector.holds.map { "no layer that may be meant for \(inputs.platform) holds \($0)" }
+                ?? "the base lacks the pinned layer",
+            remedy: "correct base.layers.\(role) in the spec")
+    }
+
+    // MARK: files
+
+    private func locked(_ name: String) throws(Failure) -> BuildInputs.File {
+        guard let file = inputs.files[name] else {
+            throw Failure(
+                .input, "take the file", name, because: "there is none for \(inputs.platform)",
+                remedy: "collect the bundle with --platform \(inputs.platform)")
+        }
+        return file
+    }
+
+    private func put(_ path: String, _ content: FileContent, size: Int64) throws(Failure) {
+        guard path != "Kubefile" else {
+            throw Failure(
+                .configuration, "put", path, because: "the build's own Kubefile takes that place",
+                remedy: "choose another name")
+        }
+        try files.write(content, size: size, to: path)
+    }
+
+    private func putRepacked(_ path: String, _ name: String) throws(Failure) {
+        let file = try locked(name)
+        let (content, size, outcome) = try session.repacked(file, called: name)
+        try put(path, content, size: size)
+        try checkStripping(of: path)
+        guard outcome.programs.contains("dockerd") else { return }
+        try repin(
+            to: DockerTraps.version(ofTarball: file.url), isCertain: outcome.holdsMarker, tarball: file.url)
+    }
+
+    /// Refuses a repacked tarball whose top folder a script of the base would strip a second time.
+    private func checkStripping(of path: String) throws(Failure) {
+        let tarball = path.split(separator: "/").last ?? ""
+        guard let folder = files.root.children[Array("scripts".utf8)], folder.isFolder else { return }
+        for name in folder.names where name.suffix(3).elementsEqual(".sh".utf8) {
+            let script = "scripts/\(FileNode.shown(name))"
+            guard let node = folder.children[name], node.isFile else { continue }
+            let text = String(decoding: try node.bytes(limit: 1 << 20, artifact: script), as: UTF8.self)
+            for line in text.split(whereSeparator: \.isNewline)
+            where line.contains(tarball) && line.contains("--strip-components")
+                && line.drop(while: \.isWhitespace).first != "#"
+            {
+                throw Failure(
+                    .configuration, "repack", path,
+                    because: "\(script) unpacks it with --strip-components, and expects its top folder",
+                    remedy: "put the tarball as it is: `file:` in place of `repack:`")
+            }
+        }
+    }
+
+    private func putSaved(_ path: String, _ reference: Reference) throws(Failure) {
+        guard let image = inputs.images.first(where: { $0.reference == reference }),
+            let manifest = image.manifests.last
+        else {
+            throw Failure(
+                .input, "save", reference.familiar, because: "there is none for \(inputs.platform)",
+                remedy: "collect the bundle with --platform \(inputs.platform)")
+        }
+        let source = inputs.content
+        let archived = DockerArchive.Image(references: [reference], manifest: manifest)
+        try DockerArchive.check(archived, from: source)
+        let file = try maker.makeFile(
+            "save \(reference) \(manifest.descriptor.digest)", from: manifest.children
+        ) {
+            (target) throws(Failure) in
+            try DockerArchive.write([archived], from: source, to: target)
+        }
+        try put(path, file.content, size: file.size)
+        try checkRegistry(reference)
+    }
+
+    private func edited(
+        _ bytes: [UInt8], _ path: String, _ remove: [String], _ set: [Spec.Assignment]
+    ) throws(Failure) -> [UInt8] {
+        var changes: [Edit.Change] = []
+        for key in remove { changes.append(.remove(try FieldPath(key))) }
+        for item in set {
+            changes.append(
+                .set(try FieldPath(item.key), item.literal ? .literal(item.value) : .text(item.value)))
+        }
+        return try Edit(changes).applied(to: bytes, path: path)
+    }
+
+    private func writeImageList(_ patterns: [String]) throws(Failure) {
+        let images = ImagePattern.select(spec.images, matching: patterns)
+        guard !images.isEmpty else {
+            throw Failure(
+                .configuration, "write", "imageList",
+                because: "no image of the spec matches \(patterns.joined(separator: ", "))",
+                remedy: "correct the patterns of imageList in the spec")
+        }
+        try files.write(Array(ImagePattern.imageList(images, in: spec.registry).utf8), to: "imageList")
+    }
+
+    // MARK: traps
+
+    /// Sets a pinned docker version in `scripts/` to that of the tarball (sealer rule 6.4).
+    private func repin(to version: String?, isCertain: Bool, tarball: String) throws(Failure) {
+        for (name, script) in try scripts() {
+            guard let range = DockerTraps.pinnedVersion(in: script) else { continue }
+            let pinned = String(decoding: script[range], as: UTF8.self)
+            if pinned == version { continue }
+            guard let version, isCertain else {
+                throw Failure(
+                    .configuration, "build with the docker of", tarball,
+                    because: "scripts/\(name) demands docker \(pinned), and "
+                        + (version.map { "no program in the tarball says that it is \($0)" }
+                            ?? "the tarball's name does not tell its version"),
+                    remedy: "name a tarball docker-VERSION.tgz whose dockerd is of that version")
+            }
+            try change("scripts/\(name)") { (bytes) throws(Failure) in
+                Array(bytes[..<range.lowerBound]) + Array(version.utf8) + Array(bytes[range.upperBound...])
+            }
+            session.note(
+                "scripts/\(name) demanded docker \(pinned); it now demands \(version), as in the tarball")
+        }
+    }
+
+    /// Compares a saved registry image with the one that the base starts (sealer rule 6.5).
+    private func checkRegistry(_ saved: Reference) throws(Failure) {
+        guard saved.repository.hasSuffix("/registry"), let tag = saved.tag else { return }
+        for (name, script) in try scripts() where name == "init-registry.sh" {
+            let started = DockerTraps.registryImages(in: script)
+            guard let other = started.first, !started.contains("registry:\(tag)") else { continue }
+            throw Failure(
+                .configuration, "save", saved.familiar,
+                because: "scripts/\(name) of the base starts \(other), which no cluster would then find",
+                remedy: "save \(other) instead")
+        }
+    }
+
+    /// The shell scripts of a docker base that carry pins, those that are there.
+    private func scripts() throws(Failure) -> [(String, [UInt8])] {
+        var found: [(String, [UInt8])] = []
+        for name in ["docker.sh", "init-registry.sh"] where files.root.holds("scripts/\(name)") {
+            found.append((name, try files.read("scripts/\(name)")))
+        }
+        return found
+    }
+
+    /// Replaces the content of the file at `path` by what `body` makes of it.
+    private func change(_ path: String, _ body: ([UInt8]) throws(Failure) -> [UInt8]) throws(Failure) {
+        let old: [UInt8]
+        do throws(Failure) { old = try files.read(path) } catch {
+            guard error.kind == .input else { throw error }
+            throw Failure(
+                .input, "edit", path, because: "the context for \(inputs.platform) has no such file",
+                remedy: "correct the path in the spec, or the layer and paths that it takes before")
+        }
+        try files.write(try body(old), to: path)
+    }
+}
+
+extension Spec.Step {
+    /// The path of the context that the step writes or changes; `nil` for a layer.
+    fileprivate var path: String? {
+        switch self {
+        case .layer: nil
+        case .putFile(let path, _), .putRepacked(let path, _), .putSaved(let path, _): path
+        case .edit(let path, _, _), .rewrite(let path): path
+        case .imageList: "imageList"
+        }
+    }
+}
