@@ -19,6 +19,8 @@ package struct CollectOptions: Sendable {
     package var since: [String] = []
     /// Copy from these bundles what they have, in place of the network.
     package var reuse: [String] = []
+    /// The keys that must have signed the bundles of ``since`` and ``reuse``.
+    package var trust = Trust.none
 
     /// Other places for file URLs.
     package var fileMirrors = FileMirrors()
@@ -147,7 +149,8 @@ package struct Collector: Sendable {
         if lock == nil {
             events(.note("no lock: tags are taken as they are now; `sealift lock \(parsed.path)` pins them"))
         }
-        let content = try await KnownContent(client: client, bundles: options.reuse, at: output)
+        let content = try await KnownContent(
+            client: client, bundles: options.reuse, trusting: options.trust, at: output)
         let scratch = Scratch(beside: output).path
         let local = try await LocalImages(spec, folder: parsed.folder, scratch: scratch)
         let resolver = Resolver(content: content, local: local, lock: lock, platforms: spec.platforms)
@@ -174,9 +177,10 @@ package struct Collector: Sendable {
 
     /// The blobs that the isolated host has, as `--since` tells: as they are, or unpacked as the base's layers.
     private func had(base: ResolvedImage?, _ content: KnownContent) async throws -> Set<Digest> {
-        let paths = options.since
+        let (paths, trust) = (options.since, options.trust)
         let inventory = try await onThread { () throws(Failure) in
-            Inventory(merging: try paths.map { (path) throws(Failure) in try Inventory(at: path) })
+            Inventory(
+                merging: try paths.map { (path) throws(Failure) in try Inventory(at: path, trusting: trust) })
         }
         var had = Set(inventory.blobs)
         guard let base, !inventory.layers.isEmpty else { return had }

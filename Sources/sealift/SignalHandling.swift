@@ -57,6 +57,7 @@ enum Interruption {
     static func discard(_ path: String) { halfMade.withLock { $0 = path } }
 
     private static func end() -> Never {
+        Console.showTyping()
         if let path = halfMade.withLock({ $0 }) { try? removeTree(at: path) }
         let failure = Failure(
             .busy, "go on", "", because: "it was interrupted",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The other commands, and how the program ends: signals, serve, export, sign, diff."""
 
+import json
 import re
 import shutil
 import signal
@@ -134,3 +135,52 @@ def diff_tells_nothing_between_equal_bundles(world):
     outcome = world.ok("diff", world.bundle, world.bundle)
     equal(len(outcome.out.splitlines()), 1, "lines")
     require(outcome.out.startswith("nothing changed: 0 B new, 0 B gone, "), outcome.out)
+
+
+@case
+def every_command_demands_a_trusted_signature(world):
+    """With --key or --keys, every command that reads a bundle refuses one that no trusted key signed, and names signers."""
+    folder = world.folder("trusted")
+    bundle, keys, store = folder / "demo.sealift", folder / "keys", world.folder("trusted-store")
+    shutil.copy(world.bundle, bundle)
+    keys.mkdir()
+    specs = world.folder("trusted-spec")
+    world.ok("keygen", keys / "ops")
+    shutil.move(keys / "ops.key", folder / "ops.key")
+    commands = [
+        ("verify", bundle), ("inspect", bundle), ("apply", bundle, "--store", store), ("diff", world.bundle, bundle),
+        ("diff", bundle, world.bundle), ("serve", bundle, "--print-config", "docker"),
+        ("push", bundle, "--to", "127.0.0.1:9/x"), ("export", bundle, "-o", folder / "x.tar"),
+        ("store", "repair", bundle, "--store", store), ("apply", "--rollback", bundle, "--store", store),
+        ("collect", world.spec(specs), "--since", bundle, "-o", specs / "new.sealift", *world.network),
+        ("collect", world.spec(specs), "--reuse", bundle, "-o", specs / "new.sealift", *world.network),
+        ("images", "--rewrite", "sea.hub:5000", "--bundle", bundle, folder / "none.yaml"),
+        ("verify", world.bundle, "--with", bundle),
+    ]
+    for command in commands:
+        for option in (("--key", keys / "ops.pub"), ("--keys", keys)):
+            world.refused(65, ["accept the signature"], *command, *option, unchanged=[folder, store])
+    world.ok("sign", bundle, "--key", folder / "ops.key")
+    identity = call("sh", "-c", f"openssl pkey -pubin -in {keys}/ops.pub -outform DER | sha256sum").split()[0]
+    require(f"signed by ops (key {identity[:16]})" in world.ok("verify", bundle, "--keys", keys).err, "no signer")
+    require(f"ops  sha256:{identity}" in world.ok("inspect", bundle, "--keys", keys).out, "no signer")
+    signers = json.loads(world.ok("verify", bundle, "--keys", keys, "--json").out)["signers"]
+    equal(signers, [{"fingerprint": f"sha256:{identity}", "name": "ops"}], "signers")
+    require("unsigned" in world.ok("apply", world.bundle, "--store", store, "--dry-run").err, "not called unsigned")
+    require("no trusted key" in world.ok("apply", bundle, "--store", store, "--dry-run").err, "not called unchecked")
+
+
+@case
+def keys_are_made_for_their_owner_alone(world):
+    """keygen overwrites neither file, makes the private one 0600, and sign takes a passphrase from a file."""
+    folder = world.folder("keygen")
+    (folder / "pass").write_text("open sesame\n")
+    (folder / "taken.pub").write_text("mine")
+    world.refused(73, ["never overwritten"], "keygen", folder / "taken", unchanged=[folder])
+    world.ok("keygen", folder / "k", "--passphrase-file", folder / "pass")
+    equal(oct((folder / "k.key").stat().st_mode & 0o777), "0o600", "mode")
+    world.refused(73, ["never overwritten"], "keygen", folder / "k", unchanged=[folder])
+    shutil.copy(world.bundle, folder / "b")
+    world.refused(64, ["no terminal"], "sign", folder / "b", "--key", folder / "k.key", unchanged=[folder])
+    world.ok("sign", folder / "b", "--key", folder / "k.key", "--passphrase-file", folder / "pass")
+    world.ok("verify", folder / "b", "--key", folder / "k.pub")

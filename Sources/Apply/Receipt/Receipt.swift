@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import BundleFormat
 internal import FoundationEssentials
 internal import Glibc
 package import OCI
@@ -22,6 +23,8 @@ package struct Receipt: Sendable, Codable, Equatable {
     package var name: String
     /// The platform that was built for.
     package var platform: Platform
+    /// The trusted keys that had signed the bundle; `nil` where it was opened without any.
+    package var signers: [Signer]?
     /// Who built: `sealer` for the real one, `nil` for the native builder.
     package var builder: String?
     /// The images that it put into the store: the base first, then the builds. None before the end.

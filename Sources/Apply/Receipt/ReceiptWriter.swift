@@ -40,7 +40,8 @@ struct ApplyRecord {
         started = Receipt(
             path: path, sequence: earlier?.isDone == false ? earlier!.sequence : last + 1, isDone: false,
             bundle: bundle.indexDigest, name: bundle.spec.name, platform: platform,
-            builder: builder, images: [], replaced: replaced,
+            signers: bundle.signers.isEmpty ? nil : bundle.signers, builder: builder, images: [],
+            replaced: replaced,
             before: .init(layers: layers.sorted(), images: images.sorted()), added: nil)
     }
 

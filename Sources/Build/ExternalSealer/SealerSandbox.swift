@@ -52,9 +52,13 @@ struct SealerPlace: Sendable {
             try isolation.mount(store.layerDatabase(id), on: own.layerDatabase(id), flags: bind)
         }
         // Store, context and program may lie below the folders that are hidden now: they are held open.
+        let folders = (store: try Folder.open(own.path), context: try Folder.open(context))
+        let files = (program: try File.open(program), hosts: try File.open(hosts))
+        defer { withExtendedLifetime((folders, files)) {} }
         let sources = [
-            (try File.open(own.path), "/var/lib/sealer", true), (try File.open(context), Self.context, true),
-            (try File.open(program), Self.program, false), (try File.open(hosts), "/etc/hosts", false),
+            (folders.store.descriptor, "/var/lib/sealer", true),
+            (folders.context.descriptor, Self.context, true),
+            (files.program.descriptor, Self.program, false), (files.hosts.descriptor, "/etc/hosts", false),
         ]
         for folder in ["/tmp", "/var/lib"] {
             try isolation.mount("tmpfs", on: folder, type: "tmpfs", options: "mode=1777")
@@ -65,7 +69,7 @@ struct SealerPlace: Sendable {
         try Durable.write(Array("#!/bin/sh\nexit 0\n".utf8), to: "\(Self.bin)/modprobe", mode: 0o755)
         for (source, target, isFolder) in sources {
             if isFolder { try makeFolders(target) }
-            try isolation.mount("/proc/self/fd/\(source.descriptor)", on: target, flags: bind)
+            try isolation.mount("/proc/self/fd/\(source)", on: target, flags: bind)
         }
         guard try isolation.protect(except: ["/tmp", "/var/lib/sealer"]) else {
             throw Failure(

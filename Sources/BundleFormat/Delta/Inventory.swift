@@ -33,11 +33,11 @@ package struct Inventory: Sendable, Codable, Equatable {
 
     /// Reads what lies at `path`: a bundle, also in volumes, or an inventory as JSON.
     /// - Throws: a `Failure` of kind `input` where nothing is there, of kind `data` for what is neither.
-    package init(at path: String) throws(Failure) {
+    package init(at path: String, trusting trust: Trust = .none) throws(Failure) {
         if let file = try? File.open(path), try file.begins(with: UInt8(ascii: "{")) {
             self = try .decode(file.bytes(limit: Document.largestSize), path: path)
         } else {
-            self.init(of: try Bundle(opening: path))
+            self.init(of: try Bundle(opening: path, trusting: trust))
         }
     }
 

@@ -57,6 +57,17 @@ extension Bundle {
         return shared.withLock { $0.damages }.sorted { $0.key < $1.key }.map(\.value)
     }
 
+    /// Drops what the system keeps of the bundle's files in memory, so that the next reads come from the medium:
+    /// what was written a moment ago says nothing of what will be on it elsewhere.
+    /// - Returns: whether the system took all of it; pages that others have locked or mapped stay.
+    package func dropCachedPages() -> Bool {
+        volumes.files.map { file in
+            // Only clean pages can be dropped.
+            fsync(file.descriptor) == 0
+                && posix_fadvise(file.descriptor, 0, 0, Int32(POSIX_FADV_DONTNEED)) == 0
+        }.allSatisfy(\.self)
+    }
+
     private func examine(_ blob: Descriptor, _ progress: (Int) -> Void) -> Failure? {
         do throws(Failure) {
             var stream = try open(blob)

@@ -26,6 +26,8 @@ package final class Bundle: ContentSource {
     package let size: Int64
     /// Whether it lies in volumes.
     package let isSplit: Bool
+    /// The trusted keys that have signed it; none where it was opened without any.
+    package let signers: [Signer]
 
     let volumes: Volumes
     private let members: [Digest: Member]
@@ -35,13 +37,21 @@ package final class Bundle: ContentSource {
     ///
     /// All volumes are looked at before any blob is read. Blobs that were left out are taken from
     /// `overlays`; those that are not there either are ``missing``, which is no error here.
+    /// - Parameter trust: with any key, a bundle that none of them signed is refused before it is parsed.
     /// - Throws: a `Failure` of kind `input` where the file or a volume is not there, naming it; of kind
     ///   `data` for whatever is not, to the byte, a bundle: damaged or foreign members, a volume of
-    ///   another size, an index that its own document does not give.
-    package init(opening path: String, with overlays: [Bundle] = []) throws(Failure) {
-        let set = try VolumeSet(opening: path)
+    ///   another size, an index that its own document does not give; and for one that no trusted key signed.
+    package init(
+        opening path: String, with overlays: [Bundle] = [], trusting trust: Trust = .none
+    ) throws(Failure) {
+        let set = try VolumeSet(opening: path, trusting: trust)
         let members = try MemberTable(set)
+        let signed = if let signed = set.signed { signed } else { try members.signed(trust) }
         let contents = try BundleContents(set, members)
+        guard contents.plan.index == signed.index else {
+            throw members.refuse("its index.json changed while it was read")
+        }
+        signers = signed.signers
         try members.check(against: contents.plan)
         self.path = set.base
         (spec, lock) = (contents.document.spec, contents.document.lock)

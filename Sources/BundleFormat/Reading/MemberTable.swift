@@ -78,6 +78,13 @@ struct MemberTable {
         }
     }
 
+    /// The trusted keys that have signed `index.json`, wherever in the tar it is, and its bytes.
+    func signed(_ trust: Trust) throws(Failure) -> (signers: [Signer], index: [UInt8]) {
+        let index = try document(FormatName.indexMember, limit: BundleContents.largestIndex)
+        guard trust.isConfigured else { return ([], index) }
+        return (try trust.signers(of: index, signatures: set.base + ".sig", bundle: set.base), index)
+    }
+
     func refuse(_ reason: String, at offset: Int64? = nil) -> Failure {
         let paths = offset.map { set.volumes.paths(at: $0, count: 1) }
         return Failure(

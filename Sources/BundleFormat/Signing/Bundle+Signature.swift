@@ -1,41 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import FoundationEssentials
 internal import Glibc
 package import OCI
 
 extension Bundle {
-    /// Where the signature of a bundle lies: beside it, with `.sig` after its name.
+    /// Where the signatures of a bundle lie: beside it, with `.sig` after its name.
     package var signaturePath: String { path + ".sig" }
 
-    /// Signs ``index`` and puts the signature at ``signaturePath``: base64 and a newline, as
-    /// `openssl base64 -A` and cosign write it. An older signature there is replaced.
-    package func sign(with key: SigningKey) throws(Failure) {
-        let text = Data(try key.signature(of: index)).base64EncodedString() + "\n"
-        try Durable.write(Array(text.utf8), to: signaturePath)
+    /// Signs ``index`` with each of `keys` and puts the signatures at ``signaturePath``.
+    /// - Parameter adding: keeps the signatures that are there, those of others; otherwise they are replaced.
+    package func sign(with keys: [SigningKey], adding: Bool = false) throws(Failure) {
+        var file = SignatureFile([])
+        if adding, let old = try SignatureFile(at: signaturePath) { file = old }
+        for key in keys {
+            // One that the key made earlier gives way: ECDSA makes another one each time.
+            file.signatures.removeAll { key.isSignature($0, of: index) }
+            file.signatures.append(try key.signature(of: index))
+        }
+        guard file.signatures.count <= SignatureFile.mostSignatures else {
+            throw Failure(
+                .configuration, "sign", path,
+                because: "it would have more than \(SignatureFile.mostSignatures) signatures",
+                remedy: "sign without --add")
+        }
+        try Durable.write(file.bytes, to: signaturePath)
     }
 
-    /// Holds the signature at ``signaturePath`` to ``index``.
+    /// Verifies the signatures at ``signaturePath`` over ``index``.
     ///
-    /// The index leads by digests to every byte of the bundle, so the signature speaks for all of it.
-    /// - Throws: a `Failure` of kind `data` unless one of `keys` has made it: where it is missing too.
-    package func checkSignature(by keys: [SigningKey]) throws(Failure) {
-        func refuse(_ reason: String, _ remedy: String) -> Failure {
-            Failure(.data, "accept the signature of", path, because: reason, remedy: remedy)
-        }
-        guard access(signaturePath, F_OK) == 0 else {
-            throw refuse(
-                "there is no \(signaturePath), and a key was given",
-                "ask whoever made the bundle for its signature")
-        }
-        let text = String(decoding: try File.open(signaturePath).bytes(limit: 4096), as: UTF8.self)
-        let words = text.split(whereSeparator: \.isWhitespace)
-        guard words.count == 1, let signature = Data(base64Encoded: String(words[0])) else {
-            throw refuse("\(signaturePath) is not one line of base64", "copy it again")
-        }
-        guard keys.contains(where: { $0.isSignature(Array(signature), of: index) }) else {
-            throw refuse(
-                "\(signaturePath) was not made over this bundle by a key that was given",
-                "do not use the bundle; ask whoever made it which key signs")
-        }
+    /// The index names by digests every byte of the bundle, so a signature covers all of it.
+    /// - Returns: those of `keys` that have signed, called by their ids.
+    /// - Throws: a `Failure` of kind `data` unless one of `keys` has signed: also where no signature is there.
+    @discardableResult
+    package func checkSignature(by keys: [SigningKey]) throws(Failure) -> [Signer] {
+        try Trust(keys).signers(of: index, signatures: signaturePath, bundle: path)
+    }
+
+    /// Who vouches for the bundle, in a few words: `signed by ops (key 0123456789abcdef)`.
+    package var signatureSummary: String {
+        if !signers.isEmpty { return "signed by " + signers.map(\.description).joined(separator: ", ") }
+        return access(signaturePath, F_OK) == 0
+            ? "signed, but no trusted key is here to check it" : "unsigned"
     }
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import COpenSSL
+internal import Glibc
 package import OCI
 
 /// A key that signs bundles, or checks signatures: ECDSA on P-256, or Ed25519.
 ///
 /// PEM in and out as OpenSSL and cosign write it: `PRIVATE KEY` (PKCS #8, RFC 5958) or `EC PRIVATE KEY`
-/// (RFC 5915), unencrypted; `PUBLIC KEY` (SubjectPublicKeyInfo, RFC 5480).
+/// (RFC 5915), also encrypted with a passphrase; `PUBLIC KEY` (SubjectPublicKeyInfo, RFC 5480).
 /// Unchecked: an `EVP_PKEY` is not changed after it is made, and OpenSSL lets threads share such a key.
 package final class SigningKey: @unchecked Sendable {
     /// Whether it can sign, not only check.
@@ -34,24 +35,54 @@ package final class SigningKey: @unchecked Sendable {
     }
 
     /// Reads a private or public key.
-    /// - Parameter path: names the file in errors.
-    /// - Throws: a `Failure` of kind `configuration` for what is neither, is encrypted, or is of another
+    /// - Parameters:
+    ///   - path: names the file in errors.
+    ///   - passphrase: asked for the passphrase of an encrypted key, and for nothing else; `nil` refuses one.
+    /// - Throws: a `Failure` of kind `configuration` for what is neither, cannot be decrypted, or is of another
     ///   kind than P-256 and Ed25519.
-    package init(pem: [UInt8], path: String) throws(Failure) {
+    package init(
+        pem: [UInt8], path: String, passphrase: (() throws(Failure) -> [UInt8])? = nil
+    ) throws(Failure) {
         func refuse(_ reason: String) -> Failure {
             Failure(
                 .configuration, "read the key", path, because: reason,
                 remedy: "make a pair with 'sealift keygen', or name another file")
         }
         guard pem.count <= 65536 else { throw refuse("it is too large for a key") }
-        // No password: an encrypted key is refused instead of asked for at the terminal.
-        let secret = Self.withMemory(pem) { PEM_read_bio_PrivateKey($0, nil, { _, _, _, _ in 0 }, nil) }
+        let isEncrypted = String(decoding: pem, as: UTF8.self).contains("ENCRYPTED")
+        if isEncrypted, passphrase == nil {
+            throw refuse("it is encrypted, and there is no passphrase for it")
+        }
+        // OpenSSL itself never asks at the terminal: without a passphrase the callback gives none.
+        var phrase: [UInt8] = isEncrypted ? try passphrase?() ?? [] : []
+        guard phrase.count < 1024 else { throw refuse("the passphrase is longer than 1023 bytes") }
+        phrase.append(0)
+        let secret = Self.withMemory(pem) { memory in
+            phrase.withUnsafeMutableBytes { bytes in
+                PEM_read_bio_PrivateKey(
+                    memory, nil,
+                    { buffer, size, _, phrase in
+                        guard let buffer, let phrase = phrase?.assumingMemoryBound(to: CChar.self) else {
+                            return -1
+                        }
+                        let count = strlen(phrase)
+                        guard count > 0, count < Int(size) else { return -1 }
+                        memcpy(buffer, phrase, count)
+                        return Int32(count)
+                    }, bytes.baseAddress)
+            }
+        }
+        phrase.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) }
+        if isEncrypted, secret == nil {
+            ERR_clear_error()
+            throw refuse("the passphrase does not decrypt it, or it is damaged")
+        }
         let shared =
             secret == nil
             ? Self.withMemory(pem) { PEM_read_bio_PUBKEY($0, nil, { _, _, _, _ in 0 }, nil) } : nil
         ERR_clear_error()
         guard let key = secret ?? shared else {
-            throw refuse("it holds no private or public key in PEM form that can be read without a password")
+            throw refuse("it holds no private or public key in PEM form ")
         }
         guard Self.isKnown(key) else {
             EVP_PKEY_free(key)
@@ -59,6 +90,39 @@ package final class SigningKey: @unchecked Sendable {
         }
         self.key = key
         isPrivate = secret != nil
+    }
+
+    /// SHA-256 of the public key (SubjectPublicKeyInfo, DER).
+    package func fingerprint() throws(Failure) -> Digest {
+        var bytes: UnsafeMutablePointer<UInt8>?
+        let count = i2d_PUBKEY(key, &bytes)
+        guard count > 0, let bytes else { throw Self.failed("read", "the public key") }
+        defer { free(bytes) }
+        return Digest(of: Array(UnsafeBufferPointer(start: bytes, count: Int(count))))
+    }
+
+    /// The first 16 digits of ``fingerprint()``.
+    package func keyID() throws(Failure) -> String { String(try fingerprint().hex.prefix(16)) }
+
+    /// The private key's PEM, encrypted with `passphrase`: PKCS #8, PBES2 with AES-256-CBC and 600,000 rounds of
+    /// PBKDF2 with HMAC-SHA-256, as OpenSSL 1.1 and later read it.
+    /// - Throws: a `Failure` of kind `configuration` for a key that is public only, or an empty passphrase.
+    package func privatePEM(passphrase: [UInt8]) throws(Failure) -> [UInt8] {
+        guard isPrivate, (1...1023).contains(passphrase.count), !passphrase.contains(0) else {
+            throw Failure(
+                .configuration, "encrypt", "the private key",
+                because: "the key is public only, or the passphrase is empty or longer than 1023 bytes")
+        }
+        guard let plain = EVP_PKEY2PKCS8(key) else { throw Self.failed("encrypt", "the private key") }
+        defer { PKCS8_PRIV_KEY_INFO_free(plain) }
+        let sealed = passphrase.withUnsafeBytes { phrase in
+            PKCS8_encrypt(
+                -1, EVP_aes_256_cbc(), phrase.baseAddress?.assumingMemoryBound(to: CChar.self),
+                Int32(phrase.count), nil, 0, 600_000, plain)
+        }
+        guard let sealed else { throw Self.failed("encrypt", "the private key") }
+        defer { X509_SIG_free(sealed) }
+        return try pem { PEM_write_bio_PKCS8($0, sealed) }
     }
 
     /// The private key's PEM (PKCS #8). Keep it from others' eyes.

@@ -10,11 +10,15 @@ struct VolumeSet {
     let volumes: Volumes
     /// Whether the bundle lies in volumes.
     let isSplit: Bool
+    /// The trusted keys that have signed the index, and the bytes that they signed; `nil` where the index does
+    /// not come second, as in a bundle that was written, and is still to be verified.
+    let signed: (signers: [Signer], index: [UInt8])?
 
-    /// Finds and opens the file or the volumes.
+    /// Finds and opens the file or the volumes. With a trusted key, the signature over the raw index is verified
+    /// before anything but tar headers is looked at.
     /// - Throws: a `Failure` of kind `input` naming a volume that is missing, of kind `data` naming one
-    ///   of another size, one that is there twice, or one too many.
-    init(opening path: String) throws(Failure) {
+    ///   of another size, one that is there twice, or one too many, or for a bundle that no trusted key signed.
+    init(opening path: String, trusting trust: Trust) throws(Failure) {
         let stem = path.hasSuffix(".001") ? String(path.dropLast(4)) : path
         let isFile = access(path, F_OK) == 0
         guard isFile || access(Volumes.name(stem, 1), F_OK) == 0 else {
@@ -24,7 +28,16 @@ struct VolumeSet {
         }
         let first = try File.open(isFile ? path : Volumes.name(stem, 1))
         let single = Volumes([first], size: try first.size(), volumeSize: nil)
-        guard !isFile || stem != path, let (size, volumeSize) = try Self.split(single) else {
+        let index = try Self.leadingIndex(of: single)
+        signed = try index.map { (index) throws(Failure) in
+            if !trust.isConfigured { return ([], index) }
+            let places = isFile ? [path, stem] : [stem]
+            let place = places.first { access($0 + ".sig", F_OK) == 0 } ?? places[0]
+            return (try trust.signers(of: index, signatures: place + ".sig", bundle: path), index)
+        }
+        guard !isFile || stem != path, let index,
+            let (size, volumeSize) = try Self.split(index, name: first.path)
+        else {
             (base, volumes, isSplit) = (path, single, false)
             return
         }
@@ -33,22 +46,27 @@ struct VolumeSet {
         isSplit = true
     }
 
-    /// The sizes that the index in the first volume states; `nil` where it states none. They are held to
-    /// the document later; here they tell which files to look for.
-    private static func split(_ first: Volumes) throws(Failure) -> (size: Int64, volumeSize: Int64)? {
-        let name = first.files[0].path
+    /// The bytes of `index.json`, where it is the second member.
+    private static func leadingIndex(of first: Volumes) throws(Failure) -> [UInt8]? {
         var scan = MemberScan(first)
         guard let layout = try scan.next(), layout.name == FormatName.layoutMember,
             let index = try scan.next(), index.name == FormatName.indexMember,
             index.size <= BundleContents.largestIndex
         else { return nil }
+        return try first.bytes(at: index.offset, count: Int(index.size))
+    }
+
+    /// The sizes that the index in the first volume states; `nil` where it states none. They are compared with
+    /// the document later; here they say which files to look for.
+    private static func split(
+        _ index: [UInt8], name: String
+    ) throws(Failure) -> (size: Int64, volumeSize: Int64)? {
         struct Stated: Decodable { var annotations: [String: String]? }
-        let bytes = try first.bytes(at: index.offset, count: Int(index.size))
-        let stated = (try? JSONDecoder().decode(Stated.self, from: Data(bytes)))?.annotations ?? [:]
+        let stated = (try? JSONDecoder().decode(Stated.self, from: Data(index)))?.annotations ?? [:]
         guard let size = stated[FormatName.size].flatMap({ Int64($0) }),
             let volumeSize = stated[FormatName.volumeSize].flatMap({ Int64($0) })
         else { return nil }
-        guard (1...Descriptor.largestSize).contains(size), volumeSize > 0,
+        guard (1...Descriptor.largestSize).contains(size), (1...Descriptor.largestSize).contains(volumeSize),
             (size - 1) / volumeSize < BundlePlan.mostVolumes
         else {
             throw Failure(

@@ -13,12 +13,14 @@ struct KnownContent: Sendable {
 
     /// Opens the bundles at `paths`, and the one at `place`, if there is one.
     /// - Throws: a `Failure` for a bundle of `paths` that cannot be opened: the user has named it.
-    init(client: RegistryClient, bundles paths: [String] = [], at place: String? = nil) async throws(Failure)
-    {
+    init(
+        client: RegistryClient, bundles paths: [String] = [], trusting trust: Trust = .none,
+        at place: String? = nil
+    ) async throws(Failure) {
         self.client = client
         bundles = try await onThread { () throws(Failure) in
             var bundles: [Bundle] = []
-            for path in paths { bundles.append(try Bundle(opening: path)) }
+            for path in paths { bundles.append(try Bundle(opening: path, trusting: trust)) }
             // One that is damaged is made anew: no reason to stop.
             if let place, let old = try? Bundle(opening: place) { bundles.append(old) }
             return bundles

@@ -21,7 +21,8 @@ package enum Durable {
         let temporary = temporaryPath(for: path)
         unlink(temporary)
         do throws(Failure) {
-            let file = try File.create(temporary, exclusive: true)
+            // Nobody else can open it until all is in it: a key is never readable by others, not for a moment.
+            let file = try File.create(temporary, exclusive: true, mode: 0o600)
             try body(file)
             guard fchmod(file.descriptor, mode) == 0 else {
                 throw Failure.system("set the mode of", temporary)
@@ -30,6 +31,22 @@ package enum Durable {
             try rename(temporary, to: path)
         } catch {
             unlink(temporary)
+            throw error
+        }
+    }
+
+    /// Creates `path` with `bytes` in it, `mode` from the first byte on.
+    /// - Throws: a ``Failure`` of kind `space` where something is there already, which then stays as it is.
+    package static func create(_ bytes: [UInt8], at path: String, mode: UInt32) throws(Failure) {
+        let file = try File.create(path, exclusive: true, mode: mode)
+        do throws(Failure) {
+            try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+                try file.write(UnsafeRawBufferPointer(bytes), at: 0)
+            }
+            try file.synchronize()
+            try flushFolder(of: path)
+        } catch {
+            unlink(path)
             throw error
         }
     }
@@ -47,6 +64,7 @@ package enum Durable {
     package static func flushFolder(of path: String) throws(Failure) {
         let slash = path.lastIndex(of: "/")
         let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        try File.open(folder).synchronize()
+        let descriptor = try Folder.open(folder)
+        guard fsync(descriptor.descriptor) == 0 else { throw Failure.system("flush", folder) }
     }
 }

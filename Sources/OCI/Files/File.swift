@@ -18,19 +18,41 @@ package final class File: Sendable {
     deinit { close(descriptor) }
 
     /// Opens an existing file for reading.
-    /// - Throws: a ``Failure`` of kind `input` when it is not there, `denied` or `io` otherwise.
+    /// - Throws: a ``Failure`` of kind `input` when it is not there or is not a file: a pipe, a device, a socket or
+    ///   a folder is refused at once, without waiting for another end; `denied` or `io` otherwise.
     package static func open(_ path: String) throws(Failure) -> File {
-        try File(opening: path, O_RDONLY | O_CLOEXEC, "open")
+        let file = try File(opening: path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, "open")
+        var status = stat()
+        guard fstat(file.descriptor, &status) == 0 else { throw Failure.system("examine", path) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw Failure(
+                .input, "open", path, because: "it is \(kind(of: status.st_mode)), and a file is expected",
+                remedy: "name a file; copy into one what comes from elsewhere")
+        }
+        return file
     }
 
-    /// Opens a file for reading and writing and creates it, mode 0644 less the umask, if need be.
+    private static func kind(of mode: mode_t) -> String {
+        switch mode & S_IFMT {
+        case S_IFDIR: "a folder"
+        case S_IFIFO: "a named pipe"
+        case S_IFSOCK: "a socket"
+        default: "a device"
+        }
+    }
+
+    /// Opens a file for reading and writing and creates it, with `mode` less the umask, if need be.
     /// - Parameter exclusive: refuse a file that is there already.
-    package static func create(_ path: String, exclusive: Bool = false) throws(Failure) -> File {
-        try File(opening: path, O_RDWR | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : 0), "create")
+    package static func create(
+        _ path: String, exclusive: Bool = false, mode: UInt32 = 0o644
+    ) throws(Failure) -> File {
+        try File(opening: path, O_RDWR | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : 0), "create", mode: mode)
     }
 
-    private convenience init(opening path: String, _ flags: Int32, _ verb: String) throws(Failure) {
-        let descriptor = Glibc.open(path, flags, 0o644)
+    private convenience init(
+        opening path: String, _ flags: Int32, _ verb: String, mode: UInt32 = 0
+    ) throws(Failure) {
+        let descriptor = Glibc.open(path, flags, mode)
         guard descriptor >= 0 else { throw Failure.system(verb, path) }
         self.init(taking: descriptor, path: path)
     }

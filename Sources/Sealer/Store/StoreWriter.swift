@@ -221,7 +221,7 @@ package final class StoreWriter: Sendable {
 
     /// Waits until all content on the store's file system is on the medium.
     func flush() throws(Failure) {
-        let root = try File.open(store.path)
+        let root = try Folder.open(store.path)
         guard sealift_syncfs(root.descriptor) == 0 else { throw Failure.system("flush", store.path) }
     }
 

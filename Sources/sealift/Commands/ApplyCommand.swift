@@ -40,6 +40,10 @@ struct ApplyCommand: AsyncParsableCommand {
         let applier = try Applier(
             bundle, store: store, platform: platform, settings: building.settings(for: bundle),
             events: display.show)
+        if !bundle.signers.isEmpty { Console.say("\(bundle.path): \(bundle.signatureSummary)") }
+        for warning in try await onThread({ () throws(Failure) in try applier.warnings() }) {
+            Console.say(warning)
+        }
         if dryRun {
             let plan = try await onThread { () throws(Failure) in try applier.estimated(applier.plan()) }
             if json { try Console.printJSON(plan) } else { plan.lines.forEach(Console.print) }

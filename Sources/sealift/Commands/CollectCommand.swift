@@ -38,6 +38,7 @@ struct CollectCommand: AsyncParsableCommand {
             "Copy from this bundle what it has, in place of the network; may be repeated. The bundle that is renewed always serves so.",
             valueName: "bundle"), completion: .file())
     var reuse: [String] = []
+    @OptionGroup var keys: KeyOptions
     @OptionGroup var network: NetworkOptions
     @Flag(help: "Show what would be fetched, and fetch no layer.")
     var dryRun = false
@@ -52,6 +53,7 @@ struct CollectCommand: AsyncParsableCommand {
         options.volumeSize = volumeSize
         options.since = since
         options.reuse = reuse
+        options.trust = try keys.trust()
         options.jobs = network.connection.jobs
         options.fileMirrors = network.fileMirrors
         let display = CollectDisplay()

@@ -11,6 +11,7 @@ struct DiffCommand: AsyncParsableCommand {
     var old: String
     @Argument(help: "The newer bundle.", completion: .file())
     var new: String
+    @OptionGroup var keys: KeyOptions
     @Flag(help: "Print the difference as JSON.")
     var json = false
 
@@ -26,7 +27,10 @@ struct DiffCommand: AsyncParsableCommand {
 
     func run() async throws {
         let diff = try await onThread { () throws(Failure) in
-            BundleDiff(from: try Bundle(opening: old), to: try Bundle(opening: new))
+            let trust = try keys.trust()
+            return BundleDiff(
+                from: try Bundle(opening: old, trusting: trust), to: try Bundle(opening: new, trusting: trust)
+            )
         }
         if json {
             let items = diff.entries.map { entry in

@@ -16,6 +16,7 @@ struct ImagesRewrite: ParsableArguments {
     @Option(
         help: "Its images count in env values, arguments and text too; may be repeated.", completion: .file())
     var bundle: [String] = []
+    @OptionGroup var keys: KeyOptions
     @Option(help: "The images of this spec count there too.", completion: .file())
     var spec: String?
     @Flag(help: "Print what would change, as a diff, and change nothing.")
@@ -45,8 +46,9 @@ struct ImagesRewrite: ParsableArguments {
                 known.insert(Reference(domain: domain, repository: repository, tag: tag, digest: digest))
             }
         }
+        let trust = bundle.isEmpty ? .none : try keys.trust()
         for path in bundle {
-            for image in try Bundle(opening: path).images {
+            for image in try Bundle(opening: path, trusting: trust).images {
                 add(image.reference, image.top.descriptor.digest)
             }
         }

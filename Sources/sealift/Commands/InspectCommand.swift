@@ -26,6 +26,8 @@ struct InspectCommand: AsyncParsableCommand {
         let required: [Required]
         let spec: Spec
         let lock: Lock
+        /// The trusted keys that have signed it.
+        let signers: [Signer]
 
         struct Required: Encodable { let digest: Digest, size: Int64, owner: String, missing: Bool }
 
@@ -40,6 +42,7 @@ struct InspectCommand: AsyncParsableCommand {
             blobs = bundle.blobs.count
             spec = bundle.spec
             lock = bundle.lock
+            signers = bundle.signers
         }
     }
 
@@ -49,6 +52,10 @@ struct InspectCommand: AsyncParsableCommand {
             Line.bold(spec.name)
                 + "  \(bundle.size.asBytes)  \(spec.platforms.map(\.description).joined(separator: ", "))")
         root.children.append(Tree("index  \(bundle.indexDigest)"))
+        root.children.append(
+            bundle.signers.isEmpty
+                ? Tree(bundle.signatureSummary)
+                : Tree("signed by", bundle.signers.map { Tree("\($0.name)  \($0.fingerprint)") }))
         func describe(_ image: BundleImage) -> Tree {
             var node = Tree("\(image.reference.familiar)  \(image.locked.digest.short)")
             for (platform, manifest) in zip(image.locked.platforms, image.instances) {

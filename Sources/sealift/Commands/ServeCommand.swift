@@ -15,6 +15,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Argument(help: "The bundles, or the first volume of each.", completion: .file())
     var bundles: [String]
+    @OptionGroup var keys: KeyOptions
     @Option(help: ArgumentHelp("Where to listen.", valueName: "host:port"))
     var listen = "127.0.0.1:5000"
     @Option(
@@ -61,8 +62,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let opened = try await onThread { () throws(Failure) in
+            let trust = try keys.trust()
             var opened: [Bundle] = []
-            for path in bundles { opened.append(try Bundle(opening: path)) }
+            for path in bundles { opened.append(try Bundle(opening: path, trusting: trust)) }
             return opened
         }
         if let client = printConfig.flatMap(ClientConfiguration.Client.init) {

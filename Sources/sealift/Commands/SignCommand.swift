@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import BundleFormat
+internal import FoundationEssentials
 internal import OCI
 
 struct SignCommand: AsyncParsableCommand {
@@ -8,19 +9,31 @@ struct SignCommand: AsyncParsableCommand {
         commandName: "sign",
         abstract: "Sign a bundle: writes BUNDLE.sig, which openssl and cosign check too.",
         discussion: """
-            The signature is over index.json, which leads by digests to every byte. `verify --key` and \
-            `apply --key` refuse a bundle that the key has not signed.
+            The signature is over index.json, which names by digests every byte. A command that has a trusted key \
+            (--key, --keys, or /etc/sealift/keys.d) refuses a bundle that none of its keys has signed.
             """)
 
     @Argument(help: "The bundle, or the first of its volumes.", completion: .file())
     var bundle: String
-    @Option(help: "The private key (PEM, P-256 or Ed25519).", completion: .file())
-    var key: String
+    @Option(
+        help: "The private key (PEM, P-256 or Ed25519); repeated, each of them signs.", completion: .file())
+    var key: [String]
+    @Flag(help: "Keep the signatures that are there, those of others.")
+    var add = false
+    @OptionGroup var passphrase: PassphraseOptions
 
     func run() async throws {
         let path = try await onThread { () throws(Failure) in
             let bundle = try Bundle(opening: self.bundle)
-            try bundle.sign(with: try SigningKey(at: key))
+            var keys: [SigningKey] = []
+            for path in key {
+                let pem = try File.open(path).bytes(limit: 1 << 16)
+                keys.append(
+                    try SigningKey(pem: pem, path: path) { () throws(Failure) in
+                        try passphrase.passphrase(for: path)
+                    })
+            }
+            try bundle.sign(with: keys, adding: add)
             return bundle.signaturePath
         }
         Console.print(path)
@@ -33,23 +46,38 @@ struct KeygenCommand: AsyncParsableCommand {
 
     @Argument(help: "Where the keys go, without the endings.")
     var name: String
+    @Flag(help: "Encrypt the private key with a passphrase.")
+    var encrypt = false
+    @OptionGroup var passphrase: PassphraseOptions
 
     func run() async throws {
-        try await onThread { () throws(Failure) in
+        let fingerprint = try await onThread { () throws(Failure) in
             let key = try SigningKey.generate()
-            // A key that is there already signs bundles that are on their way: it is never replaced.
-            _ = try File.create("\(name).key", exclusive: true)
-            try Durable.write(try key.privatePEM(), to: "\(name).key", mode: 0o600)
-            try Durable.write(try key.publicPEM(), to: "\(name).pub")
+            let isEncrypted = encrypt || passphrase.passphraseFile != nil
+            let pem =
+                isEncrypted
+                ? try key.privatePEM(passphrase: passphrase.passphrase(for: "\(name).key", twice: true))
+                : try key.privatePEM()
+            // Keys that are there already belong to bundles that are on their way: none is replaced.
+            try create(pem, "\(name).key", mode: 0o600)
+            do throws(Failure) { try create(try key.publicPEM(), "\(name).pub", mode: 0o644) } catch {
+                try? FileManager.default.removeItem(atPath: "\(name).key")
+                throw error
+            }
+            return try key.fingerprint()
         }
         Console.print("\(name).pub")
-        Console.say("keep \(name).key to yourself; \(name).pub goes to the isolated hosts")
+        Console.say("fingerprint \(fingerprint), key id \(fingerprint.hex.prefix(16))")
+        Console.say(
+            "keep \(name).key to yourself; \(name).pub goes to the isolated hosts, into \(Trust.standardFolder)"
+        )
     }
-}
 
-extension SigningKey {
-    /// Reads the PEM file at `path`.
-    convenience init(at path: String) throws(Failure) {
-        try self.init(pem: try File.open(path).bytes(limit: 1 << 16), path: path)
+    private func create(_ bytes: [UInt8], _ path: String, mode: UInt32) throws(Failure) {
+        do throws(Failure) { try Durable.create(bytes, at: path, mode: mode) } catch {
+            var failure = error
+            if error.kind == .space { failure.remedy = "name another place: a key is never overwritten" }
+            throw failure
+        }
     }
 }

@@ -6,7 +6,11 @@ internal import OCI
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Check every byte of a bundle, and its signature where a key is given.")
+        abstract: "Check every byte of a bundle, and its signature where a key is given.",
+        discussion: """
+            What the system keeps of the bundle in memory is dropped first, so that the bytes are read from the medium. With \
+            a trusted key (--key, --keys, or /etc/sealift/keys.d) the signature is verified before anything else.
+            """)
 
     @OptionGroup var source: BundleOptions
     @Flag(help: "Print the outcome as JSON.")
@@ -17,7 +21,9 @@ struct VerifyCommand: AsyncParsableCommand {
         let (left, missing) = (bundle.required, bundle.missing)
         let progress = Progress("verify", total: bundle.size + left.bytes - missing.bytes)
         defer { progress.finish() }
-        let damages = try await onThread { () throws(Failure) in bundle.verify { progress.reach($0) } }
+        let (isFresh, damages) = try await onThread { () throws(Failure) in
+            (bundle.dropCachedPages(), bundle.verify { progress.reach($0) })
+        }
         progress.finish()
         for damage in damages.dropFirst() { Console.say("\(damage.owner): \(damage.failure)") }
         if let damage = damages.first {
@@ -25,15 +31,20 @@ struct VerifyCommand: AsyncParsableCommand {
             failure.artifact += " (of \(damage.owner))"
             throw failure
         }
-        struct Outcome: Encodable { let digest: Digest, size: Int64, blobs: Int, missing: [Digest] }
+        struct Outcome: Encodable {
+            let digest: Digest, size: Int64, blobs: Int, missing: [Digest], signers: [Signer]
+        }
         if json {
             return try Console.printJSON(
                 Outcome(
                     digest: bundle.indexDigest, size: bundle.size, blobs: bundle.blobs.count,
-                    missing: missing.map(\.descriptor.digest)))
+                    missing: missing.map(\.descriptor.digest), signers: bundle.signers))
         }
         Console.say(
-            "\(source.bundle): \(bundle.blobs.count) blobs, \(bundle.size.asBytes), every byte as promised")
+            "\(source.bundle): \(bundle.blobs.count) blobs, \(bundle.size.asBytes), every byte as promised"
+                + (isFresh
+                    ? ", read from the medium"
+                    : "; some of it may have come from memory, not from the medium"))
         if !left.isEmpty {
             Console.say(
                 "it is a delta without \(left.count) blobs, \(left.bytes.asBytes); "
@@ -41,6 +52,7 @@ struct VerifyCommand: AsyncParsableCommand {
                         ? "all of them were read from what --with names"
                         : "\(missing.count) of them, \(missing.bytes.asBytes), are not here to be read"))
         }
+        Console.say("\(source.bundle): \(bundle.signatureSummary)")
         Console.print("\(bundle.indexDigest)  \(source.bundle)")
     }
 }
@@ -61,17 +73,15 @@ struct BundleAccess: ParsableArguments {
         name: .customLong("with"), help: "A bundle that holds what this one leaves out; may be repeated.",
         completion: .file())
     var with: [String] = []
-    @Option(help: "Demand a signature BUNDLE.sig by this public key (PEM).", completion: .file())
-    var key: String?
+    @OptionGroup var keys: KeyOptions
 
-    /// Opens the bundle at `path`.
+    /// Opens the bundle at `path`, once a trusted key has signed it and those of `--with`, where there is any key.
     func open(_ path: String) async throws(Failure) -> Bundle {
         try await onThread { () throws(Failure) in
+            let trust = try keys.trust()
             var overlays: [Bundle] = []
-            for path in with { overlays.append(try Bundle(opening: path)) }
-            let bundle = try Bundle(opening: path, with: overlays)
-            if let key { try bundle.checkSignature(by: [try SigningKey(at: key)]) }
-            return bundle
+            for path in with { overlays.append(try Bundle(opening: path, trusting: trust)) }
+            return try Bundle(opening: path, with: overlays, trusting: trust)
         }
     }
 }

@@ -2,6 +2,7 @@
 internal import FoundationEssentials
 internal import Glibc
 internal import OCI
+internal import Synchronization
 
 /// The two streams of a command: data on stdout, words for people on stderr.
 enum Console {
@@ -92,6 +93,42 @@ enum Console {
         let text = "sealift: \(failure)".escapedParagraph
         guard isColoured, let colon = text.firstIndex(of: ":") else { return show(text) }
         show("\u{1B}[1;31m\(text[...colon])\u{1B}[0m\(text[text.index(after: colon)...])")
+    }
+
+    /// Asks at the terminal: the question on stderr, the answer from standard input.
+    /// - Parameter isSecret: does not show what is typed.
+    /// - Returns: the line that was typed; `nil` where either is not a terminal, or the input ends.
+    static func ask(_ question: String, isSecret: Bool = false) -> String? {
+        guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else { return nil }
+        Progress.erase()
+        write(question.escapedParagraph, to: STDERR_FILENO)
+        var shown = termios()
+        let isChanged = isSecret && tcgetattr(STDIN_FILENO, &shown) == 0
+        if isChanged {
+            hiding.withLock { $0 = shown }
+            var hidden = shown
+            hidden.c_lflag &= ~tcflag_t(ECHO)
+            tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
+        }
+        defer {
+            if isChanged {
+                showTyping()
+                write("\n", to: STDERR_FILENO)
+            }
+        }
+        return readLine()
+    }
+
+    /// How the terminal was before what is typed was hidden.
+    private static let hiding = Mutex<termios?>(nil)
+
+    /// Shows again what is typed; also for an interruption in the middle of a question.
+    static func showTyping() {
+        hiding.withLock { shown in
+            guard var settings = shown else { return }
+            tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings)
+            shown = nil
+        }
     }
 
     /// Prints `value` as JSON, keys sorted, for programs.
