@@ -82,7 +82,7 @@ package struct Applier: Sendable {
             let isDone = receipt?.images.contains { $0.name == build.tag.description } ?? false
             steps.append(
                 .init(
-                    title: "build \(build.tag)", bytes: isDone ? 0 : bytes(of: build), isDone: isDone,
+                    title: Self.title(of: build), bytes: isDone ? 0 : bytes(of: build), isDone: isDone,
                     details: try instructions(of: build)))
         }
         return ApplyPlan(bundle: bundle.spec.name, store: store.path, platform: platform, steps: steps)
@@ -97,6 +97,7 @@ package struct Applier: Sendable {
             events(.note("all of it has been applied before: nothing to do"))
             return receipt
         }
+        try checkConsent()
         let source = try source()
         try checkComplete(plan, source)
         try checkSpace(for: plan)

@@ -59,7 +59,7 @@ enum {
     sealift_mount_private = 0x44000,  // MS_REC | MS_PRIVATE
     sealift_mount_bind = 0x5000,  // MS_BIND | MS_REC
     sealift_mount_bind_read_only = 0x1021,  // MS_BIND | MS_REMOUNT | MS_RDONLY
-    sealift_mount_move = 0x2000,
+    sealift_mount_disarmed = 0x6,  // MS_NOSUID | MS_NODEV
 };
 extern int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
 extern int umount2(const char *target, int flags);
@@ -109,3 +109,5 @@ static inline int sealift_start(const char *program, char *const arguments[], ch
     execve(program, arguments, environment);
     _exit(127);
 }
+
+#include "confinement.h"

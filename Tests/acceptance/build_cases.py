@@ -3,8 +3,10 @@
 
 import json
 import os
+import re
 import shutil
 import stat
+import subprocess
 import tempfile
 
 import sealer_layer
@@ -26,7 +28,7 @@ def bundle(world, name, kubefile, files=GOOD):
 
 
 def apply(world, bundle, store, *options, **more):
-    return world.ok("apply", bundle, "--store", store, "--platform", world.own, *options, **more)
+    return world.ok("apply", bundle, "--store", store, "--platform", world.own, "--allow-run", *options, **more)
 
 
 @case
@@ -91,7 +93,7 @@ def what_a_build_lacks_is_told_before_it_begins(world):
     made = bundle(world, "lacking", f"FROM scratch\nCOPY . .\nRUN touch {marker}\n", files)
     store = world.folder("build-lacking-store")
     world.refused(66, ["manifests/a.tmpl:1: no/one:v1", "manifests/b/c.tmpl:1: no/two:v2"], "apply", made,
-                  "--store", store, "--platform", world.own)
+                  "--allow-run", "--store", store, "--platform", world.own)
     require(not marker.exists(), "a RUN ran, and wrote to the host")
 
 
@@ -150,3 +152,26 @@ def the_real_sealer_builds_and_is_built_from(world):
     with serving(world, world.folder("build-real-serve"), real.data(two[-1]) / "registry") as address:
         call("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{address}/tigera/operator:v1.17.4")
     equal(os.listdir(real.path / ".sealift"), ["lock"], "what is left of sealer's store")
+
+
+@case
+def run_needs_consent(world):
+    """RUN is marked by inspect and the plan, and runs only with --allow-run, a trusted signature, or a yes at a terminal."""
+    made = bundle(world, "consent", "FROM scratch\nCOPY . .\nRUN echo x > y \u202e. . YPOC\nCOPY imageList manifests\n")
+    store, folder = world.folder("consent-store"), world.folder("consent-keys")
+    command = ("apply", made, "--store", store, "--platform", world.own)
+    mark = r"RUN echo x > y \\u202e\. \. YPOC.*runs on "
+    require(re.search(mark, world.ok("inspect", made).out), "inspect does not show the RUN")
+    require(re.search(mark, world.ok(*command, "--dry-run").out), "the plan does not show the RUN")
+    world.refused(77, ["nobody has agreed", "--allow-run"], *command, unchanged=[store])
+    for answer, code in (("n", 77), ("yes", 0)):
+        typed = f"stty -echo; {world.sealift} apply {made} --store {store} --platform {world.own}"
+        process = subprocess.run(["script", "-qefc", typed, "/dev/null"], input=answer + "\n", text=True,
+                                 capture_output=True, timeout=120)
+        equal(process.returncode, code, f"the answer {answer}: {process.stdout}")
+        require("run this command on this host?" in process.stdout and "line 3: RUN echo x" in process.stdout, process.stdout)
+    signed = folder / "signed.sealift"
+    shutil.copy(made, signed)
+    world.ok("keygen", folder / "ops")
+    world.ok("sign", signed, "--key", folder / "ops.key")
+    world.ok("apply", signed, "--store", world.folder("consent-signed"), "--platform", world.own, "--key", folder / "ops.pub")

@@ -13,6 +13,9 @@ package struct BuildSettings: Sendable {
     /// The real sealer, which then builds in place of the native builder.
     package var sealer: SealerBuilder?
 
+    /// Whether the commands of RUN may be executed although no trusted key has signed the bundle.
+    package var allowsRun = false
+
     /// The native builder, with the Kubefiles' own arguments.
     package init() {}
 }
@@ -27,7 +30,11 @@ extension Applier {
     func instructions(of build: Spec.Build) throws(Failure) -> [String] {
         let kubefile = try kubefile(build)
         let arguments = kubefile.arguments.merging(arguments(for: kubefile)) { $1 }.sorted { $0.key < $1.key }
-        return kubefile.instructions.map { "\($0.keyword.rawValue) \($0.value)" }
+        return kubefile.instructions.map { instruction in
+            instruction.keyword == .run
+                ? "RUN \(instruction.value)   (a command that runs on this host)"
+                : "\(instruction.keyword.rawValue) \(instruction.value)"
+        }
             + arguments.map { "ARG \($0.key)" } + kubefile.commands.map { "CMD \($0)" }
             + (settings.sealer.map { ["by \($0.program)"] } ?? [])
     }

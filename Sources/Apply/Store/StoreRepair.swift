@@ -15,11 +15,17 @@ package struct StoreRepair: Sendable {
     }
 
     private let store: Store
+    private let settings: BuildSettings
     private let events: @Sendable (ApplyEvent) -> Void
 
     /// Prepares to mend `store`.
-    package init(_ store: Store, events: @escaping @Sendable (ApplyEvent) -> Void) {
+    /// - Parameter settings: how damaged layers of builds are made again.
+    package init(
+        _ store: Store, settings: BuildSettings = BuildSettings(),
+        events: @escaping @Sendable (ApplyEvent) -> Void
+    ) {
         self.store = store
+        self.settings = settings
         self.events = events
     }
 
@@ -49,7 +55,8 @@ package struct StoreRepair: Sendable {
         // An image that has lost its file says nothing of its layers: then everything may be needed.
         let folder = try writer.stagingFolder()
         let other = try Store(at: "\(folder)/store")
-        let applier = try Applier(bundle, store: other.path, platform: platform, events: events)
+        let applier = try Applier(
+            bundle, store: other.path, platform: platform, settings: settings, events: events)
         let wanted = Set(outcome.left.compactMap(\.layer))
         let isInBase = outcome.left.allSatisfy { $0.layer.map(applier.isBaseLayer) ?? false }
         if isInBase { try applier.importBaseLayers(wanted) } else { _ = try applier.run() }

@@ -44,16 +44,11 @@ package final class StoreLayerMaker: LayerMaker {
         let run = RunLayer(
             lower: folders, command: command.command, time: command.time,
             isolation: Isolation(
-                operation: "run \(command.instruction.value) for", artifact: command.image.description))
+                operation: "run \(command.instruction.value) for", artifact: command.image.description),
+            hidden: [writer.store.path])
         let scratch = try folder()
-        var protected = true
         let layer = try writer.stageLayer { (files) throws(Failure) in
-            protected = try run.run(into: files, scratch: scratch)
-        }
-        if !protected {
-            note(
-                "line \(command.instruction.line): RUN: this kernel cannot keep it from writing to the host's files"
-            )
+            try run.run(into: files, scratch: scratch)
         }
         guard let layer else { return nil }
         staged.append(layer)

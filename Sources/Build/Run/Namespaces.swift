@@ -21,7 +21,8 @@ struct Isolation {
             try check(
                 sealift_unshare(
                     Int32(
-                        sealift_new_mounts | sealift_new_network | sealift_new_ipc | sealift_new_processes)),
+                        sealift_new_mounts | sealift_new_network | sealift_new_ipc | sealift_new_processes
+                            | sealift_new_names)),
                 "make namespaces")
             try check(sealift_mount(nil, "/", nil, UInt(sealift_mount_private), nil), "make mounts private")
             try check(sealift_raise_loopback(), "bring up the loopback")
@@ -94,7 +95,7 @@ struct Isolation {
         if code != 0 { throw failure(step, errno) }
     }
 
-    private func failure(_ step: String, _ code: Int32) -> Failure {
+    func failure(_ step: String, _ code: Int32) -> Failure {
         let denied = code == EPERM || code == EACCES
         return Failure(
             denied ? .denied : .configuration, operation, artifact,

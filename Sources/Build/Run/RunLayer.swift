@@ -7,8 +7,7 @@ internal import Sealer
 /// One RUN: a shell command in the merged tree of the layers so far, whose changes become a layer.
 ///
 /// As with sealer the programs are the host's: the tree is the working folder, no root, and its `bin` the
-/// last folder of PATH. Unlike with sealer nothing else is in reach: the host's files are read only, /tmp is
-/// empty and gone afterwards, there is no network, and nothing runs on in the background.
+/// last folder of PATH. Unlike with sealer nothing else is in reach: ``Confinement`` says what is there.
 ///
 /// What changed gets ``LiteBuild/time``; a time that the command set itself, older than its start, stays. So
 /// equal commands give equal layers, unless the content that they write tells a moment, a random number or
@@ -20,8 +19,12 @@ struct RunLayer {
     var command: String
     /// Seconds since 1970.
     var time: Int64
-    /// The namespaces' errors are told of this.
+    /// Names what runs in errors.
     var isolation: Isolation
+    /// What it may use.
+    var limits = RunLimits()
+    /// Folders of sealift, which it must not see.
+    var hidden: [String] = []
 
     /// Where the command runs.
     static let folder = "/tmp/rootfs"
@@ -30,9 +33,9 @@ struct RunLayer {
 
     /// Runs the command; what it changed is then in the empty folder `upper`, as overlayfs writes it.
     /// - Parameter scratch: an empty folder on the same file system.
-    /// - Returns: whether the host's files were read only.
-    /// - Throws: a ``Failure`` of kind `configuration` with the end of its output where it fails.
-    func run(into upper: String, scratch: String) throws(Failure) -> Bool {
+    /// - Throws: a ``Failure`` of kind `configuration` with the end of its output where it fails; of kind `denied`
+    ///   where this user or this kernel cannot confine it: then it is not started.
+    func run(into upper: String, scratch: String) throws(Failure) {
         try makeFolders("\(scratch)/work")
         try makeFolders("\(scratch)/none")
         let output = try File.create("\(scratch)/output", exclusive: true)
@@ -43,31 +46,29 @@ struct RunLayer {
         var started = timespec()
         // The clock that files get their times from.
         clock_gettime(CLOCK_REALTIME_COARSE, &started)
-        let (lower, command) = (lower.isEmpty ? ["\(scratch)/none"] : lower, command)
-        let (status, protected) = try isolation.run { (isolation) throws(Failure) in
-            let merged = "\(scratch)/merged"
-            try isolation.check(mkdir(merged, 0o755), "make \(merged)")
+        let lower = lower.isEmpty ? ["\(scratch)/none"] : lower
+        let words = ["/bin/sh", "-c", "cd \(Self.folder) && \(command)"]
+        let (limits, hidden) = (limits, hidden)
+        let status = try isolation.run { (isolation) throws(Failure) in
+            let root = "\(scratch)/root"
+            try isolation.check(mkdir(root, 0o755), "make \(root)")
+            let confinement = Confinement(isolation: isolation, root: root, hidden: hidden)
+            try confinement.assemble()
+            let tree = root + Self.folder
+            try isolation.check(mkdir(tree, 0o755), "make \(Self.folder)")
             try isolation.mountOverlay(
-                lower, upper: upper, work: "\(scratch)/work", on: merged, links: scratch)
-            // The store may lie below the /tmp that is hidden now: the overlay is moved from where we stand.
-            try isolation.check(chdir(merged), "enter the overlay")
-            try isolation.mount("tmpfs", on: "/tmp", type: "tmpfs", options: "mode=1777")
-            try isolation.check(mkdir(Self.folder, 0o755), "make \(Self.folder)")
-            try isolation.mount(".", on: Self.folder, flags: UInt(sealift_mount_move))
-            let protected = try isolation.protect(except: [Self.folder, "/tmp"])
-            umask(0o022)
-            let status = try isolation.start(
-                ["/bin/sh", "-c", "cd \(Self.folder) && \(command)"], environment: environment, output: output
-            )
-            try isolation.check(chdir("/"), "leave the overlay")
-            try isolation.check(sealift_unmount(Self.folder), "unmount the overlay")
-            return (status, protected)
+                lower, upper: upper, work: "\(scratch)/work", on: tree, links: scratch)
+            try isolation.check(sealift_disarm(tree), "take devices and setuid programs out of the tree")
+            try isolation.check(chdir("/"), "leave \(scratch)")
+            let status = try confinement.run(
+                words, environment: environment, output: output, limits: limits, storage: scratch)
+            try isolation.check(sealift_unmount(tree), "unmount the overlay")
+            return status
         }
         guard status == 0 else { throw failed(status, try Self.end(of: output)) }
         try settle(
             Folder.open(upper),
             since: .init(seconds: Int64(started.tv_sec), nanoseconds: Int32(started.tv_nsec)))
-        return protected
     }
 
     private func failed(_ status: Int32, _ output: String) -> Failure {
@@ -77,7 +78,7 @@ struct RunLayer {
             because: (status > 128 ? "signal \(status - 128) ended it" : "it ended with status \(status)")
                 + "; " + said,
             remedy:
-                "mend the command; it runs with the host's programs, no network, and writes below its folder alone"
+                "fix the command: it has the host's programs in /usr and /bin, no network, and writes only below its folder"
         )
     }
 

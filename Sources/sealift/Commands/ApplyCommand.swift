@@ -37,30 +37,54 @@ struct ApplyCommand: AsyncParsableCommand {
         if rollback { return try await undo() }
         let bundle = try await access.open(bundle ?? "")
         let display = ApplyDisplay()
-        let applier = try Applier(
-            bundle, store: store, platform: platform, settings: building.settings(for: bundle),
-            events: display.show)
+        var settings = try building.settings(for: bundle)
+        func prepare() throws(Failure) -> Applier {
+            try Applier(bundle, store: store, platform: platform, settings: settings, events: display.show)
+        }
+        var applier = try prepare()
         if !bundle.signers.isEmpty { Console.say("\(bundle.path): \(bundle.signatureSummary)") }
-        for warning in try await onThread({ () throws(Failure) in try applier.warnings() }) {
+        for warning in try await onThread({ [applier] () throws(Failure) in try applier.warnings() }) {
             Console.say(warning)
         }
         if dryRun {
-            let plan = try await onThread { () throws(Failure) in try applier.estimated(applier.plan()) }
+            let plan = try await onThread { [applier] () throws(Failure) in
+                try applier.estimated(applier.plan())
+            }
             if json { try Console.printJSON(plan) } else { plan.lines.forEach(Console.print) }
-            return try await onThread { () throws(Failure) in try applier.checkComplete(plan) }
+            return try await onThread { [applier] () throws(Failure) in try applier.checkComplete(plan) }
         }
-        let receipt = try await onThread { () throws(Failure) in try applier.run() }
+        if applier.needsConsent, try await agrees(to: applier) {
+            settings.allowsRun = true
+            applier = try prepare()
+        }
+        let (receipt, builder) = try await onThread { [applier] () throws(Failure) in
+            (try applier.run(), applier)
+        }
         if let folder = building.archiveFolder {
             let paths = try await onThread { () throws(Failure) in
-                try applier.writeArchives(of: receipt, to: folder)
+                try builder.writeArchives(of: receipt, to: folder)
             }
             for path in paths { Console.say("archive: \(path)") }
         }
         display.finish()
-        if verify { try await prove(receipt, by: applier) }
+        if verify { try await prove(receipt, by: builder) }
         if json { return try Console.printJSON(receipt) }
         for line in receipt.lines { Console.print(line) }
         Console.say("receipt: \(receipt.path)")
+    }
+
+    /// Shows the commands that the builds run and asks whether they may; `false` where there is nobody to ask, or no
+    /// command.
+    private func agrees(to applier: Applier) async throws(Failure) -> Bool {
+        let commands = try await onThread { () throws(Failure) in try applier.commands() }
+        guard !commands.isEmpty, Console.isInteractive else { return false }
+        for command in commands { Console.say(command) }
+        let answer = try await onThread { () throws(Failure) in
+            Console.ask(
+                "run \(commands.count == 1 ? "this command" : "these \(commands.count) commands") on this host? [y/N] "
+            )
+        }
+        return ["y", "yes"].contains(answer?.lowercased() ?? "")
     }
 
     private func prove(_ receipt: Receipt, by applier: Applier) async throws(Failure) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
+internal import Build
 internal import BundleFormat
 internal import OCI
 internal import Spec
@@ -86,11 +87,36 @@ struct InspectCommand: AsyncParsableCommand {
                 Tree(
                     "builds",
                     spec.builds.map { build in
-                        Tree(build.tag.description, build.context.map { Tree($0.summary) })
+                        Tree(
+                            build.tag.description,
+                            build.context.map { Tree($0.summary) } + [kubefile(of: build)])
                     }))
         }
         if !bundle.required.isEmpty { root.children.append(required(bundle)) }
         return root.lines
+    }
+
+    /// The Kubefile, an instruction a line; what runs on the isolated host is marked.
+    private func kubefile(of build: Spec.Build) -> Tree {
+        guard let kubefile = try? Kubefile(parsing: build.kubefile) else {
+            return Tree(
+                "Kubefile, which cannot be read",
+                build.kubefile.split(separator: "\n").map { Tree(String($0)) })
+        }
+        let count = kubefile.instructions.count { $0.keyword == .run }
+        let title =
+            count == 0
+            ? "Kubefile" : "Kubefile, with \(count) RUN: commands that apply runs on the isolated host"
+        let lines = kubefile.instructions.map { instruction in
+            instruction.keyword == .run
+                ? Tree(
+                    Line.bold("RUN \(instruction.value)") + "   (a command that runs on the isolated host)")
+                : Tree("\(instruction.keyword.rawValue) \(instruction.value)")
+        }
+        let arguments = kubefile.arguments.sorted { $0.key < $1.key }.map {
+            Tree("ARG \($0.key)=\($0.value)")
+        }
+        return Tree(title, lines + arguments + kubefile.commands.map { Tree("CMD \($0)") })
     }
 
     /// What a delta leaves out, by what it belongs to.

@@ -4,6 +4,15 @@ internal import ArgumentParser
 internal import BundleFormat
 internal import OCI
 
+/// Whether the RUN of a bundle's Kubefiles may be executed.
+struct RunConsent: ParsableArguments {
+    @Flag(
+        help:
+            "Execute the RUN commands of a bundle that no trusted key has signed; without it, a terminal asks and nothing else runs them."
+    )
+    var allowRun = false
+}
+
 /// How apply builds, and what it writes besides the store.
 struct BuildOptions: ParsableArguments {
     @Option(
@@ -21,6 +30,8 @@ struct BuildOptions: ParsableArguments {
             "Also write each built image as an archive that sealer 0.9 and later loads, into this folder or here.",
             valueName: "oci-archive[:folder]"))
     var output: String?
+
+    @OptionGroup var consent: RunConsent
 
     /// Who builds.
     enum Builder: String, CaseIterable, ExpressibleByArgument { case native, sealer }
@@ -48,6 +59,7 @@ struct BuildOptions: ParsableArguments {
     /// - Throws: a ``Failure`` of kind `input` where there is no sealer to build with.
     func settings(for bundle: Bundle) throws(Failure) -> BuildSettings {
         var settings = BuildSettings()
+        settings.allowsRun = consent.allowRun
         if builder == .sealer { settings.sealer = try RealSealer.builder(sealer, for: bundle) }
         for argument in arguments {
             let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -95,11 +95,14 @@ enum Console {
         show("\u{1B}[1;31m\(text[...colon])\u{1B}[0m\(text[text.index(after: colon)...])")
     }
 
+    /// Whether somebody can be asked: both ends are terminals.
+    static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
+
     /// Asks at the terminal: the question on stderr, the answer from standard input.
     /// - Parameter isSecret: does not show what is typed.
     /// - Returns: the line that was typed; `nil` where either is not a terminal, or the input ends.
     static func ask(_ question: String, isSecret: Bool = false) -> String? {
-        guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else { return nil }
+        guard isInteractive else { return nil }
         Progress.erase()
         write(question.escapedParagraph, to: STDERR_FILENO)
         var shown = termios()

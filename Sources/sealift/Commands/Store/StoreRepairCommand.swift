@@ -18,6 +18,7 @@ struct StoreRepairCommand: AsyncParsableCommand {
     var bundles: [String] = []
     @OptionGroup var access: BundleAccess
     @OptionGroup var store: StoreOption
+    @OptionGroup var consent: RunConsent
     @Flag(help: "Print what was mended and what was not as JSON.")
     var json = false
 
@@ -29,7 +30,10 @@ struct StoreRepairCommand: AsyncParsableCommand {
         let findings = try await store.checked()
         let display = ApplyDisplay()
         let outcome = try await onThread { () throws(Failure) in
-            try StoreRepair(store, events: display.show).run(findings, from: sources)
+            var settings = BuildSettings()
+            settings.allowsRun = consent.allowRun
+            return try StoreRepair(store, settings: settings, events: display.show).run(
+                findings, from: sources)
         }
         display.finish()
         if json {
