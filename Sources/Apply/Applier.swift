@@ -21,6 +21,8 @@ package struct Applier: Sendable {
     struct Base: Sendable {
         let reference: Reference
         let image: SealerImage
+        /// What stores list it as: sealer knows no digests in names.
+        var name: Reference { reference.unpinned }
         let layers: [(id: Digest, blob: Descriptor)]
     }
 
@@ -160,11 +162,11 @@ package struct Applier: Sendable {
 
     /// Lists the base under the name that the spec calls it, which with a mirror is not its own.
     private func register(_ base: Base, in writer: StoreWriter) throws(Failure) -> SealerImage {
-        let name = base.reference.description
+        let name = base.name.description
         if base.image.name != name {
             events(.note("the base calls itself \(base.image.name); it is listed as \(name)"))
         }
-        let image = base.image.name == name ? base.image : base.image.renamed(to: base.reference)
+        let image = base.image.name == name ? base.image : base.image.renamed(to: base.name)
         return try writer.register(image).image
     }
 

@@ -166,6 +166,7 @@ package struct Collector: Sendable {
             mirrors: options.fileMirrors
         ).files()
         let resolved = Lock(images: images.map(\.locked), files: files.map(\.locked))
+        try resolved.checkPins(of: parsed)
         let bundled = try images.map { (image) throws(Failure) in try image.bundled }
         let had = try await had(base: spec.base == nil ? nil : images[0], content)
         let plan = try BundlePlan(

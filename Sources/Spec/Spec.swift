@@ -106,6 +106,15 @@ package struct Spec: Sendable, Codable, Equatable {
             self.context = context
             self.kubefile = kubefile
         }
+
+        /// What its FROM names: an image, or `scratch`; `nil` where the Kubefile does not begin with FROM.
+        package var from: String? {
+            let lines = kubefile.split(whereSeparator: \.isNewline)
+                .map { $0.split(whereSeparator: \.isWhitespace) }
+            let first = lines.first { $0.first.map { !$0.hasPrefix("#") } ?? false }
+            guard let first, first[0].lowercased() == "from", first.count == 2 else { return nil }
+            return String(first[1])
+        }
     }
 
     /// One step of assembling a context. Paths are relative to the context, without `..`.

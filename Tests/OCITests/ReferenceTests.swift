@@ -46,3 +46,41 @@ import Testing
         #expect(throws: Failure.self) { try Reference(text) }
     }
 }
+
+/// A pinned reference means the image of its name whose content has the digest.
+@Suite struct PinnedReferenceTests {
+    static let digest = "sha256:" + String(repeating: "ab", count: 32)
+    static let other = "sha256:" + String(repeating: "cd", count: 32)
+
+    @Test(arguments: [
+        ("a/b:1", "a/b:1", [], true),
+        ("a/b:1", "a/b:1@\(digest)", [], true),
+        ("a/b:1@\(digest)", "a/b:1", [digest], true),
+        ("a/b:1@\(digest)", "a/b:1", [other, digest], true),
+        ("a/b@\(digest)", "a/b:1", [digest], true),
+        ("a/b:1@\(digest)", "a/b@\(digest)", [], true),
+        ("a/b:1@\(digest)", "a/b:1", [], true),
+        ("a/b:1@\(digest)", "a/b:1", [other], false),
+        ("a/b:1@\(digest)", "a/b:1@\(other)", [], false),
+        ("a/b:2@\(digest)", "a/b:1", [digest], false),
+        ("a/b:1", "a/b@\(digest)", [digest], false),
+        ("a/b", "a/b:1", [digest], false),
+        ("x.org/a/b@\(digest)", "a/b:1", [digest], false),
+    ])
+    func means(name: String, carried: String, content: [String], expected: Bool) throws {
+        let digests = try content.map { try Digest($0) }
+        #expect(try Reference(name).means(Reference(carried), content: digests) == expected)
+    }
+
+    @Test func theVerySameIsPreferred() throws {
+        let carried = [try Reference("a/b:1@\(Self.digest)"), try Reference("a/b:1")]
+        #expect(carried.meant(by: carried[1]) == carried[1])
+        #expect(try carried.meant(by: Reference("a/b@\(Self.digest)")) == carried[0])
+        #expect(try carried.meant(by: Reference("a/b:2")) == nil)
+    }
+
+    @Test func aNameWithoutItsDigestKeepsItsTag() throws {
+        #expect(try Reference("a/b:1@\(Self.digest)").unpinned == Reference("a/b:1"))
+        #expect(try Reference("a/b@\(Self.digest)").unpinned == Reference("a/b@\(Self.digest)"))
+    }
+}

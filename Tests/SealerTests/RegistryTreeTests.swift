@@ -67,7 +67,11 @@ import Testing
         _ = try RegistryTree([one, three])
         let pinned = try RegistryImage(
             reference: Reference("a/b@\(one.manifests[0].descriptor.digest)"), manifests: one.manifests)
-        #expect(throws: Failure.self) { try RegistryTree([pinned]) }
+        let root = FileNode.root()
+        try RegistryTree([pinned]).add(to: root, from: content, time: 0)
+        let manifests = "registry/docker/registry/v2/repositories/a/b/_manifests"
+        #expect(try root.find(Array("\(manifests)/revisions/sha256".utf8))?.children.count == 2)
+        #expect(try root.find(Array("\(manifests)/tags".utf8)) == nil)
     }
 
     @Test func manifestsLeadToOneAnother() throws {

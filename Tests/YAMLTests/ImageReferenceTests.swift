@@ -112,10 +112,6 @@ import Testing
     @Test(arguments: [
         ("a/b:1\n- a/b:1\n", "imageList:2:1", "sealer takes the dash for a part of the name"),
         (
-            "a/b@sha256:" + String(repeating: "0", count: 64), "imageList:1:1",
-            "sealer reads no digests in an imageList"
-        ),
-        (
             "x\n  A/b # c", "imageList:2:3",
             "a name has lower-case letters, digits and single separators, 255 characters at most"
         ),
@@ -146,5 +142,23 @@ import Testing
         #expect(text == "sea.hub:5000/library/nginx:latest\nsea.hub:5000/tigera/operator:v1.17.4\n")
         let scan = try ImageScan.imageList(Array(text.utf8), path: "imageList")
         #expect(try scan.rewritten(to: "sea.hub:5000") == Array(text.utf8))
+    }
+}
+
+/// A list reads the same whatever editor wrote it.
+@Suite struct ImageListEntriesTests {
+    @Test func marksLineEndsAndCommentsAreNoPartOfAName() {
+        let text = "\u{FEFF}a/b:1 # ours\r\n# none\r\n\r\n  'c/d:2'\t# other\rx#y\n\"e\"\n#\n\"\"\n"
+        let entries = ImageListEntries(Array(text.utf8)).entries
+        #expect(entries.map(\.text) == ["a/b:1", "c/d:2", "x#y", "e"])
+        #expect(entries.map(\.line) == [1, 4, 5, 6])
+        let bytes = Array(text.utf8)
+        #expect(entries.map { String(decoding: bytes[$0.range], as: UTF8.self) } == entries.map(\.text))
+    }
+
+    @Test func digestsAreRead() throws {
+        let digest = "sha256:" + String(repeating: "ab", count: 32)
+        let scan = try ImageScan.imageList(Array("a/b:1@\(digest) # pinned\n".utf8), path: "imageList")
+        #expect(scan.references.map(\.reference) == [try Reference("a/b:1@\(digest)")])
     }
 }

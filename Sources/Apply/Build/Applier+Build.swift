@@ -12,7 +12,7 @@ extension Applier {
     func session(_ source: ObservedSource, _ maker: StoreLayerMaker) throws(Failure) -> BuildSession {
         let events = events
         let base = try base.flatMap { (base) throws(Failure) in
-            try store.image(named: base.reference, for: platform)
+            try store.image(named: base.name, for: platform)
         }
         return BuildSession(
             try BuildInputs(bundle, for: platform, content: source), base: base, maker: maker,

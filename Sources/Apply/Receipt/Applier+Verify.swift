@@ -26,7 +26,7 @@ extension Applier {
                 continue
             }
             // A pulled base keeps the id that its config names, so it is held to the config.
-            let isBase = base?.reference.description == image.name
+            let isBase = base?.name.description == image.name
             let isRight =
                 isBase && stored.id == base?.image.id ? stored == base?.image : stored.computedID == image.id
             if !isRight { faults.append("image \(image.name): its file is not the one of its id") }

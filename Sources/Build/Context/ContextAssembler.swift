@@ -161,7 +161,7 @@ final class ContextAssembler {
     }
 
     private func putSaved(_ path: String, _ reference: Reference) throws(Failure) {
-        guard let image = inputs.images.first(where: { $0.reference == reference }),
+        guard let image = RegistryCatalog.meant(by: reference, among: inputs.images),
             let manifest = image.manifests.last
         else {
             throw Failure(

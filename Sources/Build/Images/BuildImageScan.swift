@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 internal import Sealer
+internal import YAML
 
 /// The container images that the layers of one build name, found as sealer finds them: in
 /// `manifests/imageList`, in every `.yaml`, `.yml` and `.tmpl` below `manifests/`, and in the templates of
@@ -40,7 +41,7 @@ struct BuildImageScan: Sendable {
     init(layers roots: [FileNode]) throws(Failure) {
         for (path, file) in try Self.files(below: "manifests", in: roots) {
             if path == "manifests/imageList" {
-                try addList(Self.lines(of: path, in: file), file: path)
+                try addList(file.bytes(limit: Self.largestFile, artifact: path), file: path)
             } else if Self.hasExtension(path, [".yaml", ".yml", ".tmpl"]) {
                 try addYAML(Self.lines(of: path, in: file), file: path)
             }
@@ -81,11 +82,8 @@ struct BuildImageScan: Sendable {
     }
 
     /// The lines of an imageList.
-    private mutating func addList(_ lines: [String], file: String) {
-        for (index, line) in lines.enumerated() where !line.hasPrefix("#") {
-            let text = Self.unquoted(line.trimmed)
-            if !text.isEmpty { mentions.append(Mention(text: text, file: file, line: index + 1)) }
-        }
+    private mutating func addList(_ bytes: [UInt8], file: String) {
+        mentions += ImageListEntries(bytes).entries.map { Mention(text: $0.text, file: file, line: $0.line) }
     }
 
     /// The lines whose key ends in `image`; in a template of a chart, what they say with its own values.
@@ -119,14 +117,6 @@ struct BuildImageScan: Sendable {
             rest = ""
         }
         return rest.contains("{{") ? String(rest) : rest.filter { $0 != " " && $0 != "\"" }
-    }
-
-    private static func unquoted(_ text: String) -> String {
-        guard text.count >= 2, let quote = text.first, quote == text.last, quote == "\"" || quote == "'"
-        else {
-            return text
-        }
-        return String(text.dropFirst().dropLast())
     }
 
     private static func hasExtension(_ path: String, _ extensions: [String]) -> Bool {

@@ -27,6 +27,9 @@ package struct RegistryImage: Sendable {
         self.manifests = manifests
     }
 
+    /// What it answers to: the digest that the name resolved to first, the platform's manifest last.
+    var digests: [Digest] { manifests.map(\.descriptor.digest) }
+
     /// Config and layers.
     var blobs: [Descriptor] { manifests.last?.children ?? [] }
 }
@@ -46,15 +49,23 @@ struct RegistryCatalog {
     /// The image that `reference` means; `nil` where there is none.
     /// - Throws: a ``Failure`` of kind `configuration` where two different ones have its path.
     func image(_ reference: Reference) throws(Failure) -> RegistryImage? {
-        if let exact = images.first(where: { $0.reference == reference }) { return exact }
+        if let meant = Self.meant(by: reference, among: images) { return meant }
         guard reference.domain == registry else { return nil }
-        let found = images.filter { $0.reference.path == reference.path }
+        let found = images.filter {
+            reference.moved(to: $0.reference.domain).means($0.reference, content: $0.digests)
+        }
         if let first = found.first,
             let other = found.first(where: { $0.manifests[0].descriptor != first.manifests[0].descriptor })
         {
             throw RegistryTree.collision(first.reference, other.reference)
         }
         return found.first
+    }
+
+    /// The image that `reference` means by its full name; `nil` where there is none.
+    static func meant(by reference: Reference, among images: [RegistryImage]) -> RegistryImage? {
+        let found = images.filter { reference.means($0.reference, content: $0.digests) }
+        return found.first { $0.reference == reference } ?? found.first
     }
 
     /// References that have the same path or the same last component: what a person may have meant.

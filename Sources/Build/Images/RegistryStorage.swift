@@ -15,17 +15,12 @@ package struct RegistryTree: Sendable {
     private let images: [RegistryImage]
 
     /// Takes the images that the registry shall hold.
-    /// - Throws: a ``Failure`` of kind `configuration` where one has no tag, or two different ones have the
-    ///   same name once the domain is dropped; it names both.
+    /// - Throws: a ``Failure`` of kind `configuration` where two different ones have the same name once the domain
+    ///   is dropped; it names both.
     package init(_ images: [RegistryImage]) throws(Failure) {
         var byPath: [String: RegistryImage] = [:]
         for image in images {
-            guard let tag = image.reference.tag else {
-                throw Failure(
-                    .configuration, "save the image", image.reference.description,
-                    because: "it has no tag, and the cluster pulls by tag", remedy: "name it with its tag")
-            }
-            let path = "\(image.reference.repository):\(tag)"
+            let path = image.reference.unpinned.path
             if let other = byPath[path], other.manifests[0].descriptor != image.manifests[0].descriptor {
                 throw Self.collision(other.reference, image.reference)
             }
@@ -59,9 +54,12 @@ package struct RegistryTree: Sendable {
                 storage.addLink("\(repository)/_manifests/revisions/sha256/\(digest.hex)", to: digest)
             }
             let top = image.manifests[0].descriptor.digest
-            let tag = "\(repository)/_manifests/tags/\(image.reference.tag ?? "latest")"
-            storage.addLink("\(tag)/current", to: top)
-            storage.addLink("\(tag)/index/sha256/\(top.hex)", to: top)
+            // An image without a tag is pulled by its digest, and has no tag in the registry either.
+            if let name = image.reference.tag {
+                let tag = "\(repository)/_manifests/tags/\(name)"
+                storage.addLink("\(tag)/current", to: top)
+                storage.addLink("\(tag)/index/sha256/\(top.hex)", to: top)
+            }
             for blob in image.blobs {
                 storage.addBlob(blob, .blob(blob, source))
                 storage.addLink("\(repository)/_layers/sha256/\(blob.digest.hex)", to: blob.digest)

@@ -16,7 +16,7 @@ extension LiteBuild {
         var (missing, notes): ([String], [String]) = ([], [])
         for mention in mentions {
             do throws(Failure) {
-                let reference = try Self.reference(mention)
+                let reference = try Reference(mention.text)
                 if let image = try catalog.image(reference) {
                     found[image.reference] = image
                     continue
@@ -44,16 +44,6 @@ extension LiteBuild {
             try problems.note(failure, at: place)
         }
         return (found.sorted { $0.key < $1.key }.map(\.value), notes)
-    }
-
-    private static func reference(_ mention: BuildImageScan.Mention) throws(Failure) -> Reference {
-        let reference = try Reference(mention.text)
-        guard reference.tag != nil, reference.digest == nil else {
-            throw Failure(
-                .configuration, "read the image reference", mention.text,
-                because: "sealer saves images by tag, and this one has a digest")
-        }
-        return reference
     }
 
     /// The tree of the layer that sealer calls `rootfs cache`: `registry/`, and `Metadata` where a chart changes it;

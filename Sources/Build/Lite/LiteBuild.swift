@@ -106,7 +106,7 @@ package struct LiteBuild {
         let text = try kubefile.base(artifact: "the Kubefile of \(name)")
         if text == "scratch" { return SealerImage() }
         let reference = try Reference(text, defaults: .sealer)
-        guard let base = try find(reference) else {
+        guard let base = try find(reference.unpinned) else {
             throw Failure(
                 .input, "build", name.description,
                 because: "its base \(reference) for \(platform) is not there",

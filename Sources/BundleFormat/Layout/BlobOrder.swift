@@ -84,7 +84,10 @@ private struct Use {
             switch step {
             case .putFile(_, let name), .putRepacked(_, let name):
                 for file in lock.files where file.name == name { add(file) }
-            case .putSaved(_, let reference): if let image = byReference[reference] { add(image) }
+            case .putSaved(_, let reference):
+                if let image = byReference.keys.sorted().meant(by: reference).flatMap({ byReference[$0] }) {
+                    add(image)
+                }
             case .layer, .edit, .rewrite, .imageList: break
             }
         }

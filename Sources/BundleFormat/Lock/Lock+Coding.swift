@@ -51,6 +51,9 @@ extension Lock {
 }
 
 extension Lock.Image {
+    /// What it answers to: the digest of what the reference resolved to, and of each platform's manifest.
+    package var digests: [Digest] { [digest] + platforms.map(\.digest) }
+
     /// What the reference led to.
     package var descriptor: Descriptor { Descriptor(mediaType: mediaType, digest: digest, size: size) }
 

@@ -76,9 +76,10 @@ package final class Bundle: ContentSource {
     /// The files, as the lock names them.
     package var files: [Lock.File] { lock.files }
 
-    /// The image of that name, where it is carried.
+    /// The image that `reference` means, where it is carried; a digest in it is compared with the content.
     package func image(_ reference: Reference) -> BundleImage? {
-        images.first { $0.reference == reference }
+        let meant = images.filter { reference.means($0.reference, content: $0.locked.digests) }
+        return meant.first { $0.reference == reference } ?? meant.first
     }
 
     /// The file of that name for `platform`, where it is carried. One that does not depend on the

@@ -83,7 +83,8 @@ struct ImageListCheck: Sendable {
             guard entry.header.kind == .file else { continue }
             let name = String(decoding: entry.header.name.relativePath, as: UTF8.self)
             probed.names.insert(name)
-            guard [".yaml", ".yml"].contains(where: name.hasSuffix), entry.header.size <= Self.largestFile
+            guard [".yaml", ".yml", "imageList"].contains(where: name.hasSuffix),
+                entry.header.size <= Self.largestFile
             else { continue }
             let content = try reader.readAll(limit: Self.largestFile, artifact: name)
             probed.files.append(ShippedFile(path: name, bytes: content))

@@ -92,6 +92,25 @@ package struct Reference: Sendable, Hashable {
         Reference(domain: domain, repository: repository, tag: tag, digest: digest)
     }
 
+    /// The reference without its digest, where it has a tag: what a registry's tag or a list of names calls it.
+    package var unpinned: Reference {
+        tag == nil ? self : Reference(domain: domain, repository: repository, tag: tag)
+    }
+
+    /// Whether this reference, wherever it is written, means the image that is carried as `carried`: the same name,
+    /// the same tag where both have one, and, where this one is pinned, that very content.
+    ///
+    /// `name:tag@sha256:…` is the image `name:tag` whose content has that digest; `name@sha256:…` is any tag of it.
+    /// - Parameter content: the digests that the carried image answers to: what its name resolved to, and each
+    ///   platform's manifest. Empty while they are not known yet: then only a digest in `carried` can contradict.
+    package func means(_ carried: Reference, content: [Digest] = []) -> Bool {
+        guard (domain, repository) == (carried.domain, carried.repository) else { return false }
+        guard let digest else { return tag == carried.tag }
+        if let tag, let other = carried.tag, tag != other { return false }
+        let known = content + [carried.digest].compactMap(\.self)
+        return known.isEmpty || known.contains(digest)
+    }
+
     /// The form people write: Docker's own domain and `library/` are left out.
     package var familiar: String {
         guard domain == Defaults.docker.domain else { return description }
@@ -150,6 +169,13 @@ package struct Reference: Sendable, Hashable {
         (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte)
     }
     private static func isUpper(_ byte: UInt8) -> Bool { (0x41...0x5A).contains(byte) }
+}
+
+extension Collection<Reference> {
+    /// The one that `reference` means: the very same, else the first that ``Reference/means(_:content:)`` admits.
+    package func meant(by reference: Reference) -> Reference? {
+        first { $0 == reference } ?? first { reference.means($0) }
+    }
 }
 
 extension Reference: CustomStringConvertible {

@@ -30,12 +30,15 @@ package struct SpecFinding: Sendable, Hashable, CustomStringConvertible {
     package var description: String { "\(place): \(message)" + (remedy.isEmpty ? "" : "\n  → \(remedy)") }
 }
 
-/// A YAML file of a build's context, before or after its references were rewritten.
+/// A YAML file or an image list of a build's context, before or after its references were rewritten.
 package struct ShippedFile: Sendable {
     /// Its path in the context.
     package let path: String
     /// Its content.
     package let bytes: [UInt8]
+
+    /// Whether it is a list of images, which sealer reads as `manifests/imageList`.
+    package var isImageList: Bool { path == "imageList" || path.hasSuffix("/imageList") }
 
     /// Creates a file.
     package init(path: String, bytes: [UInt8]) {
@@ -56,7 +59,8 @@ package enum SpecImageCheck {
         ofBuild build: Int, in parsed: ParsedSpec, shipped: [ShippedFile], present: Set<Reference> = []
     ) throws(Failure) -> [SpecFinding] {
         var check = Comparison(parsed, build: build, present: present)
-        for file in shipped {
+        for file in shipped where file.isImageList { check.list(file.bytes) }
+        for file in shipped where !file.isImageList {
             let scan = try ImageScan.yaml(file.bytes, path: file.path, known: Set(parsed.spec.images))
             for image in scan.references { check.need(image, in: scan.source) }
             for image in scan.unreadable {
@@ -88,21 +92,21 @@ package enum SpecImageCheck {
 private struct Comparison {
     var findings: [SpecFinding] = []
     private let parsed: ParsedSpec
-    private let carried: [String: Int]
-    private let listed: Set<String>
-    private let present: Set<String>
+    /// The carried images that the build lists, by their numbers in the spec.
+    private var listed: Set<Int>
+    private let present: Set<Reference>
     private let listPlace: String
-    private var needed: Set<String> = []
+    private var needed: Set<Reference> = []
     private var suspected: Set<Int> = []
+    private var named: Set<Int> = []
 
     init(_ parsed: ParsedSpec, build: Int?, present: Set<Reference>) {
         self.parsed = parsed
-        self.present = Set(present.map(Self.name))
+        self.present = present
         let images = parsed.spec.images
-        carried = Dictionary(zip(images.map(Self.name), images.indices)) { first, _ in first }
         guard let build else {
             // No build's list: all that is carried counts.
-            (listed, listPlace) = (Set(carried.keys), parsed.path)
+            (listed, listPlace) = (Set(images.indices), parsed.path)
             return
         }
         var patterns: [String] = []
@@ -112,13 +116,24 @@ private struct Comparison {
             patterns += more
             place = parsed.place(of: .step(index, ofBuild: build))
         }
-        listed = Set(ImagePattern.select(images, matching: patterns).map(Self.name))
+        let meant = Set(ImagePattern.select(images, matching: patterns))
+        listed = Set(images.indices.filter { meant.contains(images[$0]) })
         listPlace = place
     }
 
-    /// The image's name in the cluster's registry.
-    private static func name(_ image: Reference) -> String {
-        image.repository + (image.tag.map { ":" + $0 } ?? image.digest.map { "@\($0)" } ?? "")
+    /// Takes note of an image list that the build brings itself.
+    mutating func list(_ bytes: [UInt8]) {
+        for entry in ImageListEntries(bytes).entries {
+            guard let image = try? Reference(entry.text), let index = carried(image) else { continue }
+            listed.insert(index)
+        }
+    }
+
+    /// The number of the carried image that is this one in the cluster's registry, which drops the domain.
+    private func carried(_ image: Reference) -> Int? {
+        let images = parsed.spec.images
+        return images.indices.first { images[$0] == image }
+            ?? images.indices.first { image.moved(to: images[$0].domain).means(images[$0]) }
     }
 
     mutating func add(
@@ -130,12 +145,12 @@ private struct Comparison {
     /// Takes note of an image that a file names; returns whether it is the first time and nobody carries it.
     @discardableResult
     mutating func need(_ image: ImageReference, in source: SourceText) -> Bool {
-        let name = Self.name(image.reference)
-        guard needed.insert(name).inserted else { return false }
+        guard needed.insert(image.reference).inserted else { return false }
         let place = "\(source.path):\(image.position)"
-        if let index = carried[name] {
+        if let index = carried(image.reference) {
             let own = parsed.spec.images[index]
-            if !listed.contains(name), !source.path.hasPrefix("manifests/") {
+            named.insert(index)
+            if !listed.contains(index), !source.path.hasPrefix("manifests/") {
                 add(
                     .error, listPlace,
                     "\(own.familiar), which \(place) needs, is carried, but the build's imageList leaves it out",
@@ -148,7 +163,8 @@ private struct Comparison {
             }
             return false
         }
-        if present.contains(name) { return false }
+        let isPresent = present.contains { image.reference.moved(to: $0.domain).means($0) }
+        if isPresent { return false }
         if let index = suspect(image.reference) {
             suspected.insert(index)
             let own = parsed.spec.images[index]
@@ -182,8 +198,7 @@ private struct Comparison {
     /// Notes what is listed and named by no file.
     mutating func leftOver(_ build: Int) {
         for (index, image) in parsed.spec.images.enumerated() {
-            let name = Self.name(image)
-            guard listed.contains(name), !needed.contains(name), !suspected.contains(index) else { continue }
+            guard listed.contains(index), !named.contains(index), !suspected.contains(index) else { continue }
             add(
                 .note, parsed.place(of: .image(index)),
                 "\(image.familiar) is carried for \(SpecReading.short(parsed.spec.builds[build].tag)), whose YAML does not name it; an operator may pull it by itself"

@@ -65,7 +65,7 @@ extension SpecReading {
             return note(offset: offset, "FROM '\(name.prefix(120))': \(error.reason)")
         }
         let known = [context.base?.image].compactMap(\.self) + context.built
-        if known.contains(base) { return }
+        if known.meant(by: base) != nil { return }
         let familiar = known.map { Self.short($0) }
         let meant = Likeness.nearest(to: Self.short(base), among: familiar).map { "did you mean '\($0)'?" }
         let advice = meant ?? "known here: \((["scratch"] + familiar).joined(separator: ", "))"

@@ -80,7 +80,7 @@ extension SpecReading {
         }
         if key == "save" {
             guard let image = reference(source, "the image to save", .docker), let path else { return nil }
-            guard context.images.contains(image) else {
+            guard context.images.meant(by: image) != nil else {
                 let familiar = context.images.map(\.familiar)
                 note(
                     source,

@@ -63,25 +63,11 @@ package struct ImageScan: Sendable {
         return finder.found()
     }
 
-    /// Finds the images of an imageList, by sealer's rules: one a line, trimmed, one pair of quotes taken off,
-    /// empty lines and lines that begin with `#` skipped.
-    /// - Throws: a ``Failure`` of kind `data` with line and column for a line that is no image, and for what
-    ///   sealer refuses: digests and list bullets.
+    /// Finds the images of an imageList: the ``ImageListEntries`` of it.
+    /// - Throws: a ``Failure`` of kind `data` with line and column for a line that is not an image.
     package static func imageList(_ bytes: [UInt8], path: String) throws(Failure) -> ImageScan {
         var scan = ImageScan(SourceText(bytes, path: path), isYAML: false)
-        var start = scan.source.markLength
-        while start < bytes.count {
-            let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
-            var line = bytes[start..<end]
-            line = line.drop { $0 <= 0x20 }
-            while let last = line.last, last <= 0x20 { line = line.dropLast() }
-            start = end + 1
-            if line.isEmpty || line.first == UInt8(ascii: "#") { continue }
-            if line.count > 1, let quote = line.first, "\"'".utf8.contains(quote), line.last == quote {
-                line = line.dropFirst().dropLast()
-            }
-            try scan.append(listed: line)
-        }
+        for entry in ImageListEntries(bytes).entries { try scan.append(listed: bytes[entry.range]) }
         return scan
     }
 
@@ -95,9 +81,6 @@ package struct ImageScan: Sendable {
         }
         let reference: Reference
         do { reference = try Reference(text) } catch { throw refuse(error.reason, error.remedy) }
-        if reference.digest != nil {
-            throw refuse("sealer reads no digests in an imageList", "name the image by its tag")
-        }
         add(reference, text, line.startIndex..<line.endIndex, in: line.startIndex)
     }
 

@@ -117,7 +117,9 @@ extension Bundle {
     fileprivate func image(named name: String) throws(Failure) -> [BundleImage] {
         let reference = try Reference(name)
         let base = try Reference(name, defaults: .sealer)
-        let sameName = images.first { $0.reference.path == reference.path }
+        let sameName = images.first {
+            reference.moved(to: $0.reference.domain).means($0.reference, content: $0.locked.digests)
+        }
         return [image(reference) ?? image(base) ?? sameName].compactMap(\.self)
     }
 
