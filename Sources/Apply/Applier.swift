@@ -123,7 +123,7 @@ package struct Applier: Sendable {
 
     /// Holds the free space against what is certainly needed: the bytes that are read, none of which shrink.
     private func checkSpace(for plan: ApplyPlan) throws(Failure) {
-        let needed = plan.steps.filter { !$0.isDone }.reduce(0) { $0 + $1.bytes }
+        let needed = plan.steps.filter { !$0.isDone }.clampedTotal(\.bytes)
         guard let free = store.freeSpace, free < needed else { return }
         throw Failure(
             .space, "apply to", store.path,

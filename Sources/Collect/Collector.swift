@@ -114,7 +114,7 @@ package struct Collector: Sendable {
         if writer.isAlreadyThere { return collected(prepared, unchanged: true) }
         let sources = Sources(prepared)
         let pending = sources.spread(writer.pending)
-        let present = plan.size - pending.reduce(0) { $0 + $1.size - writer.received(of: $1.digest) }
+        let present = plan.size - pending.clampedTotal { $0.size - writer.received(of: $0.digest) }
         events(.planned(size: plan.size, blobs: plan.blobs.count, present: present, names: sources.names))
         let came = try await inParallel(pending, width: options.jobs) { blob in
             try await bring(blob, sources, into: writer)
@@ -127,7 +127,7 @@ package struct Collector: Sendable {
             try writer.finish()
         }
         return collected(
-            prepared, fetched: came.reduce(0) { $0 + $1.fetched }, copied: came.reduce(0) { $0 + $1.copied })
+            prepared, fetched: came.clampedTotal(\.fetched), copied: came.clampedTotal(\.copied))
     }
 
     /// Prepares; what a failure leaves of scratch files is removed.

@@ -60,7 +60,7 @@ package struct PushSurvey: Sendable, Encodable {
         self.present = present
         let sent = moves.filter { $0.holders.isEmpty }
         uploads = sent.count
-        bytes = sent.reduce(0) { $0 + $1.blob.descriptor.size }
+        bytes = sent.clampedTotal(\.blob.descriptor.size)
         mounts = moves.reduce(0) { $0 + $1.absent.count } - sent.count
         let absent = Set(
             moves.flatMap { move in move.absent.map { [$0.repository, "\(move.blob.descriptor.digest)"] } })

@@ -118,7 +118,7 @@ package struct Pusher: Sendable {
         let sent = arrivals.filter { !$0.isMounted }
         return Pushed(
             items: items, present: survey.present, mounted: arrivals.count - sent.count,
-            uploaded: sent.count, bytes: sent.reduce(0) { $0 + $1.bytes })
+            uploaded: sent.count, bytes: sent.clampedTotal(\.bytes))
     }
 
     /// - Throws: a ``Failure`` of kind `input` where neither the bundle nor the registry has a blob.

@@ -203,4 +203,32 @@ import Testing
             #expect(survived == 0)
         }
     }
+
+    /// Sizes that no medium has, in the annotations that say how a bundle is split.
+    @Test(
+        arguments: [
+            (Int64.max, Int64.max), (1, .max), (.max, 1), (0, 0), (-1, -1), (.min, .min), (1 << 53, 1 << 53),
+            (1 << 52, 1),
+        ] as [(Int64, Int64)])
+    func volumeSizesOutOfBoundsAreRefused(_ size: Int64, _ volumeSize: Int64) throws {
+        try withFolder { folder in
+            let index = Array(
+                #"{"annotations":{"io.sealift.bundle.size":"\#(size)","io.sealift.volume.size":"\#(volumeSize)"},"manifests":[]}"#
+                    .utf8)
+            var tar: [UInt8] = []
+            for (name, bytes) in [
+                ("oci-layout", Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8)), ("index.json", index),
+            ] {
+                tar +=
+                    TarHeader(name: Array(name.utf8), mode: 0o644, size: Int64(bytes.count)).encoded() + bytes
+                tar += [UInt8](repeating: 0, count: TarBlock.padding(after: Int64(bytes.count)))
+            }
+            tar += [UInt8](repeating: 0, count: 1024)
+            try Data(tar).write(to: URL(filePath: folder + "/b.001"))
+            for path in ["/b", "/b.001"] {
+                let refused = #expect(throws: Failure.self) { try Bundle(opening: folder + path) }
+                #expect([.data, .input].contains(refused?.kind))
+            }
+        }
+    }
 }

@@ -64,6 +64,11 @@ import Testing
         #expect(range("bytes 1-2/3") == [1, 2, 3])
         #expect(range("bytes 1-2/*") == [1, 2, nil])
         #expect(range("bytes */3") == [nil, nil, 3])
+        for total in ["-9223372036854775808", "9223372036854775807", "+3", "0x3"] {
+            #expect(range("bytes 1-2/\(total)") == [1, 2, nil])
+            #expect(range("bytes */\(total)") == [nil, nil, nil])
+        }
+        #expect(range("bytes 0-9223372036854775807/3") == nil)
         for bad in ["", "bytes", "items 1-2/3", "bytes 1-2", "bytes x-2/3", "bytes 1-/3", "bytes -2/3"] {
             #expect(range(bad) == nil, "\(bad)")
         }

@@ -121,6 +121,17 @@ import Testing
         let values = ["A": "one two", "E": "", "B_2": "x"]
         #expect((try? ShellWord.expand(text, values).text) == expected)
     }
+
+    @Test func wordsAreNestedUpToABound() throws {
+        func nested(_ depth: Int) -> String {
+            String(repeating: "${A:-", count: depth) + "x" + String(repeating: "}", count: depth)
+        }
+        #expect(try ShellWord.expand(nested(60), [:]).text == "x")
+        for depth in [64, 100_000] {
+            let refused = #expect(throws: Failure.self) { try ShellWord.expand(nested(depth), [:]) }
+            #expect(refused?.reason.contains("nested") == true)
+        }
+    }
 }
 
 /// Without the right to mount there is no RUN, and the error says what to do.

@@ -106,4 +106,21 @@ import Testing
     func plainScalarsHaveTheTypesOfYAML11(text: String, type: YamlScalarType) {
         #expect(YamlScalarType(plain: text) == type)
     }
+
+    /// Each alias holds the one before it: written out, the value would be as deep as the chain is long.
+    @Test func chainsOfAliasesAreBounded() {
+        for length in [250, 100_000] {
+            var text = "- &a0 x\n"
+            for number in 1...length { text += "- &a\(number) [*a\(number - 1)]\n" }
+            let refused = #expect(throws: Failure.self) {
+                try YamlDocuments.all(SourceText(Array(text.utf8), path: "chain.yaml"))
+            }
+            #expect(refused?.reason.contains("deeper") == true)
+        }
+        for text in [String(repeating: "[", count: 100_000), String(repeating: "{a: ", count: 100_000)] {
+            #expect(throws: Failure.self) {
+                try YamlDocuments.all(SourceText(Array(text.utf8), path: "deep.yaml"))
+            }
+        }
+    }
 }

@@ -40,22 +40,22 @@ extension Applier {
 
     /// How many bytes of the bundle a build reads: its files, and the images that it saves.
     func bytes(of build: Spec.Build) -> Int64 {
-        var sum: Int64 = 0
+        var sizes: [Int64] = []
         func size(_ image: BundleImage) -> Int64 {
-            image.instance(for: platform)?.children.reduce(0) { $0 + $1.size } ?? 0
+            image.instance(for: platform)?.children.clampedTotal(\.size) ?? 0
         }
         for step in build.context {
             switch step {
             case .putFile(_, let name), .putRepacked(_, let name):
-                sum += bundle.file(name, for: platform)?.size ?? 0
+                sizes.append(bundle.file(name, for: platform)?.size ?? 0)
             case .putSaved(_, let reference):
-                sum += bundle.image(reference).map(size) ?? 0
+                sizes.append(bundle.image(reference).map(size) ?? 0)
             case .imageList(let patterns):
                 let listed = Set(ImagePattern.select(bundle.spec.images, matching: patterns))
-                sum += bundle.images.filter { listed.contains($0.reference) }.reduce(0) { $0 + size($1) }
+                sizes += bundle.images.filter { listed.contains($0.reference) }.map(size)
             case .layer, .edit, .rewrite: break
             }
         }
-        return sum
+        return sizes.clampedTotal { $0 }
     }
 }

@@ -6,7 +6,7 @@ extension Applier {
     /// How many bytes ``verify(_:progress:)`` reads, about.
     package func bytesToVerify(_ receipt: Receipt) throws(Failure) -> Int64 {
         let ids = Set(receipt.images.flatMap { $0.layers.map(\.id) })
-        return try store.survey().layers.filter { ids.contains($0.id) }.reduce(0) { $0 + $1.size }
+        return try store.survey().layers.filter { ids.contains($0.id) }.clampedTotal(\.size)
     }
 
     /// Proves that what `receipt` tells of is in the store as it was put there: every layer is read again and

@@ -76,7 +76,7 @@ package struct Rollback: Sendable {
             item.layer.map(added.contains) ?? item.image.map { gone.contains($0) || own($0) } ?? false
         }
         outcome.layers = garbage.compactMap(\.layer)
-        outcome.bytes = garbage.reduce(0) { $0 + $1.bytes }
+        outcome.bytes = garbage.clampedTotal(\.bytes)
         if let writer {
             try writer.remove(garbage)
             try receipt.remove()

@@ -37,7 +37,14 @@ struct ShellWord {
         )
     }
 
+    /// How deep `${A:-${B:-…}}` may be nested.
+    private static let deepest = 64
+    private var depth = 0
+
     private mutating func process(until stop: Unicode.Scalar?) throws(Failure) -> String {
+        depth += 1
+        defer { depth -= 1 }
+        guard depth <= Self.deepest else { throw refuse("'${' is nested more than \(Self.deepest) deep") }
         var result = ""
         while let scalar = rest.first {
             if scalar == stop {

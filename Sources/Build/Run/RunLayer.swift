@@ -95,19 +95,21 @@ struct RunLayer {
     }
 
     /// Takes off the marks that overlayfs keeps for itself, and gives what changed its time.
-    private func settle(_ folder: Folder, since start: Folder.Time) throws(Failure) {
-        for name in try folder.names() {
-            let status = try folder.status(of: name)
-            if status.kind == .directory { try settle(folder.folder(name), since: start) }
-            let path = Array("/proc/self/fd/\(folder.descriptor)/".utf8) + name
-            for mark in ["trusted.overlay.origin", "trusted.overlay.impure"] {
-                (path + [0]).withUnsafeBytes {
-                    _ = lremovexattr($0.baseAddress!.assumingMemoryBound(to: CChar.self), mark)
+    private func settle(_ top: Folder, since start: Folder.Time) throws(Failure) {
+        try top.forEachFolder { (folder, _) throws(Failure) in
+            for name in try folder.names() {
+                let status = try folder.status(of: name)
+                let path = Array("/proc/self/fd/\(folder.descriptor)/".utf8) + name
+                for mark in ["trusted.overlay.origin", "trusted.overlay.impure"] {
+                    (path + [0]).withUnsafeBytes {
+                        _ = lremovexattr($0.baseAddress!.assumingMemoryBound(to: CChar.self), mark)
+                    }
                 }
+                let isNew =
+                    (status.time.seconds, status.time.nanoseconds) >= (start.seconds, start.nanoseconds)
+                guard isNew else { continue }
+                try folder.set(name, uid: status.uid, gid: status.gid, mode: nil, time: .init(seconds: time))
             }
-            let isNew = (status.time.seconds, status.time.nanoseconds) >= (start.seconds, start.nanoseconds)
-            guard isNew else { continue }
-            try folder.set(name, uid: status.uid, gid: status.gid, mode: nil, time: .init(seconds: time))
         }
     }
 }

@@ -48,11 +48,11 @@ package struct BundleDiff: Sendable {
 
 extension [BundlePlan.Item] {
     /// The sum of their sizes in bytes.
-    package var bytes: Int64 { reduce(0) { $0 + $1.descriptor.size } }
+    package var bytes: Int64 { clampedTotal(\.descriptor.size) }
 }
 
 extension Set<Descriptor> {
-    fileprivate var bytes: Int64 { reduce(0) { $0 + $1.size } }
+    fileprivate var bytes: Int64 { clampedTotal(\.size) }
 }
 
 extension Bundle {

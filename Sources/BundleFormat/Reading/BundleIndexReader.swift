@@ -27,6 +27,9 @@ struct BundleContents {
         document = try Document.decode(
             members.bytes(of: config, limit: Int64(Document.largestSize)), artifact: set.base)
         images = try Self.images(of: document.lock, members)
+        // With this bound no sum of some of its sizes can overflow.
+        _ = try (images.flatMap { $0.instances.flatMap(\.children) } + document.lock.files.map(\.descriptor))
+            .byteTotal(of: set.base) { $0.size }
         plan = try BundlePlan(
             spec: document.spec, lock: document.lock, images: images, have: Set(document.required),
             volumeSize: document.volumeSize)
@@ -40,6 +43,7 @@ struct BundleContents {
 
     /// The descriptor of the bundle document: the first of the index.
     private static func leader(of index: [UInt8], _ members: MemberTable) throws(Failure) -> Descriptor {
+        if let fault = JSONText.fault(in: index) { throw members.refuse("its index.json: \(fault)") }
         let parsed: ImageIndex
         do { parsed = try JSONDecoder().decode(ImageIndex.self, from: Data(index)) } catch {
             throw members.refuse("its index.json: \(Manifest.explain(error))")

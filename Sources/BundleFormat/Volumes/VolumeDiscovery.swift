@@ -63,8 +63,8 @@ struct VolumeSet {
     ) throws(Failure) -> (size: Int64, volumeSize: Int64)? {
         struct Stated: Decodable { var annotations: [String: String]? }
         let stated = (try? JSONDecoder().decode(Stated.self, from: Data(index)))?.annotations ?? [:]
-        guard let size = stated[FormatName.size].flatMap({ Int64($0) }),
-            let volumeSize = stated[FormatName.volumeSize].flatMap({ Int64($0) })
+        guard let size = stated[FormatName.size].flatMap({ Int64(sizeFromOutside: $0) }),
+            let volumeSize = stated[FormatName.volumeSize].flatMap({ Int64(sizeFromOutside: $0) })
         else { return nil }
         guard (1...Descriptor.largestSize).contains(size), (1...Descriptor.largestSize).contains(volumeSize),
             (size - 1) / volumeSize < BundlePlan.mostVolumes

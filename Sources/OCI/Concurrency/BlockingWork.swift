@@ -10,19 +10,29 @@ package func onThread<Result: Sendable>(
     _ body: @escaping @Sendable () throws(Failure) -> Result
 ) async throws(Failure) -> Result {
     let outcome: Swift.Result<Result, Failure> = await withCheckedContinuation { continuation in
-        spawnThread {
+        let failure = spawnThread {
             do throws(Failure) {
                 continuation.resume(returning: .success(try body()))
             } catch {
                 continuation.resume(returning: .failure(error))
             }
         }
+        if let failure { continuation.resume(returning: .failure(failure)) }
     }
     return try outcome.get()
 }
 
 /// Starts a detached thread with a 1 MiB stack that runs `body` and ends.
-package func spawnThread(_ body: @escaping @Sendable () -> Void) { pthread_detach(startThread(body)) }
+/// - Returns: why there is none, where the host gives no further thread; `body` does not run then.
+@discardableResult
+package func spawnThread(_ body: @escaping @Sendable () -> Void) -> Failure? {
+    do throws(Failure) {
+        pthread_detach(try startThread(body))
+        return nil
+    } catch {
+        return error
+    }
+}
 
 /// Runs `body` on a new thread, waits until that thread is gone, and returns what `body` returned: so does
 /// what a thread alone can have, a namespace or a working folder.
@@ -30,7 +40,7 @@ package func onOwnThread<Result: Sendable>(
     _ body: @escaping @Sendable () throws(Failure) -> Result
 ) throws(Failure) -> Result {
     let box = OutcomeBox<Result>()
-    let thread = startThread {
+    let thread = try startThread {
         let outcome: Swift.Result<Result, Failure>
         do throws(Failure) { outcome = .success(try body()) } catch { outcome = .failure(error) }
         box.outcome.withLock { $0 = outcome }
@@ -43,7 +53,7 @@ private final class OutcomeBox<Value: Sendable>: Sendable {
     let outcome = Mutex<Swift.Result<Value, Failure>?>(nil)
 }
 
-private func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
+private func startThread(_ body: @escaping @Sendable () -> Void) throws(Failure) -> pthread_t {
     final class Box {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -60,6 +70,12 @@ private func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
             Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body(); return nil
         },
         box.toOpaque())
-    guard code == 0 else { fatalError("cannot start a thread: \(String(cString: strerror(code)))") }
+    guard code == 0 else {
+        Unmanaged<Box>.fromOpaque(box.toOpaque()).release()
+        throw Failure(
+            .busy, "start a thread", "",
+            because: "the host gives no more: \(String(cString: strerror(code)))",
+            remedy: "raise the limit of processes (ulimit -u, pids.max) or of memory, then run it again")
+    }
     return thread
 }

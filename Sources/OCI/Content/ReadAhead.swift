@@ -17,7 +17,8 @@ package struct ReadAhead: ByteStream {
         let ring = Ring(buffers: max(2, buffers), size: size)
         consumer = Consumer(ring)
         let given = GivenUp(stream: upstream)
-        spawnThread { given.pump(into: ring) }
+        // The consumer's first read reports that there is no thread.
+        if let failure = spawnThread({ given.pump(into: ring) }) { ring.end(failure) }
     }
 
     /// Copies the next bytes, waiting for them.

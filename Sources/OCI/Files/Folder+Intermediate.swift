@@ -21,12 +21,30 @@ package func makeFolders(_ path: String) throws(Failure) {
 
 extension Folder {
     /// The bytes of everything below that is not a folder, as lstat tells them.
+    /// - Throws: a ``Failure`` also for a tree deeper than ``deepest`` folders.
     package func sizeOfFiles() throws(Failure) -> Int64 {
-        var sum: Int64 = 0
-        for name in try names() {
-            let status = try status(of: name)
-            sum += status.kind == .directory ? try folder(name).sizeOfFiles() : status.size
+        var sum = ByteTotal()
+        try forEachFolder { (folder, _) throws(Failure) in
+            for name in try folder.names() {
+                let status = try folder.status(of: name)
+                if status.kind != .directory { try sum.add(status.size, artifact: folder.shown(name)) }
+            }
         }
-        return sum
+        return sum.bytes
+    }
+
+    /// Calls `body` with this folder and each one below it, links not followed, one open at a time.
+    /// - Throws: what `body` throws, and a ``Failure`` of kind `data` for a tree deeper than ``deepest`` folders.
+    package func forEachFolder(
+        _ body: (_ folder: Folder, _ path: [UInt8]) throws(Failure) -> Void
+    ) throws(Failure) {
+        var pending: [[UInt8]] = [[]]
+        while let path = pending.popLast() {
+            let folder = path.isEmpty ? self : try folder(path)
+            for name in try folder.names() where try folder.status(of: name).kind == .directory {
+                pending.append(path.isEmpty ? name : path + [UInt8(ascii: "/")] + name)
+            }
+            try body(folder, path)
+        }
     }
 }

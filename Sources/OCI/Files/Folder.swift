@@ -76,11 +76,15 @@ package final class Folder: Sendable {
         return name.isEmpty ? path : "\(path)/\(text)"
     }
 
+    /// The deepest path: trees are no deeper than this, so that whatever goes down one knows how far it is.
+    package static let deepest = 512
+
     /// Why `path` is not a path as this type wants it; `nil` if it is one.
     package static func fault(in path: [UInt8]) -> String? {
         if path.contains(0) { return "its name holds a NUL" }
         if path.first == UInt8(ascii: "/") { return "its name is absolute" }
         let components = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        if components.count > deepest { return "it is more than \(deepest) folders deep" }
         for component in components {
             if component.elementsEqual([0x2E, 0x2E]) { return "its name leads out with '..'" }
             if component.isEmpty { return "its name has an empty component" }

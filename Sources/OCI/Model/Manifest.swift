@@ -39,6 +39,7 @@ package struct Manifest: Sendable {
         guard raw.count <= Self.largestSize else {
             throw refuse("it has \(raw.count) bytes, more than \(Self.largestSize)")
         }
+        if let fault = JSONText.fault(in: raw) { throw refuse(fault) }
         let fields: Fields
         do {
             fields = try JSONDecoder().decode(Fields.self, from: Data(raw))

@@ -124,7 +124,8 @@ final class Upload {
         }
         guard status == 202 else { throw Setback(push: outcome, artifact) }
         session = Session(address: start)
-        session?.leastChunk = outcome.head?["oci-chunk-min-length"].flatMap { Int64($0) } ?? 1
+        session?.leastChunk =
+            outcome.head?["oci-chunk-min-length"].flatMap { Int64(sizeFromOutside: $0) } ?? 1
         try move(to: outcome, isRequired: true)
         isUncertain = false
         return false
@@ -213,7 +214,9 @@ extension ResponseHead {
     var confirmedBytes: Int64? {
         guard let text = self["range"] else { return nil }
         let value = text.hasPrefix("bytes=") ? text.dropFirst(6) : text[...]
-        let ends = value.split(separator: "-", omittingEmptySubsequences: false).map { Int64($0) }
+        let ends = value.split(separator: "-", omittingEmptySubsequences: false).map {
+            Int64(sizeFromOutside: $0)
+        }
         guard ends.count == 2, ends[0] == 0, let last = ends[1], (0..<Descriptor.largestSize).contains(last)
         else { return nil }
         return last == 0 ? 0 : last + 1

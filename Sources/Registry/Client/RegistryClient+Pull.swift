@@ -12,7 +12,7 @@ package final class RegistryClient: Sendable {
     /// Starts the engine's threads; they end when the client is let go.
     /// - Throws: a ``Failure`` of kind `configuration` for a mirror that is not well formed.
     package init(_ settings: TransferSettings) throws(Failure) {
-        web = Web(settings)
+        web = try Web(settings)
         endpoints = try Endpoints(web)
     }
 

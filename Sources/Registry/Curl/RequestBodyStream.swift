@@ -33,7 +33,7 @@ final class Feed: @unchecked Sendable {
 
     /// Starts reading. `onBytes` is called when bytes came that were asked for in vain.
     func start(_ onBytes: @escaping @Sendable () -> Void) {
-        spawnThread { [self] in
+        let failure = spawnThread { [self] in
             do throws(Failure) {
                 try stream.forEachChunk { (bytes) throws(Failure) in
                     let goesOn: Bool = state.waiting { state in
@@ -51,6 +51,9 @@ final class Feed: @unchecked Sendable {
             state.locked { $0.ended = true }
             tell(onBytes)
         }
+        guard let failure else { return }
+        state.locked { ($0.failure, $0.ended) = (failure, true) }
+        tell(onBytes)
     }
 
     /// Lets the reading thread end early.

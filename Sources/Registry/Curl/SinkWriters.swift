@@ -66,14 +66,19 @@ final class Writers: Sendable {
     /// - Parameters:
     ///   - memory: the most bytes that all buffers together have.
     ///   - onRoom: called when a buffer came free after one was asked for in vain, or when a sink failed.
-    init(memory: Int = 8 << 20, buffer: Int = 256 << 10, onRoom: @escaping @Sendable () -> Void) {
+    init(memory: Int = 8 << 20, buffer: Int = 256 << 10, onRoom: @escaping @Sendable () -> Void)
+        throws(Failure)
+    {
         capacity = buffer
         limit = max(4, memory / buffer)
         limitOfOne = max(2, limit / 2)
         self.onRoom = onRoom
         let state = state
         for _ in 0..<max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) {
-            spawnThread { Self.work(state, onRoom) }
+            guard let failure = spawnThread({ Self.work(state, onRoom) }) else { continue }
+            state.locked { $0.stopped = true }
+            state.wake()
+            throw failure
         }
     }
 

@@ -52,12 +52,13 @@ final class TransferEngine: Sendable {
     let writers: Writers
     private let mailbox: Mailbox
 
-    init(_ options: Options) {
+    /// - Throws: a ``Failure`` of kind `busy` where the host gives no threads.
+    init(_ options: Options) throws(Failure) {
         let mailbox = Mailbox()
-        let writers = Writers(memory: options.memory) { mailbox.post { $0.look = true } }
+        let writers = try Writers(memory: options.memory) { mailbox.post { $0.look = true } }
         self.mailbox = mailbox
         self.writers = writers
-        spawnThread { EngineLoop(mailbox, writers, options).run() }
+        if let failure = spawnThread({ EngineLoop(mailbox, writers, options).run() }) { throw failure }
     }
 
     deinit { mailbox.post { $0.stopped = true } }

@@ -38,9 +38,9 @@ final class Web: Sendable {
     private let pacing = Pacing()
     private let trusts: Trusts
 
-    init(_ settings: TransferSettings) {
+    init(_ settings: TransferSettings) throws(Failure) {
         self.settings = settings
-        engine = TransferEngine(
+        engine = try TransferEngine(
             .init(
                 jobs: max(1, settings.jobs), perHost: max(1, settings.jobsPerHost),
                 authorities: settings.authorities, proxies: Proxies(environment: settings.environment),

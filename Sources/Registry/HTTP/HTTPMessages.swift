@@ -48,7 +48,7 @@ struct ResponseHead: Sendable {
     func all(_ name: String) -> [String] { fields.filter { $0.name == name }.map(\.value) }
 
     /// `Content-Length`, where it is a number.
-    var length: Int64? { self["content-length"].flatMap(Int64.init) }
+    var length: Int64? { self["content-length"].flatMap { Int64(sizeFromOutside: $0) } }
 
     /// The media type without its parameters.
     var mediaType: String? {
@@ -69,9 +69,11 @@ struct ResponseHead: Sendable {
         guard let value = self["content-range"], value.lowercased().hasPrefix("bytes ") else { return nil }
         let halves = value.dropFirst(6).split(separator: "/", omittingEmptySubsequences: false)
         guard halves.count == 2 else { return nil }
-        let total = Int64(halves[1])
+        let total = Int64(sizeFromOutside: halves[1])
         if halves[0] == "*" { return (nil, nil, total) }
-        let ends = halves[0].split(separator: "-", omittingEmptySubsequences: false).map { Int64($0) }
+        let ends = halves[0].split(separator: "-", omittingEmptySubsequences: false).map {
+            Int64(sizeFromOutside: $0)
+        }
         guard ends.count == 2, let first = ends[0], let last = ends[1] else { return nil }
         return (first, last, total)
     }

@@ -66,10 +66,14 @@ private struct JSONReader {
 
     private mutating func object(depth: Int) throws(Failure) -> Tree {
         var members: [Tree.Member] = []
+        var seen: Set<String> = []
         try items(until: "}") { (reader) throws(Failure) in
             reader.skipSpace()
             guard reader.next == UInt8(ascii: "\"") else { throw reader.refuse("expected a key") }
             let key = try reader.string()
+            guard seen.insert(key).inserted else {
+                throw reader.refuse("the key '\(key.prefix(80))' is there twice")
+            }
             try reader.expect(":")
             members.append(Tree.Member(key: key, value: try reader.value(depth: depth + 1)))
         }

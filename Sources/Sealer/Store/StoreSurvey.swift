@@ -124,6 +124,6 @@ extension Store {
             text == Array(id.description.utf8),
             let size = try? File.open("\(database)/size").bytes(limit: 20)
         else { return nil }
-        return Int64(String(decoding: size, as: UTF8.self))
+        return Int64(sizeFromOutside: String(decoding: size, as: UTF8.self))
     }
 }

@@ -81,14 +81,14 @@ struct CatalogBuilder {
                 missing.insert(child.digest)
             } else {
                 repository.blobs.insert(child.digest)
-                if counted.insert(child.digest).inserted { total += child.size }
+                if counted.insert(child.digest).inserted { total = [total, child.size].clampedTotal { $0 } }
                 sizes[child.digest] = child.size
             }
         }
         if first, let (subject, descriptor) = subjects[descriptor.digest] {
             repository.referrers[subject, default: []].append(descriptor)
         }
-        manifests[descriptor.digest]?.total = sizes.values.reduce(0, +)
+        manifests[descriptor.digest]?.total = sizes.values.clampedTotal { $0 }
         manifests[descriptor.digest]?.platforms = platforms
         return (sizes, platforms)
     }
@@ -102,7 +102,9 @@ struct CatalogBuilder {
         if let children = parsed[descriptor.digest] { return children }
         let regions = find(descriptor.digest)
         guard !regions.isEmpty else { return nil }
-        if counted.insert(descriptor.digest).inserted { total += descriptor.size }
+        if counted.insert(descriptor.digest).inserted {
+            total = [total, descriptor.size].clampedTotal { $0 }
+        }
         let artifact = "the manifest \(descriptor.digest)"
         guard descriptor.size <= Manifest.largestSize else {
             throw Failure(.data, "serve", artifact, because: "it has \(descriptor.size) bytes")

@@ -13,7 +13,7 @@ struct Page {
     /// The whole document.
     var html: String {
         var text = Self.head
-        let files = catalog.files.reduce(Int64(0)) { $0 + $1.size }
+        let files = catalog.files.clampedTotal(\.size)
         text +=
             "<header><h1>sealift</h1><p>This registry serves bundles: \(count(catalog.images.count, "image"))"
         text +=

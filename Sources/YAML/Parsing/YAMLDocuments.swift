@@ -17,6 +17,10 @@ package struct YamlDocuments {
     private var anchors: [String: YamlNode] = [:]
     private var open: Set<String> = []
     private var aliased: Set<String> = []
+    /// How deep the values of anchors are, their own aliases resolved.
+    private var heights: [String: Int] = [:]
+    /// The deepest level that was reached in the value at hand, aliases resolved.
+    private var reach = 0
     private var nodes = 0
     private var ended = false
 
@@ -58,7 +62,7 @@ package struct YamlDocuments {
             case .streamEnd: ended = true
             case .documentStart:
                 nodes = 0
-                anchors = [:]
+                (anchors, heights, reach) = ([:], [:], 0)
                 aliased = []
                 let root = try node(events.next(), depth: 0)
                 return YamlDocument(root: root, aliased: aliased)
@@ -77,8 +81,10 @@ package struct YamlDocuments {
             throw refuse(
                 event.start, "it is nested deeper than \(Self.deepestNesting) levels", "flatten the document")
         }
-        if case .alias(let name) = event.kind { return try alias(name, event) }
+        if case .alias(let name) = event.kind { return try alias(name, event, depth) }
         if let anchor = event.anchor { open.insert(anchor) }
+        let before = reach
+        reach = depth
         let start = contentStart(event)
         let content: YamlNode.Content
         var end = event.end
@@ -97,14 +103,25 @@ package struct YamlDocuments {
         if let anchor = event.anchor {
             open.remove(anchor)
             anchors[anchor] = node
+            heights[anchor] = reach - depth
         }
+        reach = max(reach, before)
         return node
     }
 
-    private mutating func alias(_ name: String, _ event: YamlEvent) throws(Failure) -> YamlNode {
+    private mutating func alias(
+        _ name: String, _ event: YamlEvent, _ depth: Int
+    ) throws(Failure) -> YamlNode {
         guard !open.contains(name), let target = anchors[name] else {
             let reason = open.contains(name) ? "refers to a value that holds it" : "refers to no anchor"
             throw refuse(event.start, "the alias *\(name) \(reason)", "define &\(name) before it")
+        }
+        // A value that aliases nest is as deep as one that is written so.
+        reach = max(reach, depth + 1 + (heights[name] ?? 0))
+        guard reach < Self.deepestNesting else {
+            throw refuse(
+                event.start, "it is nested deeper than \(Self.deepestNesting) levels by aliases",
+                "write the values out")
         }
         aliased.insert(name)
         return YamlNode(

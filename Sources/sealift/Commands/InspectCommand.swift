@@ -60,7 +60,7 @@ struct InspectCommand: AsyncParsableCommand {
         func describe(_ image: BundleImage) -> Tree {
             var node = Tree("\(image.reference.familiar)  \(image.locked.digest.short)")
             for (platform, manifest) in zip(image.locked.platforms, image.instances) {
-                let size = manifest.children.reduce(0) { $0 + $1.size }
+                let size = manifest.children.clampedTotal(\.size)
                 node.children.append(
                     Tree("\(platform.platform)  \(manifest.children.count - 1) layers, \(size.asBytes)"))
             }

@@ -33,7 +33,7 @@ struct PlanView {
         for blob in plan.blobs where blob.bytes == nil {
             if let at = owners.firstIndex(where: { $0.name == blob.owner }) {
                 owners[at].blobs += 1
-                owners[at].bytes += blob.descriptor.size
+                owners[at].bytes = [owners[at].bytes, blob.descriptor.size].clampedTotal { $0 }
             } else {
                 owners.append((blob.owner, 1, blob.descriptor.size))
             }

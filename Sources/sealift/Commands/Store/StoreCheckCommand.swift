@@ -42,7 +42,7 @@ struct StoreCheckCommand: AsyncParsableCommand {
 extension Store {
     /// ``check(layers:progress:)`` on a thread of its own, with its progress shown.
     func checked() async throws(Failure) -> [StoreFinding] {
-        let total = try survey().layers.filter(\.isWhole).reduce(0) { $0 + $1.size }
+        let total = try survey().layers.filter(\.isWhole).clampedTotal(\.size)
         let progress = Progress("check", total: total)
         defer { progress.finish() }
         return try await onThread { () throws(Failure) in try self.check { progress.add($0) } }

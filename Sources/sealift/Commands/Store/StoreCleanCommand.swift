@@ -31,7 +31,7 @@ struct StoreCleanCommand: AsyncParsableCommand {
         }
         if json { return try Console.printJSON(garbage) }
         for item in garbage { Console.print("\(item.artifact)  \(item.bytes.asBytes)") }
-        let sum = garbage.reduce(0) { $0 + $1.bytes }
+        let sum = garbage.clampedTotal(\.bytes)
         Console.say("\(garbage.count) things, \(sum.asBytes)\(dryRun ? " would be" : "") freed")
     }
 }
