@@ -84,6 +84,8 @@ let package = Package(
             name: "SealerTests", dependencies: ["Sealer", "Build", "OCI"], exclude: ["Golden"],
             swiftSettings: strict),
         .testTarget(
+            name: "BuildTests", dependencies: ["Build", "Sealer", "Spec", "OCI"], swiftSettings: strict),
+        .testTarget(
             name: "SpecTests", dependencies: ["Spec", "YAML", "OCI"], exclude: ["spec_schema.py"],
             swiftSettings: strict),
         .testTarget(

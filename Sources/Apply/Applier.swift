@@ -166,7 +166,9 @@ package struct Applier: Sendable {
         if base.image.name != name {
             events(.note("the base calls itself \(base.image.name); it is listed as \(name)"))
         }
-        let image = base.image.name == name ? base.image : base.image.renamed(to: base.name)
+        let image =
+            base.image.name == name ? base.image : base.image.renamed(to: base.name).identified()
+        try checkOutcome(image, named: base.name)
         return try writer.register(image).image
     }
 

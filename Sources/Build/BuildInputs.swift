@@ -42,7 +42,14 @@ package struct BuildInputs: Sendable {
     }
 
     /// The parsed Kubefile of a build.
-    package static func kubefile(_ build: Spec.Build) throws(Failure) -> Kubefile {
-        try Kubefile(parsing: build.kubefile, artifact: "the Kubefile of \(build.tag)")
+    /// - Parameter problems: takes what is wrong with a line; `nil` to throw it.
+    package static func kubefile(
+        _ build: Spec.Build, _ problems: BuildProblems? = nil, at place: SpecPath = .build(0)
+    ) throws(Failure) -> Kubefile {
+        try Kubefile(parsing: build.kubefile, artifact: "the Kubefile of \(build.tag)") {
+            (failure, line) throws(Failure) in
+            guard let problems else { throw failure }
+            try problems.note(failure, at: place, line: line)
+        }
     }
 }

@@ -13,6 +13,13 @@ package final class BuildProblems {
         package var line: Int?
         /// What is wrong.
         package var failure: Failure
+
+        /// A mistake.
+        package init(place: SpecPath, line: Int? = nil, failure: Failure) {
+            self.place = place
+            self.line = line
+            self.failure = failure
+        }
     }
 
     private let gathers: Bool

@@ -16,6 +16,10 @@ package final class BuildSession {
     /// What takes their mistakes.
     package var problems: BuildProblems
     let note: (String) -> Void
+    /// Layers of the base of which every YAML file is taken for one that the build is about.
+    package var smallLayers: Set<Digest> = []
+    /// The YAML that the build prepared last ships, before its references are rewritten, and whether a step names it.
+    package private(set) var shipped: [(path: String, node: FileNode, isNamed: Bool)] = []
     private var repacks: [Digest: Repack.Outcome] = [:]
 
     /// Prepares the builds of `inputs`.
@@ -39,7 +43,10 @@ package final class BuildSession {
         problems.isIncomplete = false
         let assembler = ContextAssembler(number, of: self)
         let context = try assembler.assemble()
-        let kubefile = try BuildInputs.kubefile(build)
+        shipped = assembler.shipped.sorted { $0.key < $1.key }.map {
+            ($0.key, $0.value.node, $0.value.isNamed)
+        }
+        let kubefile = try BuildInputs.kubefile(build, problems, at: .build(number))
         var lite = LiteBuild(
             kubefile, as: build.tag, context: context, platform: inputs.platform, content: inputs.content)
         lite.arguments = arguments.filter { kubefile.mentions($0.key) }
@@ -77,6 +84,8 @@ package final class BuildSession {
         }
         return lost
     }
+
+    func isSmall(_ layer: Digest) -> Bool { smallLayers.contains(layer) }
 
     /// A file of the spec, repacked once.
     func repacked(

@@ -20,7 +20,8 @@ struct Sealift: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            CollectCommand.self, LockCommand.self, VerifyCommand.self, InspectCommand.self, ApplyCommand.self,
+            CollectCommand.self, CheckCommand.self, LockCommand.self, VerifyCommand.self, InspectCommand.self,
+            ApplyCommand.self,
             SignCommand.self, KeygenCommand.self, DiffCommand.self, ImagesCommand.self,
             ServeCommand.self, PushCommand.self, ExportCommand.self,
             InventoryCommand.self, StoreCommand.self,

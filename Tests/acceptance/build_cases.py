@@ -16,15 +16,21 @@ from refusal_base_cases import GOOD, mini_base
 NAME = "mini/{}-built:1"
 
 
-def bundle(world, name, kubefile, files=GOOD):
-    """Collects a bundle of a small base of `files` whose one build has `kubefile`; gives its path."""
+def spec_of(world, name, kubefile, files=GOOD):
+    """Writes the spec of a small base of `files` whose one build has `kubefile`; gives its path."""
     folder = world.folder(f"build-{name}")
     text = mini_base(world, name, files)
     head, _, _ = text.partition("    kubefile: |\n")
     lines = "".join(f"      {line}\n" for line in kubefile.splitlines())
-    spec = world.spec(folder, f"{head}    kubefile: |\n{lines}")
-    world.ok("collect", spec, "-o", folder / "mini.sealift", *world.network)
-    return folder / "mini.sealift"
+    return world.spec(folder, f"{head}    kubefile: |\n{lines}")
+
+
+def bundle(world, name, kubefile, files=GOOD):
+    """Collects a bundle of a small base of `files` whose one build has `kubefile`; gives its path."""
+    spec = spec_of(world, name, kubefile, files)
+    made = spec.parent / "mini.sealift"
+    world.ok("collect", spec, "-o", made, *world.network)
+    return made
 
 
 def apply(world, bundle, store, *options, **more):
@@ -88,12 +94,10 @@ def archives_are_read_by_podman_and_skopeo(world):
 def what_a_build_lacks_is_told_before_it_begins(world):
     """Images that manifests name and the bundle lacks are listed, all of them, and no RUN has run."""
     marker = world.folder("build-lacking-marker") / "ran"
-    # collect reads the YAML that a build ships and would tell of these; a template it does not read.
     files = dict(GOOD) | {"manifests/a.tmpl": b"image: no/one:v1\n", "manifests/b/c.tmpl": b"myimage: 'no/two:v2'\n"}
-    made = bundle(world, "lacking", f"FROM scratch\nCOPY . .\nRUN touch {marker}\n", files)
-    store = world.folder("build-lacking-store")
-    world.refused(66, ["manifests/a.tmpl:1: no/one:v1", "manifests/b/c.tmpl:1: no/two:v2"], "apply", made,
-                  "--allow-run", "--store", store, "--platform", world.own)
+    spec = spec_of(world, "lacking", f"FROM scratch\nCOPY . .\nRUN touch {marker}\n", files)
+    world.refused(66, ["manifests/a.tmpl:1: no/one:v1", "manifests/b/c.tmpl:1: no/two:v2"], "collect", spec,
+                  "-o", spec.parent / "mini.sealift", *world.network)
     require(not marker.exists(), "a RUN ran, and wrote to the host")
 
 

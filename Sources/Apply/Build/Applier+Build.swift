@@ -31,7 +31,9 @@ extension Applier {
                 try maker.discard()
                 return outcome.image
             }
-            return try maker.register(session.run(lite, number).image).image
+            let image = try session.run(lite, number).image
+            try checkOutcome(image, named: lite.name)
+            return try maker.register(image).image
         } catch {
             try? maker.discard()
             throw error

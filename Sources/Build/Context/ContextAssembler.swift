@@ -15,6 +15,8 @@ final class ContextAssembler {
     let files: ContextTree
     /// The layers of the base that the context took whole.
     private(set) var taken: Set<Digest> = []
+    /// The YAML that the build ships outside charts, by path, before its references are rewritten; and whether a step names it.
+    private(set) var shipped: [String: (node: FileNode, isNamed: Bool)] = [:]
     /// Paths whose step failed: later steps there are not judged.
     private var failed: Set<String> = []
 
@@ -52,11 +54,14 @@ final class ContextAssembler {
         case .putFile(let path, let name):
             let file = try locked(name)
             try put(path, .blob(file.descriptor, inputs.content), size: file.descriptor.size)
+            ship(path)
         case .putRepacked(let path, let name): try putRepacked(path, name)
         case .putSaved(let path, let image): try putSaved(path, image)
         case .edit(let path, let remove, let set):
             try change(path) { (bytes) throws(Failure) in try edited(bytes, path, remove, set) }
+            ship(path)
         case .rewrite(let path):
+            if let known = shipped[path] { shipped[path] = (known.node, true) }
             try change(path) { (bytes) throws(Failure) in
                 try ImageScan.yaml(bytes, path: path, known: Set(spec.images)).rewritten(to: spec.registry)
             }
@@ -77,6 +82,13 @@ final class ContextAssembler {
             problems.isIncomplete = true
             return
         }
+        let isSmall = session.isSmall(try layer(role))
+        let isNamed = paths != nil || isSmall
+        for (path, node) in Self.yaml(below: tree)
+        where paths == nil || paths!.contains(where: { Self.covers($0, path) }) {
+            let before = shipped[path]?.isNamed ?? false
+            shipped[path] = (node, isNamed || before)
+        }
         guard let paths else { return try files.add(tree) }
         for path in paths {
             let isDone: Void? = try problems.attempt(at: place) { () throws(Failure) in
@@ -90,6 +102,36 @@ final class ContextAssembler {
             }
             if isDone == nil { failed.insert(path) }
         }
+    }
+
+    private static func covers(_ folder: String, _ path: String) -> Bool {
+        path == folder || path.hasPrefix(folder + "/")
+    }
+
+    /// The YAML files of a layer outside charts.
+    private static func yaml(below root: FileNode) -> [(path: String, node: FileNode)] {
+        var found: [(path: String, node: FileNode)] = []
+        var pending = [("", root)]
+        while let (folder, node) = pending.popLast() {
+            for (bytes, child) in node.children {
+                guard let name = String(validating: bytes, as: UTF8.self) else { continue }
+                let path = folder.isEmpty ? name : "\(folder)/\(name)"
+                if child.isFolder {
+                    pending.append((path, child))
+                } else if isYAML(path), child.isFile {
+                    found.append((path, child))
+                }
+            }
+        }
+        return found.filter { file in !file.path.split(separator: "/").contains("charts") }
+    }
+
+    private static func isYAML(_ path: String) -> Bool { path.hasSuffix(".yaml") || path.hasSuffix(".yml") }
+
+    /// Takes a file that a step wrote for one that the build ships.
+    private func ship(_ path: String) {
+        guard Self.isYAML(path), let node = (try? files.root.find(Array(path.utf8))) ?? nil else { return }
+        shipped[path] = (node, true)
     }
 
     /// The layer of the base that `role` means on this platform: the pinned one, else the topmost that has the file.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
 internal import Sealer
+internal import YAML
 
 /// A container image for one platform, as it was fetched.
 package struct RegistryImage: Sendable {
@@ -73,6 +74,9 @@ struct RegistryCatalog {
         func stem(_ reference: Reference) -> Substring {
             reference.repository.split(separator: "/").last ?? ""
         }
-        return images.map(\.reference).filter { stem($0) == stem(reference) }.sorted()
+        let same = images.map(\.reference).filter { stem($0) == stem(reference) }.sorted()
+        if !same.isEmpty { return same }
+        let meant = Likeness.nearest(to: reference.repository, among: images.map(\.reference.repository))
+        return images.map(\.reference).filter { $0.repository == meant }.sorted()
     }
 }

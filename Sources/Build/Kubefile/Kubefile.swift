@@ -36,10 +36,20 @@ package struct Kubefile: Sendable, Equatable {
     /// Parses `text`.
     /// - Throws: a ``Failure`` of kind `configuration` in sealer's own words for a line that is none of
     ///   `FROM`, `COPY`, `RUN`, `CMD` and `ARG`, or has nothing after its keyword.
-    package init(parsing text: String, artifact: String = "Kubefile") throws(Failure) {
+    /// - Parameter fault: takes what is wrong with a line, and the line, which is then passed over.
+    package init(
+        parsing text: String, artifact: String = "Kubefile",
+        fault: (Failure, Int) throws(Failure) -> Void = { (failure, _) throws(Failure) in throw failure }
+    ) throws(Failure) {
         var lines = PhysicalLines(text)
         while let line = lines.nextInstruction() {
-            let (keyword, value) = try Self.split(line.text, line: line.number, artifact: artifact)
+            let (keyword, value): (String, String)
+            do throws(Failure) {
+                (keyword, value) = try Self.split(line.text, line: line.number, artifact: artifact)
+            } catch {
+                try fault(error, line.number)
+                continue
+            }
             switch keyword {
             case "CMD":
                 let parts = value.split(separator: ",").map { $0.trimmed }

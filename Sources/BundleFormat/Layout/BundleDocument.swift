@@ -20,13 +20,36 @@ enum FormatName {
 
 /// The config of the bundle document: what is carried, and what is left to be had elsewhere.
 struct Document: Codable, Equatable {
-    var version = 1
+    /// 2; 1 in bundles without room for an outcome.
+    var version = Self.newest
     var spec: Spec
     var lock: Lock
     /// The blobs that are not carried, because the isolated host has them; in order of first use.
     var required: [Digest]
     /// Bytes in each volume; absent where the bundle is one file.
     var volumeSize: Int64?
+
+    /// What apply must produce; absent where no rehearsal has derived it.
+    var outcome: BuildOutcome?
+
+    /// The version that is written.
+    static let newest = 2
+
+    /// The document's bytes. From version 2 on, spaces at the end fill the room that the longest outcome would take,
+    /// so that an outcome, which is derived last, moves no blob.
+    func bytes(images: [BundleImage]) throws(Failure) -> [UInt8] {
+        let bytes = try StrictJSON.compact(self)
+        guard version >= 2, spec.base != nil || !spec.builds.isEmpty else { return bytes }
+        var longest = self
+        longest.outcome = BuildOutcome.longest(of: spec, images: images)
+        let room = try StrictJSON.compact(longest).count - bytes.count
+        guard room >= 0 else {
+            throw Failure(
+                .data, "write the outcome of", spec.name,
+                because: "it has more layers than its builds can make")
+        }
+        return bytes + [UInt8](repeating: UInt8(ascii: " "), count: room)
+    }
 
     /// The largest document that is read: 64 MiB.
     static let largestSize = 64 << 20
@@ -41,9 +64,11 @@ struct Document: Codable, Equatable {
                 .data, "read the bundle document of", artifact, because: reason,
                 remedy: remedy)
         }
-        guard document.version == 1, document.spec.version == 1 else {
-            throw refuse("its version is \(document.version), and only 1 is known")
+        guard (1...newest).contains(document.version), document.spec.version == 1 else {
+            throw refuse("its version is \(document.version), and 1 to \(newest) are known")
         }
+        if document.version == 1, document.outcome != nil { throw refuse("version 1 has no outcome") }
+        if let fault = document.outcome?.fault(of: document.spec) { throw refuse(fault) }
         if let fault = document.lock.fault { throw refuse(fault) }
         guard document.lock == Lock(images: document.lock.images, files: document.lock.files) else {
             throw refuse("its lock is not in order")

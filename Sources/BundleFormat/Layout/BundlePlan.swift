@@ -42,6 +42,9 @@ package struct BundlePlan: Sendable {
     /// The size of each volume but the last in bytes; `nil` for a single file.
     package let volumeSize: Int64?
 
+    /// The version of the documents that are written.
+    package static let newestVersion = Document.newest
+
     /// The most volumes of a bundle, as their names have three digits.
     package static let mostVolumes: Int64 = 999
 
@@ -50,10 +53,13 @@ package struct BundlePlan: Sendable {
     ///   - images: one for each image of the lock, in any order.
     ///   - have: layers and files with these digests are left out and listed as ``required``.
     ///   - volumeSize: splits the bundle into files of so many bytes; `nil` for a single file.
+    ///   - outcome: what apply must produce. Plans that differ in it alone have all blobs at the same places.
+    ///   - version: of the document; 1 to lay out a bundle as it was written before there were outcomes.
     /// - Throws: a `Failure` of kind `data` where the images are not those of the lock or descriptors
     ///   disagree; of kind `configuration` for a volume size that cannot be.
     package init(
-        spec: Spec, lock: Lock, images: [BundleImage], have: Set<Digest> = [], volumeSize: Int64? = nil
+        spec: Spec, lock: Lock, images: [BundleImage], have: Set<Digest> = [], volumeSize: Int64? = nil,
+        outcome: BuildOutcome? = nil, version: Int = BundlePlan.newestVersion
     ) throws(Failure) {
         let images = images.sorted { $0.reference < $1.reference }
         guard images.map(\.locked) == lock.images else {
@@ -63,9 +69,9 @@ package struct BundlePlan: Sendable {
         }
         var contents = try Contents(spec: spec, lock: lock, images: images, have: have)
         let document = Document(
-            spec: spec, lock: lock, required: contents.required.map(\.descriptor.digest),
-            volumeSize: volumeSize)
-        let leader = try Self.leader(of: document, in: &contents)
+            version: version, spec: spec, lock: lock, required: contents.required.map(\.descriptor.digest),
+            volumeSize: volumeSize, outcome: outcome)
+        let leader = try Self.leader(of: document, images: images, in: &contents)
         var layout = Layout()
         for item in contents.small + contents.large {
             try layout.add(item.descriptor.size, artifact: "the bundle \(spec.name)")
@@ -94,10 +100,10 @@ package struct BundlePlan: Sendable {
 
     /// Puts the bundle document before the other blobs and returns the descriptor that leads to it.
     private static func leader(
-        of document: Document, in contents: inout Contents
+        of document: Document, images: [BundleImage], in contents: inout Contents
     ) throws(Failure) -> Descriptor {
         let owner = "the bundle document"
-        let config = try StrictJSON.compact(document)
+        let config = try document.bytes(images: images)
         let descriptor = Descriptor(mediaType: FormatName.config, of: config)
         let artifact = ArtifactManifest(
             config: descriptor, layers: document.lock.files.map(\.descriptor))

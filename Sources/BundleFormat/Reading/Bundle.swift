@@ -12,6 +12,10 @@ package final class Bundle: ContentSource {
     package let spec: Spec
     /// What it carries.
     package let lock: Lock
+    /// What apply must produce; `nil` where no rehearsal has derived it.
+    package let outcome: BuildOutcome?
+    /// The version of its document.
+    package let version: Int
     /// The base and the images, in the lock's order.
     package let images: [BundleImage]
     /// All blobs that are in it, each once, in the order of a fresh bundle, with what they belong to.
@@ -30,6 +34,7 @@ package final class Bundle: ContentSource {
     package let signers: [Signer]
 
     let volumes: Volumes
+    private let volumeSize: Int64?
     private let members: [Digest: Member]
     private let overlays: [Bundle]
 
@@ -55,6 +60,8 @@ package final class Bundle: ContentSource {
         try members.check(against: contents.plan)
         self.path = set.base
         (spec, lock) = (contents.document.spec, contents.document.lock)
+        volumeSize = contents.document.volumeSize
+        (outcome, version) = (contents.document.outcome, contents.document.version)
         images = contents.images
         blobs = contents.plan.blobs.map { $0.bytes == nil ? $0 : $0.withoutBytes }
         required = contents.plan.required
@@ -65,6 +72,18 @@ package final class Bundle: ContentSource {
         volumes = set.volumes
         self.members = members.blobs
         self.overlays = overlays
+    }
+
+    /// Its layout as it was before its outcome was known: what a collect begins with.
+    func draft() throws(Failure) -> BundlePlan { try plan(with: nil) }
+
+    /// Its layout.
+    package func plan() throws(Failure) -> BundlePlan { try plan(with: outcome) }
+
+    private func plan(with outcome: BuildOutcome?) throws(Failure) -> BundlePlan {
+        try BundlePlan(
+            spec: spec, lock: lock, images: images, have: Set(required.map(\.descriptor.digest)),
+            volumeSize: volumeSize, outcome: outcome, version: version)
     }
 
     /// All that it stands for: its blobs, then those that it requires.

@@ -121,7 +121,9 @@ package final class BundleWriter: Sendable {
     /// Gives the bundle its name: after return it is on the medium, whole, under ``path``, and the
     /// temporary files are gone. An older bundle there is replaced. A repeated call does nothing.
     /// - Throws: a `Failure` of kind `fault` while blobs are pending; then nothing has changed.
-    package func finish() throws(Failure) {
+    /// - Parameter plan: the final plan, where the one that was written is a draft without its outcome: the same blobs at
+    ///   the same places but for the bundle document.
+    package func finish(as final: BundlePlan? = nil) throws(Failure) {
         let missing = pending
         guard missing.isEmpty else {
             throw Failure(
@@ -129,6 +131,12 @@ package final class BundleWriter: Sendable {
                 because: "\(missing.count) blobs are pending, the first is \(missing[0].digest)")
         }
         if state.withLock({ $0.isFinished }) { return }
+        if let final {
+            guard final.size == plan.size, final.blobs.map(\.offset) == plan.blobs.map(\.offset) else {
+                throw Failure(.fault, "finish", path, because: "the outcome would move its blobs")
+            }
+            try files?.write(final)
+        }
         try files?.putInPlace()
         state.withLock { $0.isFinished = true }
     }

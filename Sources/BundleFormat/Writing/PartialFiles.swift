@@ -48,6 +48,9 @@ final class PartialFiles: Sendable {
         progress = state.blobs
     }
 
+    /// Writes what `plan` says in place of the draft: the index and the bundle document, at the same places.
+    func write(_ plan: BundlePlan) throws(Failure) { try plan.writeKnown(to: volumes) }
+
     /// Flushes all bytes, then gives the files their names.
     func putInPlace() throws(Failure) {
         for file in volumes.files { try file.synchronize() }
@@ -57,8 +60,10 @@ final class PartialFiles: Sendable {
 
     /// Whether the bundle of `plan` stands at `base` already. Its blobs are not read.
     private static func isThere(_ plan: BundlePlan, at base: String) throws(Failure) -> Bool {
-        guard let bundle = try? Bundle(opening: base) else { return false }
-        return bundle.indexDigest == plan.indexDigest && bundle.size == plan.size
+        guard let bundle = try? Bundle(opening: base), bundle.size == plan.size,
+            let draft = try? bundle.draft()
+        else { return false }
+        return draft.indexDigest == plan.indexDigest
             && bundle.isSplit == (plan.volumeSize != nil)
     }
 

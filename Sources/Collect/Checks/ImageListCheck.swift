@@ -2,6 +2,7 @@
 internal import BundleFormat
 internal import OCI
 internal import Spec
+internal import YAML
 
 /// Holds the image lists of a spec against the YAML that its builds ship, before any image is fetched.
 ///
@@ -20,8 +21,11 @@ struct ImageListCheck: Sendable {
     /// Checks every build, with the base's layers of each platform.
     /// - Throws: a `Failure` of kind `configuration` that lists all that disagrees, with file and line; of
     ///   kind `data` for YAML that does not parse or a pin that the base does not have.
-    func run(base: ResolvedImage) async throws {
-        guard let spec = parsed.spec.base else { return }
+    func run(base: ResolvedImage) async throws { try await report(findings(base: base)) }
+
+    /// What disagrees; YAML that does not parse is passed over, as a base may hold templates of that name.
+    func findings(base: ResolvedImage) async throws -> [SpecFinding] {
+        guard let spec = parsed.spec.base else { return [] }
         var findings: [SpecFinding] = []
         for (platform, manifest) in base.instances {
             guard case .image(let config, _) = manifest.content else { continue }
@@ -42,7 +46,7 @@ struct ImageListCheck: Sendable {
                 findings += try SpecImageCheck.findings(ofBuild: number, in: parsed, shipped: shipped)
             }
         }
-        try report(findings)
+        return findings.filter { $0.severity != .note }
     }
 
     private func report(_ findings: [SpecFinding]) throws(Failure) {
@@ -87,6 +91,8 @@ struct ImageListCheck: Sendable {
                 entry.header.size <= Self.largestFile
             else { continue }
             let content = try reader.readAll(limit: Self.largestFile, artifact: name)
+            let isChart = name.split(separator: "/").contains("charts")
+            if isChart || (try? ImageScan.yaml(content, path: name)) == nil { continue }
             probed.files.append(ShippedFile(path: name, bytes: content))
         }
         return probed

@@ -22,9 +22,27 @@ struct FileResolver: Sendable {
     /// The folder for content that had to be fetched to learn its digest.
     let scratch: String
     let mirrors: FileMirrors
+    /// Whether a file may be fetched to learn its digest.
+    var fetches = true
 
     /// Resolves every file for every platform that its URL tells apart.
-    func files() async throws -> [ResolvedFile] {
+    func files() async throws -> [ResolvedFile] { try await known().files }
+
+    /// Resolves the files, and names those whose digest only fetching would show, where none is fetched.
+    func known() async throws -> (files: [ResolvedFile], unknown: [(title: String, size: Int64?)]) {
+        let found = try await resolved()
+        return (
+            found.compactMap { if case .known(let file) = $0 { file } else { nil } },
+            found.compactMap { if case .unknown(let title, let size) = $0 { (title, size) } else { nil } }
+        )
+    }
+
+    private enum Found: Sendable {
+        case known(ResolvedFile)
+        case unknown(title: String, size: Int64?)
+    }
+
+    private func resolved() async throws -> [Found] {
         var wanted: [(name: String, platform: Platform?, source: Spec.FileSource)] = []
         for (name, source) in spec.files.sorted(by: { $0.key < $1.key }) {
             let platforms: [Platform?] = source.dependsOnPlatform ? spec.platforms : [nil]
@@ -33,15 +51,13 @@ struct FileResolver: Sendable {
         return try await inParallel(wanted, width: 4) { try await file($0.name, $0.platform, $0.source) }
     }
 
-    private func file(_ name: String, _ platform: Platform?, _ source: Spec.FileSource) async throws
-        -> ResolvedFile
+    private func file(_ name: String, _ platform: Platform?, _ source: Spec.FileSource) async throws -> Found
     {
         let urls = mirrors.applied(to: source.urls(for: platform ?? spec.platforms[0], release: spec.release))
         let original = source.urls(for: platform ?? spec.platforms[0], release: spec.release)[0]
-        func resolved(_ digest: Digest, _ size: Int64, local: String? = nil) -> ResolvedFile {
-            ResolvedFile(
-                locked: Lock.File(name: name, platform: platform, url: original, digest: digest, size: size),
-                urls: urls, local: local)
+        func resolved(_ digest: Digest, _ size: Int64, local: String? = nil) -> Found {
+            let locked = Lock.File(name: name, platform: platform, url: original, digest: digest, size: size)
+            return .known(ResolvedFile(locked: locked, urls: urls, local: local))
         }
         if let locked = lock?.files.first(where: { $0.name == name && $0.platform == platform }) {
             return resolved(locked.digest, locked.size)
@@ -49,6 +65,10 @@ struct FileResolver: Sendable {
         let promised = try await promise(name, platform, source, urls)
         if let promised, let size = try await client.examine(urls: urls).size {
             return resolved(promised, size)
+        }
+        guard fetches else {
+            let title = name + (platform.map { " for \($0)" } ?? "")
+            return .unknown(title: title, size: try await client.examine(urls: urls).size)
         }
         try makeFolder(scratch)
         let path = "\(scratch)/\(name)-\((platform?.description ?? "any").replacing("/", with: "-"))"

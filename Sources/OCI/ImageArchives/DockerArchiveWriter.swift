@@ -127,7 +127,7 @@ package enum DockerArchive {
     }
 
     /// The digests of the uncompressed layers, from the bottom to the top, that the config names.
-    static func diffIDs(of config: [UInt8], name: String) throws(Failure) -> [Digest] {
+    package static func diffIDs(of config: [UInt8], name: String) throws(Failure) -> [Digest] {
         struct Config: Decodable {
             struct RootFS: Decodable { var diff_ids: [Digest] }
             var rootfs: RootFS

@@ -48,6 +48,12 @@ package enum Layer {
             empty: size == Int64(TarBlock.end.count))
     }
 
+    /// Refuses a tree that no file system could take, without reading a content.
+    package static func prove(_ root: FileNode) throws(Failure) {
+        var walk = TreeWalk(root)
+        while try walk.next() != nil {}
+    }
+
     /// Writes the tree below `root` into the empty folder at `path`.
     /// - Throws: a ``Failure``, as ``measure(_:tarSplit:writingInto:)``.
     package static func write(_ root: FileNode, into path: String) throws(Failure) {

@@ -147,10 +147,11 @@ private struct Comparison {
     mutating func need(_ image: ImageReference, in source: SourceText) -> Bool {
         guard needed.insert(image.reference).inserted else { return false }
         let place = "\(source.path):\(image.position)"
+        let isPresent = present.contains { image.reference.moved(to: $0.domain).means($0) }
         if let index = carried(image.reference) {
             let own = parsed.spec.images[index]
             named.insert(index)
-            if !listed.contains(index), !source.path.hasPrefix("manifests/") {
+            if !listed.contains(index), !isPresent, !source.path.hasPrefix("manifests/") {
                 add(
                     .error, listPlace,
                     "\(own.familiar), which \(place) needs, is carried, but the build's imageList leaves it out",
@@ -163,7 +164,6 @@ private struct Comparison {
             }
             return false
         }
-        let isPresent = present.contains { image.reference.moved(to: $0.domain).means($0) }
         if isPresent { return false }
         if let index = suspect(image.reference) {
             suspected.insert(index)

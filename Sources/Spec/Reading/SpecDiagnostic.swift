@@ -32,6 +32,8 @@ package struct SpecPath: Sendable, Hashable, CustomStringConvertible, Expressibl
     package static func role(_ name: String) -> SpecPath { SpecPath("base.layers.\(name)") }
     /// The build of that number, from 0.
     package static func build(_ index: Int) -> SpecPath { SpecPath("builds[\(index)]") }
+    /// The Kubefile of the build of that number, from 0.
+    package static func kubefile(_ index: Int) -> SpecPath { SpecPath("builds[\(index)].kubefile") }
     /// The step of a build, both numbers from 0.
     package static func step(_ index: Int, ofBuild build: Int) -> SpecPath {
         SpecPath("builds[\(build)].context[\(index)]")
@@ -72,6 +74,14 @@ package struct ParsedSpec: Sendable {
     /// Line and column of a part; of the file's begin where it is not written out.
     package func position(of part: SpecPath) -> SourcePosition {
         marks[part] ?? SourcePosition(line: 1, column: 1)
+    }
+
+    /// `file:line:column` of a line of a build's Kubefile, the first being 1; of the Kubefile itself where it is not
+    /// written as a block.
+    package func place(ofLine line: Int, inKubefile build: Int) -> String {
+        let start = position(of: .kubefile(build))
+        guard spec.builds[build].kubefile.contains("\n") else { return "\(path):\(start)" }
+        return "\(path):\(start.line + line):1"
     }
 
     /// The line of a part, from 1.

@@ -30,6 +30,7 @@ extension SpecReading {
             mark(item, .step(place, ofBuild: index))
             if let step = step(item) { steps.append(step) }
         }
+        if let node = fields["kubefile"] { mark(node, .kubefile(index)) }
         let kubefile = fields["kubefile"].flatMap { self.kubefile($0) }
         if let tag { context.built.append(tag) }
         guard let tag, let kubefile else { return nil }

@@ -40,7 +40,7 @@ struct CollectCommand: AsyncParsableCommand {
     var reuse: [String] = []
     @OptionGroup var keys: KeyOptions
     @OptionGroup var network: NetworkOptions
-    @Flag(help: "Show what would be fetched, and fetch no layer.")
+    @Flag(help: "Show what would be fetched, and fetch no layer and no file.")
     var dryRun = false
     @Flag(help: "Print the outcome as JSON.")
     var json = false

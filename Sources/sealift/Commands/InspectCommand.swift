@@ -29,6 +29,8 @@ struct InspectCommand: AsyncParsableCommand {
         let lock: Lock
         /// The trusted keys that have signed it.
         let signers: [Signer]
+        /// What apply must produce; absent where no rehearsal has derived it.
+        let outcome: BuildOutcome?
 
         struct Required: Encodable { let digest: Digest, size: Int64, owner: String, missing: Bool }
 
@@ -44,6 +46,7 @@ struct InspectCommand: AsyncParsableCommand {
             spec = bundle.spec
             lock = bundle.lock
             signers = bundle.signers
+            outcome = bundle.outcome
         }
     }
 
@@ -92,6 +95,7 @@ struct InspectCommand: AsyncParsableCommand {
                             build.context.map { Tree($0.summary) } + [kubefile(of: build)])
                     }))
         }
+        if let outcome = bundle.outcome { root.children.append(outcome.tree) }
         if !bundle.required.isEmpty { root.children.append(required(bundle)) }
         return root.lines
     }
@@ -129,6 +133,29 @@ struct InspectCommand: AsyncParsableCommand {
             return Tree("\(owner)  \(items.count) blobs, \(items.bytes.asBytes)\(state)")
         }
         return Tree("required, and not in it  \(bundle.required.bytes.asBytes)", children)
+    }
+}
+
+extension BuildOutcome {
+    /// The ids that an apply must give, and what is not covered.
+    fileprivate var tree: Tree {
+        Tree(
+            "outcome",
+            images.map { image in
+                let name = "\(image.name.path) for \(image.platform)"
+                if let id = image.id { return Tree("\(name)  \(id)  \(image.layers?.count ?? 0) layers") }
+                return Tree("\(name)  not covered: \(image.uncovered?.reason ?? "")")
+            })
+    }
+}
+
+extension BuildOutcome.Gap {
+    /// In words.
+    fileprivate var reason: String {
+        switch self {
+        case .run: "a RUN is executed by apply alone"
+        case .delta: "the bundle leaves out what it is built from"
+        }
     }
 }
 

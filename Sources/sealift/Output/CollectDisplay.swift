@@ -17,7 +17,8 @@ final class CollectDisplay: Sendable {
             Console.say("\(blobs) blobs, \(size.asBytes)\(known)")
             transfers.next("collect", total: size, already: present, names: names)
         case .copied(let bytes): transfers.running.add(bytes)
-        case .checking: transfers.running.notice("checking the base's layers")
+        case .proving: transfers.running.notice("proving the builds")
+        case .deriving: transfers.running.notice("deriving the ids of the images")
         }
     }
 

@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
+internal import Collect
 internal import OCI
 internal import Spec
 
 /// A laid-out bundle before anything is fetched, for `collect --dry-run`.
 struct PlanView {
     private let plan: BundlePlan
+    private let unknown: [(title: String, size: Int64?)]
 
-    init(_ plan: BundlePlan) { self.plan = plan }
+    init(_ preview: Collector.Preview) {
+        plan = preview.plan
+        unknown = preview.unknown
+    }
 
     private struct Facts: Encodable {
         struct Blob: Encodable {
             let digest: Digest, size: Int64, owner: String
         }
-        let digest: Digest
+        struct File: Encodable {
+            let title: String, size: Int64?
+        }
         let size: Int64
         let blobs: [Blob]
         let required: [Digest]
+        /// The files whose digest only fetching shows.
+        let unknown: [File]
     }
 
     /// Prints the plan: every owner with the bytes that would be fetched for it, or all of it as JSON.
@@ -24,10 +33,11 @@ struct PlanView {
         if json {
             return try Console.printJSON(
                 Facts(
-                    digest: plan.indexDigest, size: plan.size,
+                    size: plan.size,
                     blobs: plan.blobs.map {
                         .init(digest: $0.descriptor.digest, size: $0.descriptor.size, owner: $0.owner)
-                    }, required: plan.required.map(\.descriptor.digest)))
+                    }, required: plan.required.map(\.descriptor.digest),
+                    unknown: unknown.map { .init(title: $0.title, size: $0.size) }))
         }
         var owners: [(name: String, blobs: Int, bytes: Int64)] = []
         for blob in plan.blobs where blob.bytes == nil {
@@ -45,7 +55,14 @@ struct PlanView {
         if !plan.required.isEmpty {
             Console.print("left out: \(plan.required.count) blobs, \(plan.required.bytes.asBytes)")
         }
-        Console.print("\(plan.indexDigest)")
+        for file in unknown {
+            Console.print(
+                "not known: the digest of the file \(file.title)"
+                    + (file.size.map { ", \($0.asBytes)" } ?? ", nor its size"))
+        }
+        Console.say(
+            "nothing was fetched, so the steps, edits and paths of builds are not proved (`sealift check` does), "
+                + "and the bundle's digest, which follows from what they make, is not known")
     }
 }
 

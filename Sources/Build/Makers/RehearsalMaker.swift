@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+package import OCI
+package import Sealer
+
+/// Derives layers without a store, as any user, for any platform.
+///
+/// It first proves: trees are made and walked, and layers get placeholder ids, so that contents that have not been
+/// fetched need not be there. After ``derive()`` contents are read, and ids are those that an apply gives.
+package final class RehearsalMaker: LayerMaker {
+    package let owner = FileOwner()
+    private let base: [Digest: Descriptor]
+    private let content: any ContentSource
+    private let scratch: String
+    private var derives = false
+    private var images: [Reference: SealerImage] = [:]
+    private var baseTrees: [Digest: FileNode] = [:]
+    private var trees: [Digest: FileNode] = [:]
+    private var made: [String: (content: FileContent, size: Int64)] = [:]
+    private var count = 0
+    /// Images whose layers are not known, because a RUN made one of them.
+    package private(set) var withRun: Set<Reference> = []
+    private var hasRun = false
+
+    /// - Parameters:
+    ///   - base: the blob of each layer of the base by its id.
+    ///   - content: what has been fetched.
+    ///   - scratch: an existing folder for files that have no name any more once they are made.
+    package init(base: [Digest: Descriptor], content: any ContentSource, scratch: String) {
+        self.base = base
+        self.content = content
+        self.scratch = scratch
+    }
+
+    /// From now on contents are read and ids are true.
+    package func derive() {
+        derives = true
+        (trees, images, withRun) = ([:], [:], [])
+    }
+
+    /// Begins the next build.
+    package func begin() { hasRun = false }
+
+    /// Lists an image that a later FROM may name.
+    package func list(_ image: SealerImage, as name: Reference) {
+        images[name] = image
+        if hasRun { withRun.insert(name) }
+    }
+
+    package func image(named reference: Reference, for platform: Platform) throws(Failure) -> SealerImage? {
+        if withRun.contains(reference) { hasRun = true }
+        return images[reference]
+    }
+
+    package func tree(ofLayer id: Digest) throws(Failure) -> FileNode {
+        if let known = trees[id] ?? baseTrees[id] { return known }
+        guard let blob = base[id] else {
+            throw Failure(.input, "read the layer", "\(id)", because: "it is not at hand")
+        }
+        let tree = try unpacked(blob, id: id)
+        baseTrees[id] = tree
+        return tree
+    }
+
+    /// Decompresses a layer of the base into a file without a name, verifies it, and gives its tree.
+    private func unpacked(_ blob: Descriptor, id: Digest) throws(Failure) -> FileNode {
+        let artifact = "the layer \(blob.digest) of the base"
+        let file = try unnamedFile()
+        let plain = try decompressed(ReadAhead(content.open(blob)), limit: nil, artifact: artifact)
+        let spool = SpoolingStream(ReadAhead(plain), into: file)
+        var tar = TarReader(spool, artifact: artifact)
+        let tree = try TarTreeBuilder.tree(of: &tar, artifact: artifact) { offset, size, _ in
+            .region(Region(file: file, offset: offset, count: size))
+        }
+        guard spool.digest == id else {
+            throw Failure(
+                .data, "use", artifact,
+                because: "its tar is \(spool.digest), and the image's config says \(id)",
+                remedy: "the image was damaged before it was pushed: collect it from another registry")
+        }
+        return tree
+    }
+
+    package func makeLayer(of root: FileNode, isWholeContext: Bool) throws(Failure) -> Digest? {
+        if root.children.isEmpty { return nil }
+        let id: Digest
+        if derives, !hasRun {
+            id = try Layer.measure(root).id
+        } else {
+            try Layer.prove(root)
+            count += 1
+            id = Digest(of: Array("placeholder \(count)".utf8))
+        }
+        trees[id] = root
+        return id
+    }
+
+    package func makeLayer(
+        running command: RunCommand, over lower: [Digest], note: (String) -> Void
+    ) throws(Failure) -> Digest? {
+        hasRun = true
+        count += 1
+        let id = Digest(of: Array("placeholder \(count)".utf8))
+        trees[id] = FileNode.root()
+        return id
+    }
+
+    package func makeFile(
+        _ key: String, from blobs: [Descriptor], _ write: (File) throws(Failure) -> Void
+    ) throws(Failure) -> (content: FileContent, size: Int64) {
+        if let known = made[key] { return known }
+        if !derives {
+            for blob in blobs where (try? content.open(blob)) == nil { return (.pending, 0) }
+        }
+        let file = try unnamedFile()
+        try write(file)
+        made[key] = (.made(file), try file.size())
+        return made[key]!
+    }
+
+    /// A file whose space comes back when it is closed.
+    private func unnamedFile() throws(Failure) -> File {
+        count += 1
+        let file = try File.create("\(scratch)/rehearsal-\(getpid())-\(count)", exclusive: true)
+        unlink(file.path)
+        return file
+    }
+}
+
+/// Passes bytes on, hashes them and keeps them in a file.
+private final class SpoolingStream: ByteStream {
+    private var upstream: any ByteStream
+    private let file: File
+    private var hash = SHA256()
+    private var count: Int64 = 0
+
+    init(_ upstream: any ByteStream, into file: File) {
+        self.upstream = upstream
+        self.file = file
+    }
+
+    /// The digest of all bytes so far.
+    var digest: Digest { hash.digest() }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+        let got = try upstream.read(into: buffer)
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<got])
+        hash.update(bytes)
+        try file.write(bytes, at: count)
+        count += Int64(got)
+        return got
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+internal import Sealer
+package import Spec
+
+/// What can be proved of the builds before anything is fetched.
+package enum StaticCheck {
+    /// Checks every build of `spec`; `problems` takes the mistakes.
+    package static func run(_ spec: Spec, _ problems: BuildProblems) throws(Failure) {
+        for number in spec.builds.indices {
+            try names(spec, number, problems)
+            try paths(spec.builds[number], number, problems)
+            try kubefile(spec, number, problems)
+        }
+    }
+
+    private static func names(_ spec: Spec, _ number: Int, _ problems: BuildProblems) throws(Failure) {
+        let tag = spec.builds[number].tag
+        guard tag == spec.base?.image else { return }
+        let failure = Failure(
+            .configuration, "build", tag.familiar,
+            because: "that is the name of the base, which it would replace in the store",
+            remedy: "give the build a tag of its own")
+        try problems.note(failure, at: .build(number))
+    }
+
+    private static func paths(
+        _ build: Spec.Build, _ number: Int, _ problems: BuildProblems
+    ) throws(Failure) {
+        for (index, step) in build.context.enumerated() {
+            for path in step.paths {
+                try problems.attempt(at: .step(index, ofBuild: number)) { () throws(Failure) in
+                    try FileNode.check(Array(path.utf8))
+                }
+            }
+        }
+    }
+
+    private static func kubefile(
+        _ spec: Spec, _ number: Int, _ problems: BuildProblems
+    ) throws(Failure) {
+        let (build, place) = (spec.builds[number], SpecPath.build(number))
+        let kubefile = try BuildInputs.kubefile(build, problems, at: place)
+        func refuse(_ reason: String, _ remedy: String) -> Failure {
+            Failure(
+                .configuration, "build from", "the Kubefile of \(build.tag)", because: reason, remedy: remedy)
+        }
+        do throws(Failure) {
+            let base = try kubefile.base(artifact: "the Kubefile of \(build.tag)")
+            if base.contains("$") {
+                throw refuse(
+                    "FROM \(base) has a variable, and sealer fills in none there", "name the image itself")
+            }
+        } catch { try problems.note(error, at: place, line: error.kubefileLine) }
+        if let command = kubefile.commands.first, command.hasPrefix("[") {
+            try problems.note(
+                refuse(
+                    "CMD \(command) is docker's list form; sealer would split it at its commas",
+                    "write the command as a shell has it: CMD kubectl apply -f etc"), at: place)
+        }
+        if kubefile.instructions.count > LiteBuild.mostLayers {
+            try problems.note(
+                refuse(
+                    "it has \(kubefile.instructions.count) instructions, and an image at most \(LiteBuild.mostLayers) layers",
+                    "copy more with fewer instructions"), at: place)
+        }
+        try instructions(kubefile, spec, number, problems)
+    }
+
+    private static func instructions(
+        _ kubefile: Kubefile, _ spec: Spec, _ number: Int, _ problems: BuildProblems
+    ) throws(Failure) {
+        let tag = spec.builds[number].tag
+        for instruction in kubefile.instructions where instruction.keyword != .from {
+            try problems.attempt(at: .build(number), line: instruction.line) { () throws(Failure) in
+                if instruction.keyword == .run {
+                    _ = try ShellWord.expand(instruction.value, kubefile.arguments)
+                    return
+                }
+                for platform in spec.platforms {
+                    _ = try CopySources(
+                        instruction, architecture: platform.architecture, artifact: "the Kubefile of \(tag)")
+                }
+            }
+        }
+    }
+}
+
+extension Failure {
+    /// The line of a Kubefile that the reason names.
+    fileprivate var kubefileLine: Int? {
+        reason.firstRange(of: "line ").flatMap { Int(reason[$0.upperBound...].prefix { $0.isNumber }) }
+    }
+}
+
+extension Spec.Step {
+    /// All paths of the context that the step names.
+    fileprivate var paths: [String] {
+        switch self {
+        case .layer(_, let paths): paths ?? []
+        case .putFile(let path, _), .putRepacked(let path, _), .putSaved(let path, _): [path]
+        case .edit(let path, _, _), .rewrite(let path): [path]
+        case .imageList: []
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BundleFormat
+internal import FoundationEssentials
+internal import OCI
+
+extension Collector {
+    /// Proves the builds without collecting: fetches the base's layers, the files and the configs of images into a
+    /// temporary folder, which is gone afterwards.
+    /// - Throws: a ``Failure`` that lists all mistakes with their places in the spec.
+    package func check() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "sealift-check-\(UUID())").path
+        try makeFolder(folder)
+        defer { try? removeTree(at: folder) }
+        var options = options
+        let name = "\(options.spec.spec.name).sealift"
+        // What an earlier bundle has is not fetched again.
+        if FileManager.default.fileExists(atPath: name) { options.reuse.append(name) }
+        options.output = "\(folder)/\(name)"
+        try await Collector(options, client: client, events: events).prove()
+    }
+
+    private func prove() async throws {
+        let prepared = try await prepare()
+        let needed = prepared.neededToProve
+        let others = Set(prepared.bundled.flatMap(\.blobs).map(\.digest)).subtracting(needed)
+        let writer = try await onThread { () throws(Failure) in
+            let plan = try BundlePlan(
+                spec: prepared.parsed.spec, lock: prepared.lock, images: prepared.bundled, have: others)
+            return try BundleWriter(plan, at: prepared.output)
+        }
+        let sources = Sources(prepared)
+        let pending = sources.spread(writer.pending)
+        let size = writer.plan.size
+        events(
+            .planned(
+                size: size, blobs: writer.plan.blobs.count,
+                present: size - pending.clampedTotal(\.size),
+                names: sources.names))
+        _ = try await bring(pending, sources, into: writer)
+        events(.proving)
+        let rehearsal = try prepared.rehearsal(over: writer, beside: prepared.output, events)
+        try await onThread { () throws(Failure) in try rehearsal.prove() }
+    }
+}

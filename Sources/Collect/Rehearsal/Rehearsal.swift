@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Build
+internal import BundleFormat
+internal import Dispatch
+internal import OCI
+internal import Sealer
+internal import Spec
+internal import Synchronization
+internal import YAML
+
+/// Runs the builds of a spec on the connected host, by the code that runs them on the isolated one: first to prove them,
+/// with the base's layers and the files at hand, then, with all content, to derive the ids that an apply must give.
+// Unchecked: one thread at a time uses it; the collector awaits each call.
+final class Rehearsal: @unchecked Sendable {
+    private let parsed: ParsedSpec
+    private let images: [BundleImage]
+    private let files: [Lock.File]
+    private let content: any ContentSource
+    private let scratch: String
+    private let note: (String) -> Void
+    private var stages: [Stage] = []
+    private var problems: [BuildProblems.Problem] = []
+    private var findings: [SpecFinding] = []
+    private var seen: Set<String> = []
+
+    /// The builds for one platform.
+    private struct Stage {
+        let platform: Platform
+        let base: SealerImage?
+        let maker: RehearsalMaker
+        let session: BuildSession
+        /// What the base's layers lack, where a delta leaves them out.
+        let isComplete: Bool
+    }
+
+    private var spec: Spec { parsed.spec }
+
+    /// - Parameters:
+    ///   - images: the base and the images that are carried.
+    ///   - content: what has been fetched so far.
+    ///   - scratch: an existing folder for files that have no name any more once they are made.
+    ///   - known: the mistakes that were found before anything was fetched.
+    init(
+        _ parsed: ParsedSpec, images: [BundleImage], files: [Lock.File], content: any ContentSource,
+        scratch: String, known: [BuildProblems.Problem], note: @escaping (String) -> Void
+    ) {
+        problems = known
+        self.parsed = parsed
+        self.images = images
+        self.files = files
+        self.content = content
+        self.scratch = scratch
+        self.note = note
+    }
+
+    // MARK: proving
+
+    /// Proves every build for every platform as far as the base, the files and the configs of images show it.
+    /// - Throws: a ``Failure`` that lists all mistakes with their places in the spec.
+    func prove() throws(Failure) {
+        for (image, manifest) in containers {
+            let gathered = BuildProblems(gathering: true)
+            _ = try gathered.attempt(at: place(of: image)) { () throws(Failure) in
+                try layers(of: manifest, image)
+            }
+            problems += gathered.found
+        }
+        for platform in spec.platforms {
+            guard let stage = try stage(for: platform) else { continue }
+            stages.append(stage)
+            if stage.isComplete {
+                try prove(stage)
+            } else {
+                tell(
+                    "the base's layers for \(platform) are left out of the delta and not at hand: the builds are not checked here"
+                )
+            }
+        }
+        try report()
+    }
+
+    /// The container images that are carried: each manifest once.
+    private var containers: [(image: BundleImage, manifest: Manifest)] {
+        var seen: Set<Digest> = []
+        return images.filter { $0.reference != spec.base?.image }.flatMap { image in
+            image.instances.filter { seen.insert($0.descriptor.digest).inserted }.map { (image, $0) }
+        }
+    }
+
+    private func place(of image: BundleImage) -> SpecPath {
+        spec.images.firstIndex(of: image.reference).map { .image($0) } ?? "images"
+    }
+
+    /// The layers of a container image, each with the digest that its config gives the uncompressed tar.
+    private func layers(
+        of manifest: Manifest, _ image: BundleImage
+    ) throws(Failure) -> [(blob: Descriptor, diffID: Digest)] {
+        guard case .image(let config, let layers) = manifest.content,
+            [MediaType.config, MediaType.dockerConfig].contains(config.mediaType)
+        else { return [] }
+        // A sealer image has no such list, and is for no node to pull.
+        let bytes = try content.bytes(of: config)
+        guard let ids = try? DockerArchive.diffIDs(of: bytes, name: image.reference.familiar), !ids.isEmpty
+        else { return [] }
+        guard ids.count == layers.count else {
+            throw Failure(
+                .data, "carry", image.reference.familiar,
+                because: "its config names \(ids.count) layers and its manifest \(layers.count)",
+                remedy: "take it from another registry, or make the archive again: no docker could run it")
+        }
+        return zip(layers, ids).map { ($0, $1) }
+    }
+
+    /// Prepares a platform; `nil` where the base itself is wrong.
+    private func stage(for platform: Platform) throws(Failure) -> Stage? {
+        let gathered = BuildProblems(gathering: true)
+        defer { problems += gathered.found }
+        var layers: [Digest: Descriptor] = [:]
+        var base: SealerImage?
+        if let reference = spec.base?.image {
+            let found = try gathered.attempt(at: "base") { () throws(Failure) in
+                try self.base(reference, platform)
+            }
+            guard let found else { return nil }
+            base = found.image
+            for layer in found.layers { layers[layer.id] = layer.blob }
+        }
+        let inputs = try BuildInputs(
+            spec: spec, platform: platform, files: files, images: images, content: content)
+        let maker = RehearsalMaker(base: layers, content: content, scratch: scratch)
+        if let base { maker.list(base, as: spec.base!.image.unpinned) }
+        let session = BuildSession(
+            inputs, base: base, maker: maker, problems: gathered, note: { [self] in tell($0) })
+        for (id, blob) in layers where blob.size <= ImageListCheck.largestProbe {
+            session.smallLayers.insert(id)
+        }
+        let isComplete = layers.values.allSatisfy { (try? content.open($0)) != nil }
+        if isComplete {
+            for id in base?.layerIDs ?? [] {
+                _ = try gathered.attempt(at: "base") { () throws(Failure) in try maker.tree(ofLayer: id) }
+            }
+        }
+        guard gathered.found.isEmpty else { return nil }
+        return Stage(
+            platform: platform, base: base, maker: maker, session: session, isComplete: isComplete)
+    }
+
+    /// The base, as an apply lists it, and its layers.
+    private func base(
+        _ reference: Reference, _ platform: Platform
+    ) throws(Failure) -> (image: SealerImage, layers: [BaseLayers.Layer]) {
+        guard let manifest = images.first(where: { $0.reference == reference })?.instance(for: platform),
+            case .image(let config, _) = manifest.content
+        else { throw Failure(.data, "find the base", reference.familiar, because: "it is an index") }
+        let bytes = try content.bytes(of: config)
+        let layers = try BaseLayers(reference, platform, manifest: manifest, config: bytes).layers
+        let image = try SealerImage(config: bytes, artifact: reference.familiar)
+        let isOwn = image.name == reference.unpinned.description
+        return (isOwn ? image : image.renamed(to: reference.unpinned).identified(), layers)
+    }
+
+    private func prove(_ stage: Stage) throws(Failure) {
+        let (session, gathered) = (stage.session, BuildProblems(gathering: true))
+        session.problems = gathered
+        try roles(stage, gathered)
+        var listed: Set<Reference> = present(stage)
+        for (number, build) in spec.builds.enumerated() {
+            stage.maker.begin()
+            let lite = try gathered.attempt(at: .build(number)) { () throws(Failure) in
+                try session.prepare(number)
+            }
+            guard let lite else { continue }
+            let outcome = try gathered.attempt(at: .build(number)) { () throws(Failure) in
+                try session.run(lite, number)
+            }
+            // An image list that a build brings itself counts, and so do the images of what it is built from.
+            listed.formUnion(outcome?.saved ?? [])
+            try compare(session, number, listed)
+            for case .imageList(let patterns) in build.context {
+                listed.formUnion(ImagePattern.select(spec.images, matching: patterns))
+            }
+            if let outcome { stage.maker.list(outcome.image, as: build.tag) }
+        }
+        problems += gathered.found
+    }
+
+    /// Roles that no step uses must mean a layer too.
+    private func roles(_ stage: Stage, _ gathered: BuildProblems) throws(Failure) {
+        guard let base = stage.base, let layers = spec.base?.layers else { return }
+        for (role, selector) in layers.sorted(by: { $0.key < $1.key }) {
+            try gathered.attempt(at: .role(role)) { () throws(Failure) in
+                let candidates = selector.id[stage.platform.description].map { [$0] } ?? base.layerIDs
+                for id in candidates where base.layerIDs.contains(id) {
+                    guard let path = selector.holds else { return }
+                    if try stage.maker.tree(ofLayer: id).holds(path) { return }
+                }
+                throw Failure(
+                    .input, "find the layer '\(role)' of", spec.base!.image.familiar,
+                    because: selector.holds.map {
+                        "no layer that may be meant for \(stage.platform) holds \($0)"
+                    }
+                        ?? "the base has no layer with the pinned id",
+                    remedy:
+                        "look into the base with `sealift inspect`, and correct base.layers.\(role) in the spec"
+                )
+            }
+        }
+    }
+
+    /// The images that the base's own registry storage has.
+    private func present(_ stage: Stage) -> Set<Reference> {
+        var found: Set<Reference> = []
+        for id in stage.base?.layerIDs ?? [] {
+            guard let root = try? stage.maker.tree(ofLayer: id),
+                let top = (try? root.find(Array("registry/docker/registry/v2/repositories".utf8))) ?? nil
+            else { continue }
+            var pending = [("", top)]
+            while let (path, folder) = pending.popLast() {
+                for (name, child) in folder.children where child.isFolder {
+                    let text = String(decoding: name, as: UTF8.self)
+                    if text != "_manifests" {
+                        if !text.hasPrefix("_") {
+                            pending.append((path.isEmpty ? text : "\(path)/\(text)", child))
+                        }
+                        continue
+                    }
+                    for tag in child.children[Array("tags".utf8)]?.names ?? [] {
+                        let reference = "\(spec.registry)/\(path):\(String(decoding: tag, as: UTF8.self))"
+                        if let reference = try? Reference(reference) { found.insert(reference) }
+                    }
+                }
+            }
+        }
+        return found
+    }
+
+    /// Compares the YAML that a build ships with the images that it lists.
+    private func compare(
+        _ session: BuildSession, _ number: Int, _ present: Set<Reference>
+    ) throws(Failure) {
+        for isNamed in [true, false] {
+            var files: [ShippedFile] = []
+            // What is below manifests/ the build itself resolves, name by name.
+            for file in session.shipped where file.isNamed == isNamed && !file.path.hasPrefix("manifests/") {
+                guard
+                    let bytes = try? file.node.bytes(limit: ImageListCheck.largestFile, artifact: file.path),
+                    (try? ImageScan.yaml(bytes, path: file.path, known: Set(spec.images))) != nil
+                else { continue }
+                files.append(ShippedFile(path: file.path, bytes: bytes))
+            }
+            if files.isEmpty { continue }
+            let found = try SpecImageCheck.findings(
+                ofBuild: number, in: parsed, shipped: files, present: present)
+            for finding in found where finding.severity != .note {
+                // A whole layer of the base may hold YAML that nobody will apply.
+                if finding.severity == .warning || !isNamed {
+                    tell("\(finding)")
+                } else {
+                    findings.append(finding)
+                }
+            }
+        }
+    }
+
+    private func tell(_ text: String) { if seen.insert(text).inserted { note(text) } }
+
+    private func report() throws(Failure) {
+        try Mistakes(parsed, problems, findings).report()
+    }
+
+    // MARK: deriving
+
+    /// Derives the ids of all images, once all content is at hand.
+    /// - Throws: a ``Failure`` of kind `data` where a layer of an image is not what its config says.
+    func derive() throws(Failure) -> BuildOutcome? {
+        try unpackImages()
+        if spec.base == nil, spec.builds.isEmpty { return nil }
+        var images: [BuildOutcome.Image] = []
+        for stage in stages { images += try derive(stage) }
+        return BuildOutcome(images: images)
+    }
+
+    /// Reads every layer of the container images and verifies its tar, as a node will that pulls it.
+    private func unpackImages() throws(Failure) {
+        var wanted: [(blob: Descriptor, diffID: Digest, name: String)] = []
+        var seen: Set<Digest> = []
+        for (image, manifest) in containers {
+            for (blob, id) in try layers(of: manifest, image) where seen.insert(blob.digest).inserted {
+                wanted.append((blob, id, image.reference.familiar))
+            }
+        }
+        let (content, layers) = (content, wanted)
+        let failures = Mutex<[Int: Failure]>([:])
+        DispatchQueue.concurrentPerform(iterations: layers.count) { index in
+            let (blob, id, name) = layers[index]
+            do throws(Failure) {
+                let artifact = "the layer \(blob.digest) of \(name)"
+                // A layer that a delta leaves out was verified when it was collected first.
+                guard let packed = try? content.open(blob) else { return }
+                let tar = try decompressed(packed, limit: nil, artifact: artifact)
+                var stream = VerifyingStream(tar, digest: id, artifact: artifact)
+                try stream.forEachChunk { _ in }
+            } catch { failures.withLock { $0[index] = error } }
+        }
+        if let first = failures.withLock({ $0.min { $0.key < $1.key } }) { throw first.value }
+    }
+
+    private func derive(_ stage: Stage) throws(Failure) -> [BuildOutcome.Image] {
+        let (maker, session, platform) = (stage.maker, stage.session, stage.platform)
+        let runs = maker.withRun
+        maker.derive()
+        session.problems = BuildProblems(gathering: false)
+        var images: [BuildOutcome.Image] = []
+        if let base = stage.base, let name = spec.base?.image.unpinned {
+            maker.list(base, as: name)
+            images.append(.init(name: name, platform: platform, id: base.id, layers: base.layerIDs))
+        }
+        for (number, build) in spec.builds.enumerated() {
+            guard !runs.contains(build.tag), stage.isComplete else {
+                let gap: BuildOutcome.Gap = stage.isComplete ? .run : .delta
+                images.append(.init(name: build.tag, platform: platform, uncovered: gap))
+                continue
+            }
+            do throws(Failure) {
+                maker.begin()
+                let image = try session.run(session.prepare(number), number).image
+                maker.list(image, as: build.tag)
+                images.append(
+                    .init(name: build.tag, platform: platform, id: image.id, layers: image.layerIDs))
+            } catch {
+                // What a delta leaves out is on the isolated host, and nowhere here.
+                guard error.kind == .input else { throw error }
+                images.append(.init(name: build.tag, platform: platform, uncovered: .delta))
+            }
+        }
+        return images
+    }
+}

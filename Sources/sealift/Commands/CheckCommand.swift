@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Collect
+internal import OCI
+internal import Spec
+
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Prove the builds of a spec, and report all of its mistakes.",
+        discussion: """
+            Fetches the base's layers, the files and the configs of images, and runs every build in memory for each \
+            platform: steps, edits, paths, Kubefiles, image names. No layer of an image is fetched, no bundle is \
+            written, and a RUN is not executed. `collect` proves the same before it fetches images.
+            """)
+
+    @Argument(
+        help: ArgumentHelp("The spec.", valueName: "spec.yaml"),
+        completion: .file(extensions: ["yaml", "yml"]))
+    var spec: String
+    @Option(
+        help: "Prove for this platform only; may be repeated. (default: all of the spec)",
+        transform: { try Platform($0) })
+    var platform: [Platform] = []
+    @OptionGroup var network: NetworkOptions
+
+    func run() async throws {
+        let parsed = try SpecReader.read(path: spec)
+        var options = CollectOptions(spec: parsed)
+        options.platforms = platform
+        options.jobs = network.connection.jobs
+        options.fileMirrors = network.fileMirrors
+        let display = CollectDisplay()
+        let collector = Collector(
+            options, client: try network.client(parsed.spec.registries) { display.transfers.show($0) },
+            events: { display.show($0) })
+        try await collector.check()
+        display.finish()
+        Console.say("\(spec): the builds are proved")
+    }
+}
