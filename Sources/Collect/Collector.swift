@@ -165,6 +165,12 @@ package struct Collector: Sendable {
             let there = try await onThread { () throws(Failure) in try Bundle(opening: output).plan() }
             return collected(prepared, there, unchanged: true)
         }
+        if let first = writer.damaged.first {
+            events(
+                .note(
+                    "\(output) is there and \(writer.damaged.count) of its blobs are damaged, the first of \(first): what is whole is copied, the rest is fetched again"
+                ))
+        }
         let sources = Sources(prepared)
         let pending = sources.spread(writer.pending)
         let present = plan.size - pending.clampedTotal { $0.size - writer.received(of: $0.digest) }

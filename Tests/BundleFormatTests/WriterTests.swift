@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test func afterAnotherBootWhatIsNotedIsReadAgain() throws {
+    @Test func whatIsNotedIsReadAgain() throws {
         try withFolder { folder in
             let plan = try fixture.plan()
             let path = folder + "/b.tar"
@@ -102,7 +102,8 @@ import Testing
                 let writer = try BundleWriter(plan, at: path)
                 for blob in writer.pending { try writer.fill(blob, from: fixture) }
             }
-            // What a power cut leaves: the journal arrived, the end of the last blob did not.
+            // What a power cut leaves, the journal arrived and the end of the last blob did not; or what another
+            // hand has changed meanwhile.
             let last = try #require(plan.blobs.last)
             let file = try File.create(path + ".partial")
             _ = [UInt8](repeating: 0, count: 9).withUnsafeBytes { bytes in
@@ -110,14 +111,34 @@ import Testing
                     try file.write(bytes, at: last.offset + last.descriptor.size - 9)
                 }
             }
-            let journal = String(decoding: try bytes(of: path + ".journal"), as: UTF8.self)
-            let other = "boot 00000000-0000-0000-0000-000000000000"
-            let line = "\(Digest(of: Array(other.utf8)).hex.prefix(8)) \(other)\n"
-            try Data((journal + line).utf8).write(to: URL(filePath: path + ".journal"))
             let again = try BundleWriter(plan, at: path)
             #expect(again.pending == [last.descriptor])
             try again.fill(last.descriptor, from: fixture)
             try again.finish()
+            #expect(try Bundle(opening: path).verify().isEmpty)
+        }
+    }
+
+    /// One that was whole and is not any more is made again: what is whole of it counts.
+    @Test func aDamagedBundleIsNotUpToDate() throws {
+        try withFolder { folder in
+            let (plan, path) = (try fixture.plan(), folder + "/b.tar")
+            try fixture.write(plan, at: path)
+            #expect(try BundleWriter(plan, at: path).isAlreadyThere)
+            let last = try #require(plan.blobs.last)
+            var damaged = try bytes(of: path)
+            damaged[Int(last.offset)] ^= 1
+            try Data(damaged).write(to: URL(filePath: path))
+            let writer = try BundleWriter(plan, at: path)
+            #expect(!writer.isAlreadyThere && writer.damaged == [last.owner])
+            let old = try Bundle(opening: path)
+            var fetched = 0
+            for blob in writer.pending where try !writer.reuse(blob, from: old) {
+                try writer.fill(blob, from: fixture)
+                fetched += 1
+            }
+            try writer.finish()
+            #expect(fetched == 1)
             #expect(try Bundle(opening: path).verify().isEmpty)
         }
     }

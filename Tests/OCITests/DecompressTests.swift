@@ -70,6 +70,31 @@ import Testing
         #expect(try Self.count(packed, limit: 120_000_000) == 120_000_000)
     }
 
+    /// What a digest promises is unpacked whatever its ratio, in every form.
+    @Test(arguments: [["gzip", "-9"], ["zstd", "-q", "-19"], ["xz"], ["bzip2"]])
+    func whatIsPromisedMayBeCompressedWell(tools: [String]) throws {
+        let packed = try tool("sh", "-c", "head -c 120000000 /dev/zero | \(tools.joined(separator: " "))")
+        var stream = try decompressed(MemoryStream(packed), limit: nil, isPromised: true, artifact: "blob")
+        var count = 0
+        try stream.forEachChunk(of: 1 << 20) { count += $0.count }
+        #expect(count == 120_000_000)
+    }
+
+    /// The window of the first frame is known before anything is unpacked.
+    @Test(arguments: [
+        ("zstd -q --long=27", false), ("zstd -q --ultra -22 --long=31", false), ("zstd -q --long=26", true),
+        ("zstd -q -19", true),
+        ("xz -9", true), ("xz --lzma2=dict=65MiB", false), ("xz --x86 --lzma2=dict=1GiB", false),
+        ("xz -0", true),
+        ("xz -T2 --block-size=1MiB -9", true),
+    ])
+    func windowsAreBounded(_ command: String, _ isTaken: Bool) throws {
+        let packed = try tool("sh", "-c", "head -c 5000000 /dev/zero | \(command)")
+        if isTaken { return #expect(try Self.count(packed, limit: 5_000_000) == 5_000_000) }
+        let refused = #expect(throws: Failure.self) { try Self.count(packed, limit: 5_000_000) }
+        #expect(refused?.reason.contains("window") == true, "\(refused as Any)")
+    }
+
     @Test func anErrorOfTheSourceIsPassedOn() throws {
         for tools in [["gzip"], ["zstd", "-q"], ["cat"]] {
             let packed = try Self.compressed(tools, Self.sample)

@@ -16,6 +16,10 @@ package final class BundleWriter: Sendable {
     /// Whether the bundle was there already when the writer was made, so that nothing is to be done.
     package let isAlreadyThere: Bool
 
+    /// What is damaged in a bundle of this plan that was there when the writer was made: references and titles of
+    /// files. It stays until the new one takes its place.
+    package let damaged: [String]
+
     private let places: [Digest: BundlePlan.Blob]
     private let files: PartialFiles?
     private let state: Mutex<State>
@@ -37,6 +41,7 @@ package final class BundleWriter: Sendable {
         let files = try PartialFiles(plan, at: path)
         self.files = files
         isAlreadyThere = files == nil
+        damaged = files?.damaged ?? []
         state = Mutex(State(progress: files?.progress ?? [:], isFinished: files == nil))
     }
 

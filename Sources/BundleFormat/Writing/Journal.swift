@@ -24,9 +24,6 @@ final class Journal: Sendable {
     /// What the lines say.
     struct State {
         var identity: Identity?
-        /// The boot of the machine in which the last writer ran: what it wrote before another boot may
-        /// never have reached the medium.
-        var boot = ""
         /// Whether everything but the pending blobs is written.
         var isLaidOut = false
         /// Whether all is written, and only names are left to be changed.
@@ -80,11 +77,7 @@ final class Journal: Sendable {
     func begin(_ identity: Identity) throws(Failure) {
         guard ftruncate(file.descriptor, 0) == 0 else { throw Failure.system("shorten", path) }
         try append("bundle \(identity.index.hex) \(identity.size) \(identity.volumeSize ?? 0)")
-        try append("boot \(Self.boot)")
     }
-
-    /// Notes that what is noted so far has been checked since this boot.
-    func noteBoot() throws(Failure) { try append("boot \(Self.boot)") }
 
     /// Notes that everything but the pending blobs is written.
     func noteLayout() throws(Failure) { try append("laid-out") }
@@ -104,14 +97,6 @@ final class Journal: Sendable {
 
     /// Removes the journal. The lock is held on until the object goes.
     func remove() { unlink(path) }
-
-    /// The identity of the machine's current boot; empty where the system does not tell.
-    static let boot: String = {
-        guard let file = try? File.open("/proc/sys/kernel/random/boot_id") else { return "" }
-        var bytes = [UInt8](repeating: 0, count: 36)
-        let count = bytes.withUnsafeMutableBytes { (try? file.read(into: $0, at: 0)) ?? 0 }
-        return String(decoding: bytes.prefix(count), as: UTF8.self)
-    }()
 
     private func append(_ text: String) throws(Failure) {
         let line = Array("\(Self.checksum(text)) \(text)\n".utf8)
@@ -138,7 +123,8 @@ final class Journal: Sendable {
         case ("bundle", let index?, 2):
             state.identity = Identity(
                 index: index, size: values[0], volumeSize: values[1] > 0 ? values[1] : nil)
-        case ("boot", _, 0): state.boot = words.count > 1 ? String(words[1]) : ""
+        // Of an earlier release: which boot the writer ran in.
+        case ("boot", _, 0): break
         case ("laid-out", nil, 0): state.isLaidOut = true
         case ("complete", nil, 0): state.isComplete = true
         case ("at", let digest?, 3), ("done", let digest?, 3):

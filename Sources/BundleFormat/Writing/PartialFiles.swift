@@ -9,6 +9,8 @@ final class PartialFiles: Sendable {
     let journal: Journal
     /// How far each blob had come when the files were opened.
     let progress: [Digest: Journal.Progress]
+    /// What the damaged blobs of a bundle that is there already belong to: it is made again.
+    let damaged: [String]
     private let base: String
     private let names: [(path: String, size: Int64)]
     private let size: Int64
@@ -22,24 +24,28 @@ final class PartialFiles: Sendable {
         var state = try journal.load()
         if state.identity == identity, state.isComplete {
             try Self.rename(names, base: base, journal: journal)
-            return nil
+            state = Journal.State()
         }
-        if state.identity == nil, try Self.isThere(plan, at: base) {
-            journal.remove()
-            return nil
+        if state.identity == nil, let there = Self.bundle(plan, at: base) {
+            let damages = there.verify()
+            guard !damages.isEmpty else {
+                journal.remove()
+                return nil
+            }
+            damaged = damages.map(\.owner)
+        } else {
+            damaged = []
         }
         if state.identity != identity || !state.isLaidOut || !Self.allThere(names) {
             let leftovers = Leftovers(state, at: base)
             volumes = try Self.begin(plan, identity, names, journal)
-            state = Journal.State(identity: identity, boot: Journal.boot, isLaidOut: true)
+            state = Journal.State(identity: identity, isLaidOut: true)
             state.blobs = try leftovers?.move(to: plan, in: volumes, journal) ?? [:]
         } else {
             volumes = try Self.open(names, plan)
             try Self.reserve(names, in: volumes)
-            if state.boot != Journal.boot {
-                state.blobs = Self.checked(state.blobs, in: volumes)
-                try journal.noteBoot()
-            }
+            // Whoever can write there may have changed them since, and a medium may have lost them.
+            state.blobs = Self.checked(state.blobs, in: volumes)
         }
         self.journal = journal
         self.base = base
@@ -58,13 +64,13 @@ final class PartialFiles: Sendable {
         try Self.rename(names, base: base, journal: journal)
     }
 
-    /// Whether the bundle of `plan` stands at `base` already. Its blobs are not read.
-    private static func isThere(_ plan: BundlePlan, at base: String) throws(Failure) -> Bool {
+    /// The bundle of `plan` that is at `base` already. Its blobs are not read.
+    private static func bundle(_ plan: BundlePlan, at base: String) -> Bundle? {
         guard let bundle = try? Bundle(opening: base), bundle.size == plan.size,
-            let draft = try? bundle.draft()
-        else { return false }
-        return draft.indexDigest == plan.indexDigest
-            && bundle.isSplit == (plan.volumeSize != nil)
+            let draft = try? bundle.draft(), draft.indexDigest == plan.indexDigest,
+            bundle.isSplit == (plan.volumeSize != nil)
+        else { return nil }
+        return bundle
     }
 
     private static func allThere(_ names: [(path: String, size: Int64)]) -> Bool {
@@ -139,7 +145,7 @@ final class PartialFiles: Sendable {
         }
     }
 
-    /// Of what an earlier boot has noted as finished, that which the medium really holds.
+    /// Of what an earlier writer has noted as finished, that which the medium really holds.
     private static func checked(
         _ blobs: [Digest: Journal.Progress], in volumes: Volumes
     ) -> [Digest: Journal.Progress] {

@@ -297,7 +297,7 @@ final class Rehearsal: @unchecked Sendable {
                 let artifact = "the layer \(blob.digest) of \(name)"
                 // A layer that a delta leaves out was verified when it was collected first.
                 guard let packed = try? content.open(blob) else { return }
-                let tar = try decompressed(packed, limit: nil, artifact: artifact)
+                let tar = try decompressed(packed, limit: nil, isPromised: true, artifact: artifact)
                 var stream = VerifyingStream(tar, digest: id, artifact: artifact)
                 try stream.forEachChunk { _ in }
             } catch { failures.withLock { $0[index] = error } }

@@ -8,15 +8,17 @@
 /// - Parameters:
 ///   - limit: the largest number of bytes to give out. `nil`: no more than gzip can reach at best, 1032
 ///     times the input, beyond the first 64 MiB.
+///   - isPromised: a digest of the unpacked bytes says what must come out, so that an honest stream of any ratio is
+///     accepted: up to 64 GiB.
 ///   - artifact: names the stream in errors.
 /// - Throws: a ``Failure`` of kind `data`, here or from a read, for data that is truncated or damaged, that
 ///   has something after its end, or that exceeds the limit.
 package func decompressed(
-    _ stream: any ByteStream, limit: Int64?, artifact: String
+    _ stream: any ByteStream, limit: Int64?, isPromised: Bool = false, artifact: String
 ) throws(Failure) -> any ByteStream {
     var upstream = stream
     var head: [UInt8] = []
-    let longest = 10
+    let longest = CompressionWindow.headSize
     try withUnsafeTemporaryBytes(longest) { (buffer) throws(Failure) in
         while head.count < longest {
             let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(longest - head.count)])
@@ -25,14 +27,24 @@ package func decompressed(
             head.append(contentsOf: part[..<count])
         }
     }
+    let form = Compression(head)
+    if let form, let window = CompressionWindow.bytes(form, head), window > CompressionWindow.largest {
+        throw Failure(
+            .data, "unpack", artifact,
+            because:
+                "it asks for a window of \(window) bytes in memory, and at most \(CompressionWindow.largest) are given",
+            remedy: "compress it with a smaller window: zstd --long=26 or less, xz -9 or less")
+    }
     let source = CountedStream(head: head, rest: upstream)
     let plain: any ByteStream =
-        switch Compression(head) {
+        switch form {
         case .gzip: GzipReader(source, artifact: artifact)
-        case .zstd, .xz, .bzip2: try FilterReader(source, Compression(head)!, artifact: artifact)
+        case .zstd, .xz, .bzip2: try FilterReader(source, form!, artifact: artifact)
         case nil: source
         }
-    return CappedStream(plain, source, limit: limit, artifact: artifact)
+    return CappedStream(
+        plain, source, limit: limit, floor: isPromised ? CappedStream.promised : CappedStream.floor,
+        artifact: artifact)
 }
 
 /// A compressed form that is understood.
@@ -90,16 +102,20 @@ final class CountedStream: ByteStream {
 /// Stops what inflates beyond measure.
 private struct CappedStream: ByteStream {
     /// deflate turns one byte into 1032 at most; below the floor no ratio is held against anybody.
-    private static let (ratio, floor): (Int64, Int64) = (1032, 64 << 20)
+    static let (ratio, floor): (Int64, Int64) = (1032, 64 << 20)
+    /// The floor where a digest says what comes out.
+    static let promised: Int64 = 64 << 30
 
     private var upstream: any ByteStream
     private let input: CountedStream
     private let limit: Int64?
+    private let floor: Int64
     private let artifact: String
     private var seen: Int64 = 0
 
-    init(_ upstream: any ByteStream, _ input: CountedStream, limit: Int64?, artifact: String) {
+    init(_ upstream: any ByteStream, _ input: CountedStream, limit: Int64?, floor: Int64, artifact: String) {
         self.upstream = upstream
+        self.floor = floor
         self.input = input
         self.limit = limit
         self.artifact = artifact
@@ -112,7 +128,7 @@ private struct CappedStream: ByteStream {
             guard seen <= limit else {
                 throw refuse("it unpacks to more than the \(limit) bytes it may have")
             }
-        } else if seen > Self.floor, seen / Self.ratio > input.count {
+        } else if seen > floor, seen / Self.ratio > input.count {
             throw refuse("it unpacks to more than \(Self.ratio) times its size")
         }
         return count

@@ -81,7 +81,8 @@ struct SavedImages {
         try compressed.forEachChunk { (bytes) throws(Failure) in hash.update(bytes) }
         let artifact = "the layer \(name.prefix(200)) in \(files.path)"
         var plain = VerifyingStream(
-            try decompressed(stream(), limit: nil, artifact: artifact), digest: diffID, artifact: artifact)
+            try decompressed(stream(), limit: nil, isPromised: true, artifact: artifact), digest: diffID,
+            artifact: artifact)
         try plain.forEachChunk { _ in }
         return Descriptor(mediaType: MediaType.dockerLayerGzip, digest: hash.digest(), size: region.count)
     }

@@ -66,7 +66,7 @@ package enum DockerArchive {
         _ layer: Descriptor, _ diffID: Digest, from source: any ContentSource
     ) throws(Failure) -> any ByteStream {
         let artifact = "the layer \(layer.digest)"
-        let tar = try decompressed(source.open(layer), limit: nil, artifact: artifact)
+        let tar = try decompressed(source.open(layer), limit: nil, isPromised: true, artifact: artifact)
         return VerifyingStream(tar, digest: diffID, artifact: artifact)
     }
 

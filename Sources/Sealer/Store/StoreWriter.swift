@@ -95,7 +95,7 @@ package final class StoreWriter: Sendable {
         try makeFolders(layer.database)
         let artifact = "the layer \(blob.digest)"
         let compressed = ReadAhead(try source.open(blob))
-        let plain = try decompressed(compressed, limit: nil, artifact: artifact)
+        let plain = try decompressed(compressed, limit: nil, isPromised: true, artifact: artifact)
         let measure = try Layer.unpack(plain, into: layer.files, tarSplit: layer.tarSplit)
         guard measure.id == id else {
             throw Failure(
