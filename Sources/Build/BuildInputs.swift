@@ -29,6 +29,30 @@ package struct BuildInputs: Sendable {
     /// Where blobs come from.
     package var content: any ContentSource
 
+    /// Takes what is for `platform` of all that is carried.
+    /// - Parameters:
+    ///   - files: each with its name and its platform, `nil` for all.
+    ///   - images: what each reference resolved to, and the manifest of the platform where there is one.
+    /// - Throws: a ``Failure`` of kind `data` where an index does not name the platform's manifest.
+    package init(
+        spec: Spec, platform: Platform, files: [(name: String, platform: Platform?, file: File)],
+        images: [(reference: Reference, top: Manifest, instance: Manifest?)], content: any ContentSource
+    ) throws(Failure) {
+        var found: [String: File] = [:]
+        for file in files where file.platform == nil || file.platform == platform {
+            found[file.name] = file.file
+        }
+        var carried: [RegistryImage] = []
+        for image in images where image.reference != spec.base?.image {
+            guard let instance = image.instance else { continue }
+            let isWhole = instance.descriptor.digest == image.top.descriptor.digest
+            carried.append(
+                try RegistryImage(
+                    reference: image.reference, manifests: isWhole ? [instance] : [image.top, instance]))
+        }
+        self.init(spec: spec, platform: platform, files: found, images: carried, content: content)
+    }
+
     /// Creates the inputs of one platform.
     package init(
         spec: Spec, platform: Platform, files: [String: File], images: [RegistryImage],

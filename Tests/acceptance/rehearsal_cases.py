@@ -117,3 +117,30 @@ def a_run_is_named_as_not_covered(world):
     require("id" in images[0], "the base is not covered")
     equal(images[1]["uncovered"], "run", "the build with a RUN")
     require("not covered" in world.ok("inspect", folder / "mini.sealift").out, "inspect does not say so")
+
+
+@case
+def any_user_collects_the_same_bytes(world):
+    """A collect without root, of another umask, gives the bundle that root's gives."""
+    require(os.geteuid() == 0, "this case needs root")
+    folder = world.folder("rehearsal-user")
+    spec = world.spec(folder, mini_base(world, "rehearsal-user", GOOD))
+    world.ok("collect", spec, "-o", folder / "root.sealift", *world.network)
+    os.chmod(folder, 0o777)
+    for parent in folder.parents[: len(folder.parents) - 2]:
+        os.chmod(parent, os.stat(parent).st_mode | 0o011)
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", "umask 077; exec \"$@\"", "sh"]
+    world.ok("collect", spec, "-o", folder / "user.sealift", *world.network, prefix=user)
+    equal((folder / "user.sealift").read_bytes(), (folder / "root.sealift").read_bytes(), "the bundles of two users")
+
+
+@case
+def each_platform_meets_its_outcome(world):
+    """One host records the outcomes of all platforms; an apply for each gives these ids."""
+    require(os.geteuid() == 0, "this case needs root")
+    images = json.loads(world.ok("inspect", world.bundle, "--json").out)["outcome"]["images"]
+    for platform in sorted({image["platform"] for image in images}):
+        store = world.folder(f"rehearsal-store-{platform.replace('/', '-')}")
+        receipt = json.loads(world.ok("apply", world.bundle, "--store", store, "--platform", platform, "--json").out)
+        equal([image["id"] for image in receipt["images"]],
+              [image.get("id") for image in images if image["platform"] == platform], f"ids for {platform}")

@@ -14,8 +14,12 @@ extension Applier {
         let base = try base.flatMap { (base) throws(Failure) in
             try store.image(named: base.name, for: platform)
         }
+        let inputs = try BuildInputs(
+            spec: bundle.spec, platform: platform,
+            files: bundle.files.map { ($0.name, $0.platform, .init(descriptor: $0.descriptor, url: $0.url)) },
+            images: bundle.images.map { ($0.reference, $0.top, $0.instance(for: platform)) }, content: source)
         return BuildSession(
-            try BuildInputs(bundle, for: platform, content: source), base: base, maker: maker,
+            inputs, base: base, maker: maker,
             problems: BuildProblems(gathering: false), note: { events(.note($0)) })
     }
 

@@ -6,6 +6,8 @@ extension Applier {
     /// Bytes of the bundle a second that are unpacked and written when nothing else holds up: what two cores
     /// reach with gzip layers on a disk. The medium is often slower, and is measured.
     private static let assumedRate = 200e6
+    /// Bytes of a compressed tarball a second that are repacked: inflated, and deflated again, on two cores.
+    private static let repackRate = 80e6
     /// How much of the bundle is read to measure the medium: 32 MiB.
     private static let sample: Int64 = 32 << 20
 
@@ -20,11 +22,18 @@ extension Applier {
             let step = plan.steps[index]
             plan.steps[index].seconds = step.isDone ? 0 : Double(step.bytes) / slower
         }
+        let builds = plan.steps.suffix(bundle.spec.builds.count).indices
+        for (index, build) in zip(builds, bundle.spec.builds) where !plan.steps[index].isDone {
+            for case .putRepacked(_, let name) in build.context {
+                let size = bundle.file(name, for: platform)?.size ?? 0
+                plan.steps[index].seconds = (plan.steps[index].seconds ?? 0) + Double(size) / Self.repackRate
+            }
+        }
         func told(_ rate: Double) -> String { "\(Int(rate / 1e6)) MB/s" }
         plan.basis =
             "the bytes of each step at \(told(slower)): "
             + (rate.map { "reading the bundle was measured at \(told($0)), " } ?? "")
-            + "unpacking and writing are assumed at \(told(Self.assumedRate))"
+            + "unpacking and writing are assumed at \(told(Self.assumedRate)), repacking at \(told(Self.repackRate))"
         return plan
     }
 

@@ -126,7 +126,9 @@ final class Rehearsal: @unchecked Sendable {
             for layer in found.layers { layers[layer.id] = layer.blob }
         }
         let inputs = try BuildInputs(
-            spec: spec, platform: platform, files: files, images: images, content: content)
+            spec: spec, platform: platform,
+            files: files.map { ($0.name, $0.platform, .init(descriptor: $0.descriptor, url: $0.url)) },
+            images: images.map { ($0.reference, $0.top, $0.instance(for: platform)) }, content: content)
         let maker = RehearsalMaker(base: layers, content: content, scratch: scratch)
         if let base { maker.list(base, as: spec.base!.image.unpinned) }
         let session = BuildSession(
