@@ -66,7 +66,8 @@ package final class RehearsalMaker: LayerMaker {
     private func unpacked(_ blob: Descriptor, id: Digest) throws(Failure) -> FileNode {
         let artifact = "the layer \(blob.digest) of the base"
         let file = try unnamedFile()
-        let plain = try decompressed(ReadAhead(content.open(blob)), limit: nil, isPromised: true, artifact: artifact)
+        let plain = try decompressed(
+            ReadAhead(content.open(blob)), limit: nil, isPromised: true, artifact: artifact)
         let spool = SpoolingStream(ReadAhead(plain), into: file)
         var tar = TarReader(spool, artifact: artifact)
         let tree = try TarTreeBuilder.tree(of: &tar, artifact: artifact) { offset, size, _ in
