@@ -97,6 +97,10 @@ let package = Package(
             name: "ApplyTests", dependencies: ["Apply", "Build", "Sealer", "BundleFormat", "Spec", "OCI"],
             swiftSettings: strict),
         .testTarget(name: "ServeTests", dependencies: ["Serve", "Export", "OCI"], swiftSettings: strict),
+        .testTarget(
+            name: "MutationTests",
+            dependencies: ["OCI", "YAML", "Spec", "BundleFormat", "Registry", "Sealer", "Build", "Serve"],
+            swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

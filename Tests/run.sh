@@ -4,6 +4,8 @@
 # Needs a Swift toolchain on Debian 12; installs the rest. Ends with the figures of both suites.
 #
 # usage: Tests/run.sh [CASE]... [PYTEST OPTION]...      with names, only these cases of the acceptance suite
+#        Tests/run.sh --sanitize [SECONDS]              the unit tests with the address sanitizer, in .build-sanitize;
+#                                                       each parser is then fed with mutated input for SECONDS (10)
 #
 # One test in seconds, after a build:
 #   swift test --filter NAME                                        a unit test or a suite
@@ -25,6 +27,15 @@ python=python3
 
 log=$(mktemp "${TMPDIR:-/tmp}/sealift-tests.XXXXXX")
 trap 'rm -f "$log"' EXIT
+
+if [ "${1:-}" = --sanitize ]; then
+  # Leaks at the end are no fault, and a test that ends its own process reports none.
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0} SWIFT_BACKTRACE=enable=no
+  swift build --build-tests --sanitize address --scratch-path .build-sanitize
+  swift test --skip-build --sanitize address --scratch-path .build-sanitize --skip MutationTests
+  SEALIFT_FUZZ_SECONDS=${2:-10} swift test --skip-build --sanitize address --scratch-path .build-sanitize --filter MutationTests
+  exit
+fi
 
 failed=0
 part() { printf '\n== %s\n' "$*"; }

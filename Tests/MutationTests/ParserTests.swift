@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+import BundleFormat
+import Foundation
+import OCI
+import Testing
+
+@testable import Build
+@testable import Registry
+@testable import Sealer
+@testable import Serve
+@testable import Spec
+@testable import YAML
+
+/// Every parser of input from outside, fed with mutated input: it may refuse, it must not end the program.
+@Suite struct ParserTests {
+    static let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    static let manifest = """
+        {"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"a/b","digest":"\(digest)","size":0},"layers":[{"mediaType":"c/d","digest":"\(digest)","size":9007199254740991,"annotations":{"x":"y"}}]}
+        """
+    static let index = """
+        {"schemaVersion":2,"manifests":[{"mediaType":"a/b","digest":"\(digest)","size":1,"platform":{"os":"linux","architecture":"arm64","variant":"v8"}}]}
+        """
+
+    @Test func manifestsAndJSON() {
+        mutate("manifest", [Self.manifest, Self.index], words: ["\"layers\":[", "\"manifests\":["]) { bytes in
+            _ = JSONText.fault(in: bytes)
+            _ = try? Manifest(parsing: bytes, type: nil, artifact: "x").children
+            _ = try? Sealer.Tree(json: bytes, artifact: "x")
+            _ = try? JSONScanner.read(SourceText(bytes, path: "x.json"))
+            _ = try? Inventory.decode(bytes, path: "x")
+            _ = try? Lock.decode(bytes, path: "x")
+            _ = try? SealerImage(config: bytes, artifact: "x")
+        }
+    }
+
+    @Test func names() {
+        mutate(
+            "names", ["docker.io/library/a:v1@\(Self.digest)", "h:5000/a/b", "linux/arm64/v8", Self.digest]
+        ) { bytes in
+            let text = String(decoding: bytes, as: UTF8.self)
+            _ = try? Reference(text)
+            _ = try? Reference(text, defaults: .sealer)
+            _ = try? Platform(text)
+            _ = try? Digest(text)
+            _ = text.escapedForDisplay
+            _ = String(displaying: bytes)
+            _ = Folder.fault(in: bytes)
+            _ = ImagePattern(text)
+        }
+    }
+
+    @Test func tars() throws {
+        var tar: [UInt8] = []
+        for (name, kind) in [
+            ("a/", TarHeader.Kind.directory), ("a/f", .file), ("l", .symlink), ("h", .hardLink),
+        ] {
+            var header = TarHeader(
+                name: Array(name.utf8), kind: kind, mode: 0o644, size: kind == .file ? 5 : 0)
+            if kind == .symlink || kind == .hardLink { header.linkName = Array("a/f".utf8) }
+            tar += header.encoded()
+            if kind == .file { tar += Array("hello".utf8) + [UInt8](repeating: 0, count: 507) }
+        }
+        let long = TarHeader(name: Array(String(repeating: "n", count: 180).utf8), mode: 0o600, size: 1 << 34)
+            .encoded()
+        let samples = [tar + TarBlock.end, long + tar + TarBlock.end]
+        mutate("tar", samples, words: ["ustar\u{0}00", "30 path=a\n", "77777777777"]) { bytes in
+            var reader = TarReader(MemoryStream(bytes), artifact: "x")
+            while let entry = try? reader.next() { _ = entry.header.shownName }
+            var again = TarReader(MemoryStream(bytes), artifact: "x")
+            _ = try? TarTreeBuilder.tree(of: &again, artifact: "x") { _, _, _ in .bytes([]) }
+        }
+    }
+
+    @Test func compressedStreams() throws {
+        let plain = Data((0..<2000).map { UInt8(truncatingIfNeeded: $0 * $0) })
+        var samples: [[UInt8]] = []
+        for tool in ["gzip", "zstd", "xz", "bzip2"] {
+            let process = Process()
+            let (input, output) = (Pipe(), Pipe())
+            process.executableURL = URL(filePath: "/usr/bin/env")
+            process.arguments = [tool, "-c"]
+            (process.standardInput, process.standardOutput) = (input, output)
+            try process.run()
+            try input.fileHandleForWriting.write(contentsOf: plain)
+            try input.fileHandleForWriting.close()
+            samples.append([UInt8](try output.fileHandleForReading.readToEnd() ?? Data()))
+            process.waitUntilExit()
+        }
+        mutate("compression", samples, rounds: 800) { bytes in
+            guard var stream = try? decompressed(MemoryStream(bytes), limit: 1 << 20, artifact: "x") else {
+                return
+            }
+            try? stream.forEachChunk { _ in }
+        }
+    }
+
+    @Test func yaml() {
+        let samples = [
+            "a: &x [1, {b: c}]\nd: *x\n--- \nimage: docker.io/a/b:v1\n",
+            "kind: List\nitems:\n- spec:\n    image: 'x:1'\n",
+            "- |\n  text\n- >-\n  more\n- ? k\n  : v\n",
+        ]
+        mutate("yaml", samples, words: ["*x", "&x", "<<: ", "? ", "- - - -", "!!binary"]) { bytes in
+            _ = try? YamlDocuments.all(SourceText(bytes, path: "x.yaml"))
+            _ = try? Sealer.Tree(yaml: bytes, artifact: "x")
+            _ = try? SealerImage(storeYAML: bytes, artifact: "x")
+            _ = try? YAML.ImageScan.yaml(bytes, path: "x.yaml", known: [])
+            _ = try? YAML.ImageScan.imageList(bytes, path: "imageList")
+        }
+    }
+
+    @Test func specs() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let spec = [UInt8](
+            try Data(contentsOf: root.appending(path: "bundles/kubernetes-rawdocker-v1.19.8.yaml")))
+        mutate("spec", [spec], words: ["${ARCH}", "sha256: ", "platforms: [", "images:\n"], rounds: 300) {
+            bytes in
+            _ = try? SpecReader.read(bytes, path: "x.yaml")
+        }
+    }
+
+    @Test func kubefiles() {
+        let samples = [
+            "FROM scratch\nARG A=b,C=d\nCOPY a* b/ c\nRUN echo ${A:-x} \\\n  && y\nCMD a, b\n",
+            "${A:+${B:?no}}'q'\"$C\\\"\"",
+        ]
+        mutate("kubefile", samples, words: ["${A:-", "RUN ", "COPY ", "\\\n", "$("]) { bytes in
+            let text = String(decoding: bytes, as: UTF8.self)
+            _ = try? Kubefile(parsing: text)
+            _ = try? ShellWord.expand(text, ["A": "1", "B": ""])
+        }
+    }
+
+    @Test func whatServersSay() {
+        let samples = [
+            #"Bearer realm="https://a.io/t",service="x",scope="repository:a:pull""#, "bytes 0-9/10",
+            "bytes */10", "120",
+            "Mon, 23 Nov 2026 20:00:00 GMT", "https://user@h.example:443/a?b=c#d", "[::1]:5000",
+        ]
+        mutate("servers", samples, words: ["bytes ", "realm=", "://", "@", "[::"]) { bytes in
+            let text = String(decoding: bytes, as: UTF8.self)
+            _ = Challenge.parse([text])
+            let head = ResponseHead(
+                status: 206, fields: [("content-range", text), ("content-length", text), ("range", text)])
+            _ = (head.range, head.length, head.confirmedBytes, head.encoding)
+            _ = try? WebAddress(text)
+            _ = Int64(sizeFromOutside: text)
+        }
+    }
+
+    @Test func keysAndSignatures() throws {
+        let key = try SigningKey.generate()
+        let samples = [try key.privatePEM(), try key.publicPEM()]
+        mutate("keys", samples, words: ["-----BEGIN ", "ENCRYPTED", "=="], rounds: 600) { bytes in
+            _ = try? SigningKey(pem: bytes, path: "x") { Array("x".utf8) }
+            _ = key.isSignature(bytes, of: [1])
+        }
+    }
+}
