@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Build
 internal import BundleFormat
-internal import Dispatch
 internal import OCI
 internal import Sealer
 internal import Spec
-internal import Synchronization
 internal import YAML
 
 /// Runs the builds of a spec on the connected host, by the code that runs them on the isolated one: first to prove them,
@@ -13,9 +11,9 @@ internal import YAML
 // Unchecked: one thread at a time uses it; the collector awaits each call.
 final class Rehearsal: @unchecked Sendable {
     private let parsed: ParsedSpec
-    private let images: [BundleImage]
+    let images: [BundleImage]
     private let files: [Lock.File]
-    private let content: any ContentSource
+    let content: any ContentSource
     private let scratch: String
     private let note: (String) -> Void
     private var stages: [Stage] = []
@@ -33,7 +31,7 @@ final class Rehearsal: @unchecked Sendable {
         let isComplete: Bool
     }
 
-    private var spec: Spec { parsed.spec }
+    var spec: Spec { parsed.spec }
 
     /// - Parameters:
     ///   - images: the base and the images that are carried.
@@ -77,38 +75,6 @@ final class Rehearsal: @unchecked Sendable {
             }
         }
         try report()
-    }
-
-    /// The container images that are carried: each manifest once.
-    private var containers: [(image: BundleImage, manifest: Manifest)] {
-        var seen: Set<Digest> = []
-        return images.filter { $0.reference != spec.base?.image }.flatMap { image in
-            image.instances.filter { seen.insert($0.descriptor.digest).inserted }.map { (image, $0) }
-        }
-    }
-
-    private func place(of image: BundleImage) -> SpecPath {
-        spec.images.firstIndex(of: image.reference).map { .image($0) } ?? "images"
-    }
-
-    /// The layers of a container image, each with the digest that its config gives the uncompressed tar.
-    private func layers(
-        of manifest: Manifest, _ image: BundleImage
-    ) throws(Failure) -> [(blob: Descriptor, diffID: Digest)] {
-        guard case .image(let config, let layers) = manifest.content,
-            [MediaType.config, MediaType.dockerConfig].contains(config.mediaType)
-        else { return [] }
-        // A sealer image has no such list, and is for no node to pull.
-        let bytes = try content.bytes(of: config)
-        guard let ids = try? DockerArchive.diffIDs(of: bytes, name: image.reference.familiar), !ids.isEmpty
-        else { return [] }
-        guard ids.count == layers.count else {
-            throw Failure(
-                .data, "carry", image.reference.familiar,
-                because: "its config names \(ids.count) layers and its manifest \(layers.count)",
-                remedy: "take it from another registry, or make the archive again: no docker could run it")
-        }
-        return zip(layers, ids).map { ($0, $1) }
     }
 
     /// Prepares a platform; `nil` where the base itself is wrong.
@@ -280,31 +246,6 @@ final class Rehearsal: @unchecked Sendable {
         var images: [BuildOutcome.Image] = []
         for stage in stages { images += try derive(stage) }
         return BuildOutcome(images: images)
-    }
-
-    /// Reads every layer of the container images and verifies its tar, as a node will that pulls it.
-    private func unpackImages() throws(Failure) {
-        var wanted: [(blob: Descriptor, diffID: Digest, name: String)] = []
-        var seen: Set<Digest> = []
-        for (image, manifest) in containers {
-            for (blob, id) in try layers(of: manifest, image) where seen.insert(blob.digest).inserted {
-                wanted.append((blob, id, image.reference.familiar))
-            }
-        }
-        let (content, layers) = (content, wanted)
-        let failures = Mutex<[Int: Failure]>([:])
-        DispatchQueue.concurrentPerform(iterations: layers.count) { index in
-            let (blob, id, name) = layers[index]
-            do throws(Failure) {
-                let artifact = "the layer \(blob.digest) of \(name)"
-                // A layer that a delta leaves out was verified when it was collected first.
-                guard let packed = try? content.open(blob) else { return }
-                let tar = try decompressed(packed, limit: nil, isPromised: true, artifact: artifact)
-                var stream = VerifyingStream(tar, digest: id, artifact: artifact)
-                try stream.forEachChunk { _ in }
-            } catch { failures.withLock { $0[index] = error } }
-        }
-        if let first = failures.withLock({ $0.min { $0.key < $1.key } }) { throw first.value }
     }
 
     private func derive(_ stage: Stage) throws(Failure) -> [BuildOutcome.Image] {
