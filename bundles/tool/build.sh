@@ -1,0 +1,131 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes one fully static sealift for hosts that have nothing but a kernel, on Debian 12 with a Swift toolchain.
+#
+# usage: bundles/tool/build.sh [OUTPUT [OBJECTS]]
+#   OUTPUT    the executable to write (.build/tool/sealift)
+#   OBJECTS   a list of object files of sealift, one a line, to link instead of compiling a release build
+#
+# Needs cc, make and apt's package lists for Debian 12. Nothing of the host changes: Debian's packages are unpacked, and
+# libcurl and isa-l are built from Debian's sources, below .build/tool, where a later run finds them.
+# Tried on x86-64 only. The result runs on the architecture it was made on, with /proc mounted.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+work=$PWD/.build/tool
+output=$(realpath -m "${1:-$work/sealift}")
+root=$work/root
+triplet=$(cc -dumpmachine)
+libraries=$root/usr/lib/$triplet
+mkdir -p "$work" "$libraries"
+export SOURCE_DATE_EPOCH=0 LC_ALL=C
+
+# What Debian has as a static archive; nasm only runs here.
+packages="libarchive-dev libssl-dev libcrypt-dev libyaml-dev libdeflate-dev libseccomp-dev libnghttp2-dev zlib1g-dev
+  libzstd-dev liblzma-dev libbz2-dev nasm"
+
+# A sources list of our own: the host's Debian archives, with their sources.
+lists=$work/apt
+apt_private() {
+  apt-get -q -o Dir::Etc::SourceList="$lists/all.list" -o Dir::Etc::SourceParts="$lists/parts" -o Dir::State::Lists="$lists/lists" \
+    -o Dir::Cache="$lists/cache" -o APT::Sandbox::User=root "$@"
+}
+prepare_apt() {
+  mkdir -p "$lists/parts" "$lists/lists/partial" "$lists/cache/archives/partial"
+  : >"$lists/all.list"
+  if [ -e /etc/apt/sources.list.d/debian.sources ]; then
+    sed 's/^Types:.*/Types: deb deb-src/' /etc/apt/sources.list.d/debian.sources >"$lists/parts/debian.sources"
+  else
+    sed -n 's/^deb \(.*\)/deb \1\ndeb-src \1/p' /etc/apt/sources.list >"$lists/all.list"
+  fi
+  apt_private update >"$work/apt.log"
+}
+
+# Runs FUNCTION once for this text of the script: the cache follows the recipe.
+recipe=$(sha256sum <"$0" | cut -c1-16)
+once() {
+  [ -e "$work/$1.$recipe" ] && return
+  echo "$1 ..." >&2
+  "$1" >"$work/$1.log" 2>&1 || { tail -n 20 "$work/$1.log" >&2; echo "$1 failed; all of its output: $work/$1.log" >&2; exit 1; }
+  rm -f "$work/$1".????????????????
+  : >"$work/$1.$recipe"
+}
+
+unpack_packages() {
+  rm -rf "$work/debs" && mkdir "$work/debs"
+  # shellcheck disable=SC2086
+  (cd "$work/debs" && apt_private download $packages)
+  for deb in "$work/debs"/*.deb; do dpkg-deb -x "$deb" "$root"; done
+}
+
+unpack_source() {
+  rm -rf "${work:?}/$1" && mkdir "$work/$1"
+  (cd "$work/$1" && apt_private source --only-source "$1")
+}
+
+build_curl() {
+  unpack_source curl
+  cd "$work"/curl/curl-*/
+  CPPFLAGS="-I$root/usr/include -I$root/usr/include/$triplet" LDFLAGS="-L$libraries" PKG_CONFIG=false ./configure \
+    --disable-shared --enable-static --with-openssl --with-nghttp2="$root/usr" --with-zlib --without-libpsl --without-libidn2 --without-librtmp \
+    --without-libssh2 --without-brotli --without-zstd --without-gssapi --without-ca-bundle --without-ca-path --disable-ldap \
+    --disable-ldaps --disable-rtsp --disable-dict --disable-telnet --disable-tftp --disable-pop3 --disable-imap --disable-smb \
+    --disable-smtp --disable-gopher --disable-mqtt --disable-ftp --disable-manual LIBS=-ldl
+  make -j"$(nproc)" -C lib
+  cp lib/.libs/libcurl.a "$libraries/"
+}
+
+build_isal() {
+  unpack_source libisal
+  cd "$work"/libisal/*/
+  make -f Makefile.unx -j"$(nproc)" AS="$root/usr/bin/nasm" CC=cc lib
+  cp bin/isa-l.a "$libraries/libisal.a"
+}
+
+# Static glibc would load the host's name service modules, which may be of another glibc: only files and DNS are asked.
+build_name_service() {
+  cat >"$work/nss.c" <<'C'
+#include <nss.h>
+__attribute__((constructor)) static void only_files_and_dns(void) {
+    __nss_configure_lookup("hosts", "files dns");
+    __nss_configure_lookup("passwd", "files");
+    __nss_configure_lookup("group", "files");
+}
+C
+  cc -O2 -c "$work/nss.c" -o "$work/nss.o"
+}
+
+link() {
+  local objects=$1 archives=() name
+  # The libraries of the module maps, then those that they need.
+  for name in $(sed -n 's/^ *link "\(.*\)"/\1/p' Sources/*/module.modulemap) nghttp2 z zstd lzma bz2; do
+    [ -e "$libraries/lib$name.a" ] || { echo "no static archive of $name: add its package to 'packages' in $0" >&2; exit 1; }
+    archives+=("$libraries/lib$name.a")
+  done
+  swiftc -static-executable -use-ld=lld -O "@$objects" "$work/nss.o" -o "$output.new" -Xlinker --defsym=main=sealift_main \
+    -L "$libraries" -l_FoundationCollections -l_FoundationCShims -Xlinker --start-group "${archives[@]}" -Xlinker --end-group -Xlinker -s -Xlinker --gc-sections
+}
+
+# Runs in an empty root: nothing of the host can help.
+prove() {
+  local empty
+  empty=$(mktemp -d)
+  trap 'rm -rf "$empty"' RETURN
+  mkdir "$empty/proc"
+  cp "$output.new" "$empty/sealift"
+  unshare --mount --map-root-user --fork --pid bash -c 'mount -t proc proc "$0/proc" && exec chroot "$0" /sealift --version' "$empty"
+}
+
+once prepare_apt
+once unpack_packages
+once build_curl
+once build_isal
+once build_name_service
+objects=${2:-}
+if [ -z "$objects" ]; then
+  nice swift build -c release --static-swift-stdlib --product sealift >&2
+  objects=$(swift build -c release --show-bin-path)/sealift.product/Objects.LinkFileList
+fi
+link "$objects"
+prove >&2
+mv "$output.new" "$output"
+printf '%s\n%s bytes\nsha256 %s\n' "$output" "$(stat -c %s "$output")" "$(sha256sum "$output" | cut -d' ' -f1)"
