@@ -179,3 +179,20 @@ def run_needs_consent(world):
     world.ok("keygen", folder / "ops")
     world.ok("sign", signed, "--key", folder / "ops.key")
     world.ok("apply", signed, "--store", world.folder("consent-signed"), "--platform", world.own, "--key", folder / "ops.pub")
+
+
+@case
+def an_older_bundle_is_reported(world):
+    """A bundle that another one of its name has replaced in the store is called older before anything changes."""
+    kubefile = "FROM scratch\nCOPY . .\nCOPY imageList manifests\nCMD echo {}\n"
+    folder, places = world.folder("older-bundles"), []
+    for number in (1, 2):
+        places.append(folder / f"{number}.sealift")
+        shutil.copy(bundle(world, "older", kubefile.format(number)), places[-1])
+    store = world.folder("older-store")
+    for place in places:
+        require("is older" not in apply(world, place, store).err, f"{place} is new")
+    require("is older than what the store has" in apply(world, places[0], store, "--dry-run").err, "not reported")
+    require("is older" not in apply(world, places[1], store, "--dry-run").err, "the newest is called older")
+    world.ok("apply", "--rollback", "--store", store)
+    require("is older" not in apply(world, places[0], store, "--dry-run").err, "what is undone counts")
