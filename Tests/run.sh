@@ -43,6 +43,9 @@ part() { printf '\n== %s\n' "$*"; }
 part "swift format lint"
 swift format lint --strict --recursive Sources Tests Package.swift || failed=1
 
+part "house"
+"$python" "$tests/house/measure.py" --check || failed=1
+
 part "swift build"
 swift build --build-tests
 # The acceptance suite runs what people run.

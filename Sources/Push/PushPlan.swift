@@ -67,7 +67,7 @@ struct PushPlan: Sendable {
             for pattern in options.only
             where !wanted.contains(where: { ImagePattern(pattern).matches($0.name) }) {
                 throw Failure(
-                    .input, "push", "'\(pattern)'", because: "nothing in \(bundle.path) is called so",
+                    .input, "push", "'\(pattern)'", because: "nothing in \(bundle.path) matches",
                     remedy: "see the names with `sealift inspect`; files are called files/NAME")
             }
             wanted.removeAll { wanted in

@@ -70,7 +70,7 @@ package struct NameMapping: Sendable {
         } catch {
             var failure = error
             failure.operation = "push \(image) as"
-            failure.remedy = "let --rewrite lead it to a name like calico/node"
+            failure.remedy = "use --rewrite to give it a name like calico/node"
             throw failure
         }
     }

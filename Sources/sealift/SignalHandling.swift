@@ -61,7 +61,7 @@ enum Interruption {
         if let path = halfMade.withLock({ $0 }) { try? removeTree(at: path) }
         let failure = Failure(
             .busy, "go on", "", because: "it was interrupted",
-            remedy: "run the same command again: it goes on where it stopped")
+            remedy: "run the same command again to resume")
         Console.report(failure)
         _exit(failure.kind.exitCode)
     }

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+# Cases of one subject share helpers with those of another: each room of cases is a place to import from.
+sys.path[:0] = [str(HERE), *sorted({str(path.parent) for path in HERE.rglob("*_cases.py")})]
 import harness  # noqa: E402  after its folder is in the path
 
 

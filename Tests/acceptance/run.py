@@ -23,7 +23,7 @@ def main():
     chosen = [f"--case={name}" for name in rest[:first]]
     settings = ["-p", "no:cacheprovider"] if "--lf" not in rest and "--ff" not in rest else []
     sys.exit(pytest.main([
-        str(HERE), f"--rootdir={HERE}", "--import-mode=importlib", "-o", "python_files=*_cases.py", "-v", "--tb=short",
+        str(HERE), f"--rootdir={HERE}", "-o", "python_files=*_cases.py", "-v", "--tb=short",
         "--show-capture=no", *settings, f"--sealift={program}", *chosen, *rest[first:]]))
 
 

@@ -31,10 +31,10 @@ extension Applier {
         throw Failure(
             .denied, "build", bundle.spec.name,
             because: commands.count == 1
-                ? "it runs a command on this host, and nobody has agreed to it: \(first)"
-                : "it runs \(commands.count) commands on this host, and nobody has agreed to them, the first: \(first)",
+                ? "it runs a command on this host, and you have not agreed to it: \(first)"
+                : "it runs \(commands.count) commands on this host, and you have not agreed to them, the first: \(first)",
             remedy:
-                "look at them with `sealift inspect`; then pass --allow-run, or a key of whoever signed the bundle "
+                "look at them with `sealift inspect`; then pass --allow-run, or the signer's key "
                 + "(--key)")
     }
 

@@ -47,7 +47,7 @@ extension Applier {
             because:
                 "it is a delta, and \(missing.count) blobs of \(missing.bytes) bytes that it leaves out are not here:"
                 + shown.joined() + more,
-            remedy: "name the bundle that it builds on with --with, or collect it anew, "
+            remedy: "name the bundle that it builds on with --with, or collect it again, "
                 + "--since what `sealift inventory` prints on this host")
     }
 }

@@ -9,7 +9,8 @@ extension Applier {
         var warnings: [String] = []
         if bundle.signers.isEmpty {
             warnings.append(
-                "\(bundle.path) is \(bundle.signatureSummary): whoever could write it decides what is built")
+                "\(bundle.path) is \(bundle.signatureSummary): anyone who could write it decides what is built"
+            )
         }
         if let newer = try newerApply() {
             warnings.append(

@@ -35,6 +35,6 @@ extension Applier {
         throw Failure(
             .data, "verify", store.path,
             because: first + (faults.count > 1 ? "; and \(faults.count - 1) more" : ""),
-            remedy: "mend it with `sealift store repair \(bundle.path) --store \(store.path)`")
+            remedy: "repair it with `sealift store repair \(bundle.path) --store \(store.path)`")
     }
 }

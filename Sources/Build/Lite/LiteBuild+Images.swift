@@ -26,7 +26,7 @@ extension LiteBuild {
                 guard mention.isCertain else {
                     notes.append(
                         "\(mention.place): the image '\(mention.text)' is not at hand\(hint), and is left out: "
-                            + "it stands in a block of a template")
+                            + "it is in a block of a template")
                     continue
                 }
                 missing.append("\(mention.place): \(mention.text)\(hint)")

@@ -48,7 +48,7 @@ package struct Inventory: Sendable, Codable, Equatable {
     /// - Parameter path: names the file in errors.
     /// - Throws: a `Failure` of kind `data` with line and key for what is not one.
     package static func decode(_ bytes: [UInt8], path: String) throws(Failure) -> Inventory {
-        let remedy = "print it anew on that host with 'sealift inventory'"
+        let remedy = "print it again on that host with 'sealift inventory'"
         let read = try StrictJSON.decode(
             Inventory.self, from: bytes, kind: .data, verb: "read the inventory", artifact: path,
             remedy: remedy, limit: Document.largestSize)

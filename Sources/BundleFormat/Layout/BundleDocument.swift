@@ -55,7 +55,7 @@ struct Document: Codable, Equatable {
     static let largestSize = 64 << 20
 
     static func decode(_ bytes: [UInt8], artifact: String) throws(Failure) -> Document {
-        let remedy = "use a sealift that knows this form, or make the bundle anew"
+        let remedy = "use a sealift that knows this form, or collect the bundle again"
         let document = try StrictJSON.decode(
             Document.self, from: bytes, kind: .data, verb: "read the bundle document of", artifact: artifact,
             remedy: remedy, limit: largestSize)

@@ -15,7 +15,7 @@ extension Lock {
     ///   repeated key, a wrong type, what is not a digest or a reference, a size out of bounds, a
     ///   reference, platform or file that is there twice.
     package static func decode(_ bytes: [UInt8], path: String) throws(Failure) -> Lock {
-        let remedy = "take the lock from version control, or make it anew with 'sealift lock'"
+        let remedy = "take the lock from version control, or make it again with 'sealift lock'"
         let lock = try StrictJSON.decode(
             Lock.self, from: bytes, kind: .configuration, verb: "read the lock", artifact: path,
             remedy: remedy, limit: largestSize)

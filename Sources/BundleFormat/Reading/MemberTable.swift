@@ -89,6 +89,6 @@ struct MemberTable {
         let paths = offset.map { set.volumes.paths(at: $0, count: 1) }
         return Failure(
             .data, "read the bundle", paths ?? set.base, because: reason,
-            remedy: "copy it again from where it was made; if it stays so, make it anew")
+            remedy: "copy it again from where it was made; if that does not help, collect it again")
     }
 }

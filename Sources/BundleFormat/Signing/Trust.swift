@@ -78,7 +78,7 @@ package struct Trust: Sendable {
         guard let signatures = try SignatureFile(at: path) else {
             throw refuse(
                 "there is no \(path), and only signed bundles are trusted here",
-                "ask whoever made the bundle for its signature, and put it beside the bundle")
+                "ask the bundle's maker for its signature, and put it beside the bundle")
         }
         let signers = keys.filter { key in
             signatures.signatures.contains { key.key.isSignature($0, of: index) }
@@ -86,7 +86,7 @@ package struct Trust: Sendable {
         guard !signers.isEmpty else {
             throw refuse(
                 "\(path) was not made over this bundle by a trusted key (\(keys.map(\.name).joined(separator: ", ")))",
-                "do not use the bundle; ask whoever made it which key signs")
+                "do not use the bundle; ask its maker which key signs")
         }
         return try signers.map { (key) throws(Failure) in
             Signer(name: key.name, fingerprint: try key.key.fingerprint())

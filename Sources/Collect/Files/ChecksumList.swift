@@ -30,7 +30,7 @@ package struct ChecksumList: Sendable, Equatable {
                 continue
             }
             guard entries.updateValue(digest, forKey: name) ?? digest == digest else {
-                throw refuse("'\(name.prefix(80))' stands there with two digests")
+                throw refuse("'\(name.prefix(80))' is listed with two digests")
             }
         }
         guard bare.count <= (entries.isEmpty ? 1 : 0) else {
@@ -51,7 +51,7 @@ package struct ChecksumList: Sendable, Equatable {
         if found.count == 1, let digest = found.first { return digest }
         throw Failure(
             .data, "find '\(name)' in the checksum list", artifact,
-            because: found.isEmpty ? "it does not stand there" : "it stands there more than once",
+            because: found.isEmpty ? "it is not listed" : "it is listed more than once",
             remedy: "write the digest into the spec")
     }
 

@@ -41,7 +41,7 @@ extension PlatformFields {
         } catch {
             throw Failure(
                 .data, "read the config of", reference.familiar, because: Manifest.explain(error),
-                remedy: "ask whoever publishes it for an image whose config names its architecture and os")
+                remedy: "ask its publisher for an image whose config names its architecture and os")
         }
     }
 }

@@ -181,7 +181,7 @@ extension Failure {
                 (.space, "free some space, or name a place on another file system; then run it again")
             case EEXIST, EISDIR, EFBIG: (.space, "name another place")
             case EIO: (.io, "the medium fails to read or write: copy it to another one")
-            case EBUSY, ETXTBSY, EAGAIN: (.busy, "wait for whoever uses it, then run it again")
+            case EBUSY, ETXTBSY, EAGAIN: (.busy, "wait for the process that uses it, then run it again")
             default: (.io, "")
             }
         return Failure(kind, operation, artifact, because: String(cString: strerror(code)), remedy: remedy)

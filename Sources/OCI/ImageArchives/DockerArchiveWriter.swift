@@ -115,7 +115,7 @@ package enum DockerArchive {
                 throw Failure(
                     .data, "archive", name,
                     because: "its config names \(diffIDs.count) layers and its manifest \(layers.count)",
-                    remedy: "ask whoever publishes it to build it anew")
+                    remedy: "ask its publisher to build it again")
             }
             self.layers = Array(zip(layers, diffIDs))
             tags = image.references.compactMap { reference in

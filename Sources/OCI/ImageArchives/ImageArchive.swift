@@ -99,7 +99,7 @@ package struct ArchivedImage: ContentSource {
             throw Failure(
                 .data, "read", artifact,
                 because: "it has \(region.count) bytes, and its descriptor says \(descriptor.size)",
-                remedy: "have the archive made anew")
+                remedy: "have the archive made again")
         }
         return VerifyingStream(
             region.file.stream(at: region.offset, count: region.count), descriptor, artifact: artifact)
@@ -130,7 +130,7 @@ enum ArchiveFiles: Sendable {
             } catch {
                 var failure = error
                 if failure.remedy.isEmpty {
-                    failure.remedy = "have the layout made anew, of plain files alone"
+                    failure.remedy = "have the layout made again, of plain files only"
                 }
                 throw failure
             }
@@ -151,7 +151,7 @@ enum ArchiveFiles: Sendable {
     func refuse(_ reason: String) -> Failure {
         Failure(
             .data, "read the image archive", path, because: reason,
-            remedy: "have it made anew by docker, podman or skopeo, and check the form that the spec gives")
+            remedy: "have it made again by docker, podman or skopeo, and check the form that the spec gives")
     }
 
     /// The failure where no image, or more than one, is meant.

@@ -34,7 +34,7 @@ package struct Manifest: Sendable {
         func refuse(_ reason: String) -> Failure {
             Failure(
                 .data, "read the manifest of", artifact, because: reason,
-                remedy: "ask whoever publishes it for an OCI or docker schema 2 image")
+                remedy: "ask its publisher for an OCI or docker schema 2 image")
         }
         guard raw.count <= Self.largestSize else {
             throw refuse("it has \(raw.count) bytes, more than \(Self.largestSize)")

@@ -53,7 +53,7 @@ struct TarIndex: Sendable {
         case nil:
             throw Failure(
                 .input, "find \(name.prefix(200)) in", path, because: "there is no such member",
-                remedy: "have the archive made anew, and check the form that the spec gives")
+                remedy: "have the archive made again, and check the form that the spec gives")
         }
     }
 

@@ -163,7 +163,7 @@ package struct TarReader: ByteStream {
     private func refuse(_ reason: String) -> Failure {
         Failure(
             .data, "read the tar", artifact, because: reason,
-            remedy: "fetch it again; if it stays so, have it made anew with GNU tar or docker")
+            remedy: "fetch it again; if that does not help, have it made again with GNU tar or docker")
     }
 }
 

@@ -62,7 +62,7 @@ struct Credentials: Sendable {
             // The decoder's own words may quote the file, which holds secrets.
             throw Failure(
                 .configuration, "read the logins in", path, because: "it is not the JSON of an auth file",
-                remedy: "write it anew with 'podman login' or 'docker login'")
+                remedy: "write it again with 'podman login' or 'docker login'")
         }
     }
 }

@@ -166,7 +166,7 @@ final class Download: Sendable {
                     .data, "fetch", artifact,
                     because:
                         "\(outcome.address.authority) sent only \(channel.sink.received) of \(size) bytes",
-                    remedy: "run it again: it goes on where it stood"), transient: true)
+                    remedy: "run it again to resume"), transient: true)
         }
     }
 }

@@ -93,7 +93,7 @@ package final class RegistryClient: Sendable {
                 throw Failure(
                     .data, "verify", "\(reference)",
                     because: "it has \(outcome.body.count) bytes, not the promised \(expecting.size)",
-                    remedy: "ask whoever publishes the image: its index is wrong")
+                    remedy: "ask the image's publisher: its index is wrong")
             }
             if MediaType.accepted.contains(expecting.mediaType),
                 manifest.descriptor.mediaType != expecting.mediaType
@@ -102,7 +102,7 @@ package final class RegistryClient: Sendable {
                     .data, "verify", "\(reference)",
                     because: "it is \(manifest.descriptor.mediaType), "
                         + "but was promised as \(expecting.mediaType)",
-                    remedy: "ask whoever publishes the image: its index is wrong")
+                    remedy: "ask the image's publisher: its index is wrong")
             }
         }
         return manifest

@@ -34,7 +34,7 @@ struct Setback: Error, Sendable {
         Setback(
             Failure(
                 .busy, "fetch", artifact, because: "it was interrupted",
-                remedy: "run it again: it goes on where it stood"), elsewhere: false)
+                remedy: "run it again to resume"), elsewhere: false)
     }
 
     /// What a failed connection to `address` means for `artifact`.
@@ -63,7 +63,7 @@ struct Setback: Error, Sendable {
                 )
             case .proxy(401), .proxy(407):
                 (
-                    "the proxy before \(place) wants a login",
+                    "the proxy in front of \(place) requires authentication",
                     "write it into the proxy variable: http://USER:PASSWORD@HOST:PORT"
                 )
             case .proxy:
@@ -79,7 +79,7 @@ struct Setback: Error, Sendable {
             case .stalled:
                 ("\(place) sends nothing, or too slowly", "check the network, then run it again")
             case .interrupted:
-                ("the connection to \(place) broke off", "run it again: it goes on where it stood")
+                ("the connection to \(place) broke off", "run it again to resume")
             case .localPeer:
                 ("\(place) leads to this host itself", "do not trust that registry with a login")
             case .other: ("\(place) was not understood", "check that it speaks HTTP")
@@ -115,7 +115,7 @@ struct Setback: Error, Sendable {
                 )
             case 403:
                 (
-                    .denied, "\(answer): this is not permitted",
+                    .denied, "\(answer): permission denied",
                     "log in to \(place) as somebody who may, or set REGISTRY_AUTH_FILE"
                 )
             case 400:
@@ -125,12 +125,12 @@ struct Setback: Error, Sendable {
                 )
             case 407:
                 (
-                    .denied, "\(answer): the proxy before it wants a login",
+                    .denied, "\(answer): the proxy in front of it requires authentication",
                     "write it into the proxy variable: http://USER:PASSWORD@HOST:PORT"
                 )
             case 404, 410:
                 (
-                    .unavailable, "\(answer): there is no such thing",
+                    .unavailable, "\(answer): not found",
                     "check the name and the tag or path, and the mirrors that are set"
                 )
             case 429:
@@ -138,7 +138,7 @@ struct Setback: Error, Sendable {
                     .unavailable, "\(answer): too many requests",
                     "wait, log in to \(place) for a larger quota, or use a mirror"
                 )
-            default: (.unavailable, answer, "see whether \(place) is well, then run it again")
+            default: (.unavailable, answer, "check the status of \(place), then run it again")
             }
         failure = Failure(kind, "fetch", artifact, because: reason, remedy: remedy)
     }

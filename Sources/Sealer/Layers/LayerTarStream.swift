@@ -155,6 +155,6 @@ struct LayerContent {
     private func changed() -> Failure {
         Failure(
             .busy, "read", file.path, because: "it changed while it was read",
-            remedy: "wait for whoever writes it, then run it again")
+            remedy: "wait for the process that writes it, then run it again")
     }
 }

@@ -35,7 +35,7 @@ extension Store {
         let listed = survey.images.filter { !gone.contains($0.entry.id) }
         if let image = listed.first(where: { $0.image == nil }) {
             throw Failure(
-                .data, "find what nobody uses in", path,
+                .data, "find unused files in", path,
                 because:
                     "the image \(image.title) cannot be read, so its layers are not known: \(image.fault!)",
                 remedy: "repair the store first: sealift store repair BUNDLE")

@@ -126,7 +126,7 @@ package final class Server: Sendable {
         switch code {
         case EADDRINUSE:
             failure.kind = .busy
-            failure.remedy = "stop whoever listens there, or choose another port with --listen"
+            failure.remedy = "stop the process that listens there, or choose another port with --listen"
         case EADDRNOTAVAIL: failure.kind = .configuration
         case EACCES: failure.remedy = "choose a port from 1024 on with --listen"
         default: break

@@ -43,7 +43,7 @@ package enum SpecReader {
                 .configuration, "read the spec", path,
                 because: problems.count == 1
                     ? "\(problems[0])" : "\(problems.count) mistakes:\(shown)\(more)",
-                remedy: "mend the spec at the place shown; bundles/README.md explains every key")
+                remedy: "fix the spec at the place shown; bundles/README.md explains every key")
         }
     }
 

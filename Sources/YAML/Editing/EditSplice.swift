@@ -48,7 +48,7 @@ struct EditSplice {
 
     private func insertion(of value: Edit.Value) throws(Failure) -> Replacement {
         guard let key = target.part.key else {
-            throw refuse(target.parent, "the list has no such item", "mend the number in the path")
+            throw refuse(target.parent, "the list has no such item", "fix the number in the path")
         }
         let entry = write(.text(key)) + ": " + write(value)
         guard let entries = target.parent.entries else { return underEmptyKey(entry) }

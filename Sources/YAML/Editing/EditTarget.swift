@@ -101,7 +101,7 @@ struct EditTarget {
             node.entries == nil
             ? "there is \(node.kindInWords)" : "it has \(keys.prefix(12).joined(separator: ", "))"
         let near = Likeness.nearest(to: wanted, among: keys).map { "did you mean '\($0)'? " } ?? ""
-        var remedy = near + "Mend the path in the spec"
+        var remedy = near + "Fix the path in the spec"
         if case .remove = change {
             remedy += ", or take it out of `remove` if this base no longer has the key"
         }

@@ -203,6 +203,6 @@ struct JSONScanner {
     private func refuse(_ reason: String) -> Failure {
         source.refuse(
             "read the JSON of", at: at, reason,
-            remedy: "mend the file there; `jq . FILE` shows whether it is JSON")
+            remedy: "fix the file there; `jq . FILE` shows whether it is JSON")
     }
 }

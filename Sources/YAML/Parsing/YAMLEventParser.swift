@@ -131,6 +131,6 @@ final class YamlEvents {
         let at = offset(parser.pointee.problem_mark)
         return source.refuse(
             "read the YAML of", at: at, context + problem,
-            remedy: "mend the line, or the one above it: check indentation, colons and quotes")
+            remedy: "fix the line, or the one above it: check indentation, colons and quotes")
     }
 }

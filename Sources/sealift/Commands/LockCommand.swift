@@ -20,7 +20,7 @@ struct LockCommand: AsyncParsableCommand {
     var spec: String
     @Argument(help: ArgumentHelp("Images and files to update, as the spec calls them.", valueName: "name"))
     var names: [String] = []
-    @Flag(help: "Resolve the named images and files anew; all of them where none is named.")
+    @Flag(help: "Resolve the named images and files again; all of them if none is named.")
     var update = false
     @OptionGroup var network: NetworkOptions
     @Flag(help: "Print the lock as JSON.")

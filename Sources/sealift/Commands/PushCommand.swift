@@ -29,7 +29,7 @@ struct PushCommand: AsyncParsableCommand {
     var to: String
     @Option(
         parsing: .upToNextOption,
-        help: ArgumentHelp("Push only what is called so: calico/*, files/*.", valueName: "pattern"))
+        help: ArgumentHelp("Push only what matches: calico/*, files/*.", valueName: "pattern"))
     var only: [String] = []
     @Option(
         help: ArgumentHelp(

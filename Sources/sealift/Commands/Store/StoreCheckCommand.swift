@@ -34,7 +34,7 @@ struct StoreCheckCommand: AsyncParsableCommand {
             because: faults.count == 1
                 ? "\(first.artifact) is \(first.kind)" : "\(faults.count) things are wrong",
             remedy:
-                "mend it with `sealift store repair BUNDLE --store \(store.path)`, BUNDLE being what was applied"
+                "repair it with `sealift store repair BUNDLE --store \(store.path)`, BUNDLE being what was applied"
         )
     }
 }

@@ -6,7 +6,7 @@ internal import Sealer
 /// What is asked of a store besides filling it.
 struct StoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "store", abstract: "Look after a sealer layer store: list, check, repair, clean.",
+        commandName: "store", abstract: "Maintain a sealer layer store: list, check, repair, clean.",
         subcommands: [
             StoreListCommand.self, StoreCheckCommand.self, StoreRepairCommand.self, StoreCleanCommand.self,
         ])

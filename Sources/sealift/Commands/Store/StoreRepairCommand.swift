@@ -8,7 +8,7 @@ internal import Sealer
 struct StoreRepairCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "repair",
-        abstract: "Mend what a check finds damaged or missing, from the bundles it came in.",
+        abstract: "Repair what a check finds damaged or missing, from the bundles it came in.",
         discussion: """
             The store is checked first. Damaged layers are made anew beside the store, verified, and put in place \
             one at a time; whatever is sound stays as it is.
@@ -19,7 +19,7 @@ struct StoreRepairCommand: AsyncParsableCommand {
     @OptionGroup var access: BundleAccess
     @OptionGroup var store: StoreOption
     @OptionGroup var consent: RunConsent
-    @Flag(help: "Print what was mended and what was not as JSON.")
+    @Flag(help: "Print what was repaired and what was not as JSON.")
     var json = false
 
     func run() async throws {
@@ -39,7 +39,7 @@ struct StoreRepairCommand: AsyncParsableCommand {
         if json {
             try Console.printJSON(outcome)
         } else {
-            for finding in outcome.mended { Console.print("mended  \(finding.artifact)") }
+            for finding in outcome.mended { Console.print("repaired  \(finding.artifact)") }
             for line in outcome.left.flatMap(\.lines) { Console.print(line) }
         }
         guard outcome.left.isEmpty else {
@@ -49,6 +49,6 @@ struct StoreRepairCommand: AsyncParsableCommand {
                     "\(outcome.left.count) things are wrong still, and no bundle that was given makes them",
                 remedy: "name the bundle that they came in; what sealer itself built is to be built again")
         }
-        Console.say(outcome.mended.isEmpty ? "\(store.path): nothing is wrong" : "\(store.path): mended")
+        Console.say(outcome.mended.isEmpty ? "\(store.path): nothing is wrong" : "\(store.path): repaired")
     }
 }

@@ -118,7 +118,7 @@ def push_takes_what_is_asked_for(world):
         catalog = json.loads(call("curl", "-fsS", f"http://{registry.place}/v2/_catalog"))["repositories"]
         equal(sorted(catalog), ["site/files/docker-linux-amd64", "site/net/node"], "repositories")
         registry.requests()
-        world.refused(66, ["nothing in .* is called so", "calico/nod'"], "push", world.bundle, *place,
+        world.refused(66, ["nothing in .* matches", "calico/nod'"], "push", world.bundle, *place,
                       "--only", "calico/nod")
         world.refused(78, ["calico/cni:", "calico/typha:", "--rewrite"], "push", world.bundle, *place,
                       "--rewrite", "calico/cni=x", "--rewrite", "calico/typha=x")
