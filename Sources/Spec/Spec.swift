@@ -22,6 +22,10 @@ package struct Spec: Sendable, Codable, Equatable {
     package var images: [Reference]
     /// Which of them come from archives on the collecting host, in order; `nil` where none does.
     package var archives: [Archive]?
+    /// Helm charts, in order; `nil` where there is none.
+    package var charts: [Chart]?
+    /// What is carried along with images; `nil` where nothing is.
+    package var attached: [Attached]?
     /// Where each registry may be fetched from instead, in order: domain to `[scheme://]host[:port][/path]`.
     package var registries: [String: [String]]
     /// Where the cluster pulls from; every rewrite leads here: `sea.hub:5000`.
@@ -156,6 +160,7 @@ package struct Spec: Sendable, Codable, Equatable {
     package init(
         name: String, release: String? = nil, platforms: [Platform], base: Base? = nil,
         files: [String: FileSource] = [:], images: [Reference] = [], archives: [Archive] = [],
+        charts: [Chart] = [], attached: [Attached] = [],
         registries: [String: [String]] = [:], registry: String = "sea.hub:5000", builds: [Build] = []
     ) {
         version = 1
@@ -166,6 +171,8 @@ package struct Spec: Sendable, Codable, Equatable {
         self.files = files
         self.images = images
         self.archives = archives.isEmpty ? nil : archives
+        self.charts = charts.isEmpty ? nil : charts
+        self.attached = attached.isEmpty ? nil : attached
         self.registries = registries
         self.registry = registry
         self.builds = builds

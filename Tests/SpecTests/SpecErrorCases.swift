@@ -62,6 +62,30 @@ extension SpecErrorTests {
         ),
     ]
 
+    static let charts: [(String, String, String, String)] = [
+        (
+            "registries:", "attached: [signature]\nregistries:", "18:12",
+            "unknown kind 'signature'; did you mean 'signatures'?"
+        ),
+        (
+            "registries:", "charts: [{ chart: db, version: 1.0.0 }]\nregistries:", "18:19",
+            "expected oci://HOST/PATH/NAME, or a name with 'repo: https://…' beside it"
+        ),
+        (
+            "registries:", "charts: [{ chart: oci://a.example/db, version: ^1 }]\nregistries:", "18:48",
+            "expected one exact version like 1.2.3, no range; found '^1'"
+        ),
+        (
+            "registries:", "charts: [{ chart: 'oci://a.example/d b', version: 1 }]\nregistries:", "18:19",
+            "'oci://a.example/d b' with the version '1' makes no name for a registry"
+        ),
+        (
+            "registries:",
+            "charts: [{ chart: oci://docker.io/calico/cni, version: v3.19.1 }]\nregistries:", "18:10",
+            "calico/cni:v3.19.1 is listed twice"
+        ),
+    ]
+
     static let values: [(String, String, String, String)] = [
         (
             "url: https://a.example/{machine}/d.tgz", "url: a.example/d", "14:10",
@@ -104,7 +128,10 @@ extension SpecErrorTests {
             "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1, from: 'oci:' }", "17:40",
             "'oci:' is no image archive: its path or name is empty, too long, or has control characters"
         ),
-        ("- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1 }", "17:5", "the image has no 'from'"),
+        (
+            "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1 }", "17:5",
+            "the image has neither 'from' nor 'attached'; write its name alone"
+        ),
         (
             "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1, form: oci:x }", "17:34",
             "unknown key 'form' in the image; did you mean 'from'?"

@@ -63,7 +63,7 @@ import Testing
 
     @Test func theWholeSpecHasNone() { #expect(Self.problems(Self.good).isEmpty) }
 
-    @Test(arguments: sections + values + builds)
+    @Test(arguments: sections + charts + values + builds)
     func saysWhereAndWhat(piece: String, instead: String, place: String, message: String) throws {
         #expect(Self.good.ranges(of: piece).count >= 1, "the case has gone stale")
         let range = try #require(Self.good.firstRange(of: piece))

@@ -30,6 +30,16 @@ import Testing
           - { image: app:1, from: docker-archive:a.tar }
           - image: b:1
             from: { linux/amd64: "oci:b:x:1" }
+          - { image: c:1, attached: signatures }
+        charts:
+          - { chart: "oci://Quay.example:5000/Org/web", version: 1.2.3+b1, digest: \(id) }
+          - chart: db
+            repo: https://charts.example/stable/
+            version: "2"
+            values:
+              a: 1
+              b: { c: [x] }
+        attached: [sboms, signatures]
         registries:
           docker.io: https://mirror.example/prefix
           quay.io: [mirror.example:5000, "http://10.0.0.1"]
@@ -110,7 +120,16 @@ import Testing
         #expect(spec.files["one"]?.sha256(for: spec.platforms[0]) == digest)
         #expect(spec.files["one"]?.dependsOnPlatform == false)
         #expect(spec.files["two"]?.sha256(for: spec.platforms[0]) == digest)
-        #expect(spec.images.map(\.familiar) == ["app:1", "b:1"])
+        #expect(spec.images.map(\.familiar) == ["app:1", "b:1", "c:1"])
+        let charts = spec.charts ?? []
+        #expect(charts.map(\.name) == ["web", "db"] && charts.map(\.version) == ["1.2.3+b1", "2"])
+        #expect(
+            charts.map { "\($0.reference)" }
+                == ["Quay.example:5000/org/web:1.2.3_b1", "charts.example/stable/db:2"])
+        #expect(charts[0].digest == digest && charts[1].repo == "https://charts.example/stable/")
+        #expect(charts[1].values?.split(separator: "\n") == ["      a: 1", "      b: { c: [x] }"])
+        #expect(try spec.attachedKinds(of: Reference("c:1")) == [.signatures])
+        #expect(try spec.attachedKinds(of: Reference("b:1")) == [.signatures, .sboms])
         #expect(
             try spec.archives == [
                 .init(image: spec.images[0], platform: nil, from: ArchiveLocation("docker-archive:a.tar")),

@@ -26,6 +26,8 @@ package struct SpecPath: Sendable, Hashable, CustomStringConvertible, Expressibl
 
     /// The image of that number, from 0.
     package static func image(_ index: Int) -> SpecPath { SpecPath("images[\(index)]") }
+    /// The chart of that number, from 0.
+    package static func chart(_ index: Int) -> SpecPath { SpecPath("charts[\(index)]") }
     /// The file of that name.
     package static func file(_ name: String) -> SpecPath { SpecPath("files.\(name)") }
     /// The base layer's role.

@@ -19,16 +19,20 @@ extension SpecReading {
         return all
     }
 
-    /// A reference, or `{ image: REFERENCE, from: ARCHIVE }`.
+    /// A reference, or `{ image: REFERENCE, from: ARCHIVE, attached: KINDS }`.
     private mutating func image(_ node: YamlNode) -> Reference? {
-        let keys = ["image", "from"]
+        let keys = ["image", "from", "attached"]
         guard node.entries?.contains(where: { keys.contains($0.key.text ?? "") }) == true else {
             return reference(node, "an image", .docker)
         }
-        guard let fields = mapping(node, "the image", keys: keys, required: keys),
+        guard let fields = mapping(node, "the image", keys: keys, required: ["image"]),
             let image = fields["image"].flatMap({ reference($0, "an image", .docker) })
         else { return nil }
+        if fields.count == 1 {
+            note(node, "the image has neither 'from' nor 'attached'; write its name alone")
+        }
         if let from = fields["from"] { archives(from, of: image) }
+        if let node = fields["attached"] { attached(node, of: image) }
         return image
     }
 

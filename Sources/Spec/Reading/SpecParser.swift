@@ -12,6 +12,7 @@ struct SpecReading {
         var files: [String: Spec.FileSource] = [:]
         var images: [Reference] = []
         var archives: [Spec.Archive] = []
+        var attached: [Spec.Attached] = []
         var built: [Reference] = []
     }
 

@@ -86,8 +86,8 @@ extension SpecReading {
     /// The whole spec; `nil`, or a value beside ``problems``, where it has mistakes.
     mutating func spec(_ root: YamlNode) -> Spec? {
         let keys = [
-            "version", "name", "release", "platforms", "base", "files", "images", "registries", "registry",
-            "builds",
+            "version", "name", "release", "platforms", "base", "files", "images", "charts", "attached",
+            "registries", "registry", "builds",
         ]
         guard let fields = mapping(root, "the spec", keys: keys, required: ["version", "name", "platforms"])
         else {
@@ -103,6 +103,8 @@ extension SpecReading {
         context.base = fields["base"].flatMap { base($0) }
         context.files = files(fields["files"])
         context.images = images(fields["images"])
+        let charts = self.charts(fields["charts"])
+        if let node = fields["attached"] { attached(node, of: nil) }
         let registries = self.registries(fields["registries"])
         let registry = fields["registry"].flatMap { domain($0, "the registry") } ?? "sea.hub:5000"
         let builds = self.builds(fields["builds"])
@@ -110,8 +112,8 @@ extension SpecReading {
         return Spec(
             name: name, release: context.release, platforms: platforms, base: context.base,
             files: context.files,
-            images: context.images, archives: context.archives, registries: registries, registry: registry,
-            builds: builds)
+            images: context.images, archives: context.archives, charts: charts, attached: context.attached,
+            registries: registries, registry: registry, builds: builds)
     }
 
     private mutating func platforms(_ node: YamlNode?) -> [Platform] {
