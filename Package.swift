@@ -52,10 +52,11 @@ let package = Package(
         .target(
             name: "Apply", dependencies: ["OCI", "BundleFormat", "Sealer", "Spec", "YAML", "Build"],
             swiftSettings: strict),
+        .target(name: "HTMLPages", dependencies: ["OCI"], swiftSettings: strict),
         .target(
             name: "Serve",
             dependencies: [
-                "OCI", "CCrypt", "COpenSSL",
+                "OCI", "HTMLPages", "CCrypt", "COpenSSL",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -66,7 +67,7 @@ let package = Package(
             dependencies: [
                 "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Build", "Collect", "Apply",
                 "Push",
-                "Serve",
+                "Serve", "HTMLPages",
                 "Export",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
@@ -96,7 +97,8 @@ let package = Package(
         .testTarget(
             name: "ApplyTests", dependencies: ["Apply", "Build", "Sealer", "BundleFormat", "Spec", "OCI"],
             swiftSettings: strict),
-        .testTarget(name: "ServeTests", dependencies: ["Serve", "Export", "OCI"], swiftSettings: strict),
+        .testTarget(
+            name: "ServeTests", dependencies: ["Serve", "HTMLPages", "Export", "OCI"], swiftSettings: strict),
         .testTarget(
             name: "MutationTests",
             dependencies: ["OCI", "YAML", "Spec", "BundleFormat", "Registry", "Sealer", "Build", "Serve"],

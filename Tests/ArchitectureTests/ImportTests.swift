@@ -16,11 +16,12 @@ import Testing
         "Collect": ["OCI", "Registry", "BundleFormat", "Spec", "YAML", "Sealer", "Build"],
         "Push": ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
         "Apply": ["OCI", "BundleFormat", "Sealer", "Spec", "YAML", "Build"],
-        "Serve": ["OCI", "CCrypt", "COpenSSL", "NIOCore", "NIOPosix", "NIOHTTP1"],
+        "HTMLPages": ["OCI"],
+        "Serve": ["OCI", "HTMLPages", "CCrypt", "COpenSSL", "NIOCore", "NIOPosix", "NIOHTTP1"],
         "Export": ["OCI"],
         "sealift": [
             "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Build", "Collect", "Apply", "Push",
-            "Serve",
+            "Serve", "HTMLPages",
             "Export", "ArgumentParser",
         ],
     ]
