@@ -167,7 +167,7 @@ def run_needs_consent(world):
     mark = r"RUN echo x > y \\u202e\. \. YPOC.*runs on "
     require(re.search(mark, world.ok("inspect", made).out), "inspect does not show the RUN")
     require(re.search(mark, world.ok(*command, "--dry-run").out), "the plan does not show the RUN")
-    world.refused(77, ["nobody has agreed", "--allow-run"], *command, unchanged=[store])
+    world.refused(77, ["you have not agreed", "--allow-run"], *command, unchanged=[store])
     for answer, code in (("n", 77), ("yes", 0)):
         typed = f"stty -echo; {world.sealift} apply {made} --store {store} --platform {world.own}"
         process = subprocess.run(["script", "-qefc", typed, "/dev/null"], input=answer + "\n", text=True,
