@@ -7,6 +7,9 @@ internal import OCI
 /// The command line: parses, runs one verb, and turns whatever it throws into a message and an exit code.
 @main
 struct Sealift: AsyncParsableCommand {
+    /// The version of the program.
+    static let version = "0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: "sealift",
         abstract: "Carry everything a sealer build needs across an air gap, in one verified file.",
@@ -18,7 +21,7 @@ struct Sealift: AsyncParsableCommand {
             promised, 66 input missing, 69 upstream unavailable, 70 a fault of sealift, 73 no space, \
             74 I/O error, 75 interrupted or busy (a rerun continues), 77 not permitted, 78 spec or configuration.
             """,
-        version: "0.1.0",
+        version: version,
         subcommands: [
             CollectCommand.self, CheckCommand.self, LockCommand.self, VerifyCommand.self, InspectCommand.self,
             ApplyCommand.self,

@@ -92,6 +92,11 @@ package final class Bundle: ContentSource {
     /// The blobs that are neither in it nor in its overlays.
     package var missing: [BundlePlan.Item] { required.filter { !contains($0.descriptor.digest) } }
 
+    /// The paths and sizes of the files that it lies in.
+    package var fileSizes: [(path: String, size: Int64)] {
+        Volumes.names(path, size: size, volumeSize: isSplit ? volumeSize : nil)
+    }
+
     /// The files, as the lock names them.
     package var files: [Lock.File] { lock.files }
 

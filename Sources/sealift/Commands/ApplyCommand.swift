@@ -50,7 +50,11 @@ struct ApplyCommand: AsyncParsableCommand {
             let plan = try await onThread { [applier] () throws(Failure) in
                 try applier.estimated(applier.plan())
             }
-            if json { try Console.printJSON(plan) } else { plan.lines.forEach(Console.print) }
+            if json {
+                try Console.printJSON(plan, schema: "apply-plan/1")
+            } else {
+                plan.lines.forEach(Console.print)
+            }
             return try await onThread { [applier] () throws(Failure) in try applier.checkComplete(plan) }
         }
         if applier.needsConsent, try await agrees(to: applier) {
@@ -103,7 +107,7 @@ struct ApplyCommand: AsyncParsableCommand {
         }
         let outcome = try await onThread { () throws(Failure) in try dryRun ? rollback.plan() : rollback.run()
         }
-        if json { return try Console.printJSON(outcome) }
+        if json { return try Console.printJSON(outcome, schema: "rollback/1") }
         for line in outcome.lines { Console.print(line) }
         for note in outcome.notes { Console.say(note) }
         Console.say(dryRun ? "nothing was changed" : "the apply of \(outcome.name) is undone")

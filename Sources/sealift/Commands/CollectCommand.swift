@@ -64,7 +64,7 @@ struct CollectCommand: AsyncParsableCommand {
         if dryRun { return try await PlanView(collector.plan()).print(json: json) }
         let collected = try await collector.run()
         display.finish()
-        if json { return try Console.printJSON(collected) }
+        if json { return try Console.printJSON(collected, schema: "collect/1") }
         Console.say(describe(collected))
         Console.print("\(collected.digest)  \(collected.path)")
     }

@@ -41,7 +41,8 @@ struct DiffCommand: AsyncParsableCommand {
             }
             return try Console.printJSON(
                 Facts(
-                    changes: items, added: diff.addedBytes, removed: diff.removedBytes, kept: diff.keptBytes))
+                    changes: items, added: diff.addedBytes, removed: diff.removedBytes, kept: diff.keptBytes),
+                schema: "diff/1")
         }
         var table = ChangeTable()
         for entry in diff.entries {

@@ -10,44 +10,18 @@ struct InspectCommand: AsyncParsableCommand {
         commandName: "inspect", abstract: "Show what a bundle holds and builds, without reading its layers.")
 
     @OptionGroup var source: BundleOptions
-    @Flag(help: "Print the spec, the lock and the sizes as JSON.")
+    @Flag(help: "Show each layer with its digest and size.")
+    var layers = false
+    @Flag(
+        help:
+            "Print all of it as JSON: sizes by artifact, platform and layer, the spec, the lock, signers, outcome."
+    )
     var json = false
 
     func run() async throws {
         let bundle = try await source.open()
-        if json { return try Console.printJSON(Facts(bundle)) }
+        if json { return try Console.printJSON(InspectFacts(bundle), schema: "inspect/1") }
         for line in tree(bundle) { Console.print(line) }
-    }
-
-    private struct Facts: Encodable {
-        let digest: Digest
-        let size: Int64
-        let blobs: Int
-        /// What a delta leaves out, and which of it no bundle given with it has.
-        let required: [Required]
-        let spec: Spec
-        let lock: Lock
-        /// The trusted keys that have signed it.
-        let signers: [Signer]
-        /// What apply must produce; absent where no rehearsal has derived it.
-        let outcome: BuildOutcome?
-
-        struct Required: Encodable { let digest: Digest, size: Int64, owner: String, missing: Bool }
-
-        init(_ bundle: Bundle) {
-            required = bundle.required.map { item in
-                Required(
-                    digest: item.descriptor.digest, size: item.descriptor.size, owner: item.owner,
-                    missing: !bundle.contains(item.descriptor.digest))
-            }
-            digest = bundle.indexDigest
-            size = bundle.size
-            blobs = bundle.blobs.count
-            spec = bundle.spec
-            lock = bundle.lock
-            signers = bundle.signers
-            outcome = bundle.outcome
-        }
     }
 
     private func tree(_ bundle: Bundle) -> [Line] {
@@ -60,31 +34,16 @@ struct InspectCommand: AsyncParsableCommand {
             bundle.signers.isEmpty
                 ? Tree(bundle.signatureSummary)
                 : Tree("signed by", bundle.signers.map { Tree("\($0.name)  \($0.fingerprint)") }))
-        func describe(_ image: BundleImage) -> Tree {
-            var node = Tree("\(image.reference.familiar)  \(image.locked.digest.short)")
-            for (platform, manifest) in zip(image.locked.platforms, image.instances) {
-                let size = manifest.children.clampedTotal(\.size)
-                node.children.append(
-                    Tree("\(platform.platform)  \(manifest.children.count - 1) layers, \(size.asBytes)"))
-            }
-            return node
+        let sizes = BundleSizes(of: bundle)
+        func describe(_ kind: BundleSizes.Artifact.Kind) -> [Tree] {
+            sizes.artifacts.filter { $0.kind == kind }.map { $0.tree(withLayers: layers) }
         }
-        if let base = spec.base, let image = bundle.image(base.image) {
-            root.children.append(Tree("base", [describe(image)]))
-        }
-        if !bundle.lock.files.isEmpty {
-            root.children.append(
-                Tree(
-                    "files",
-                    bundle.lock.files.map { file in
-                        let platform = file.platform.map { " for \($0)" } ?? ""
-                        return Tree(
-                            "\(file.name)\(platform)  \(file.size.asBytes)  \(file.digest.short)  \(file.url)"
-                        )
-                    }))
-        }
-        let images = bundle.images.filter { $0.reference != spec.base?.image }
-        if !images.isEmpty { root.children.append(Tree("images", images.map(describe))) }
+        let base = describe(.base)
+        if !base.isEmpty { root.children.append(Tree("base", base)) }
+        let (files, images) = (describe(.file), describe(.image))
+        if !files.isEmpty { root.children.append(Tree("files", files)) }
+        if !images.isEmpty { root.children.append(Tree("images", images)) }
+        root.children.append(sizes.tree)
         if !spec.builds.isEmpty {
             root.children.append(
                 Tree(
@@ -155,30 +114,6 @@ extension BuildOutcome.Gap {
         switch self {
         case .run: "a RUN is executed by apply alone"
         case .delta: "the bundle leaves out what it is built from"
-        }
-    }
-}
-
-/// Lines drawn as a tree.
-struct Tree {
-    var title: Line
-    var children: [Tree] = []
-
-    init(_ title: Line, _ children: [Tree] = []) {
-        self.title = title
-        self.children = children
-    }
-
-    init(_ title: String, _ children: [Tree] = []) { self.init(Line(title), children) }
-
-    /// The tree, a line a node.
-    var lines: [Line] { [title] + below("") }
-
-    private func below(_ indent: String) -> [Line] {
-        children.enumerated().flatMap { index, child in
-            let isLast = index == children.count - 1
-            return [indent + (isLast ? "└── " : "├── ") + child.title]
-                + child.below(indent + (isLast ? "    " : "│   "))
         }
     }
 }

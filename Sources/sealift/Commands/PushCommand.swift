@@ -79,7 +79,7 @@ struct PushCommand: AsyncParsableCommand {
         }
         let pushed = try await pusher.run(survey)
         display.finish()
-        if json { return try Console.printJSON(pushed) }
+        if json { return try Console.printJSON(pushed, schema: "push/1") }
         for item in pushed.items { Console.print("\(item.digest)  \(item.reference)") }
         let new = pushed.items.count { $0.state != .present }
         Console.say(
@@ -88,7 +88,7 @@ struct PushCommand: AsyncParsableCommand {
     }
 
     private func show(_ survey: PushSurvey) throws {
-        if json { return try Console.printJSON(survey) }
+        if json { return try Console.printJSON(survey, schema: "push-plan/1") }
         for item in survey.items {
             Console.print("\(item.name) → \(item.reference)\(item.isPresent ? "  there already" : "")")
         }

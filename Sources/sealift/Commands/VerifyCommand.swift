@@ -16,8 +16,18 @@ struct VerifyCommand: AsyncParsableCommand {
     @Flag(help: "Print the outcome as JSON.")
     var json = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Write what was checked against what to FILE.json and, as a text to be filed, FILE.txt; also of a bundle that is refused.",
+            valueName: "file"), completion: .file())
+    var report: String?
+
     func run() async throws {
-        let bundle = try await source.open()
+        let bundle: Bundle
+        do { bundle = try await source.open() } catch {
+            try file(VerifyReport(source.bundle, refusedBecause: error))
+            throw error
+        }
         let (left, missing) = (bundle.required, bundle.missing)
         let progress = Progress("verify", total: bundle.size + left.bytes - missing.bytes)
         defer { progress.finish() }
@@ -25,21 +35,22 @@ struct VerifyCommand: AsyncParsableCommand {
             (bundle.dropCachedPages(), bundle.verify { progress.reach($0) })
         }
         progress.finish()
-        for damage in damages.dropFirst() { Console.say("\(damage.owner): \(damage.failure)") }
-        if let damage = damages.first {
-            var failure = damage.failure
-            failure.artifact += " (of \(damage.owner))"
-            throw failure
-        }
-        struct Outcome: Encodable {
-            let digest: Digest, size: Int64, blobs: Int, missing: [Digest], signers: [Signer]
-        }
-        if json {
-            return try Console.printJSON(
-                Outcome(
-                    digest: bundle.indexDigest, size: bundle.size, blobs: bundle.blobs.count,
-                    missing: missing.map(\.descriptor.digest), signers: bundle.signers))
-        }
+        let report = VerifyReport(source.bundle, of: bundle, damages: damages, fromMedium: isFresh)
+        try file(report)
+        if json { try Console.printJSON(report.summary, schema: "verify/1") }
+        for damage in damages.dropFirst() { Console.report(damage.failure) }
+        if let damage = damages.first { throw damage.failure }
+        if !json { tell(bundle, isFresh: isFresh) }
+    }
+
+    /// Writes the report, if one is wanted.
+    private func file(_ outcome: VerifyReport) throws {
+        guard let report else { return }
+        for path in try outcome.write(to: report) { Console.say("report: \(path)") }
+    }
+
+    private func tell(_ bundle: Bundle, isFresh: Bool) {
+        let (left, missing) = (bundle.required, bundle.missing)
         Console.say(
             "\(source.bundle): \(bundle.blobs.count) blobs, \(bundle.size.asBytes), every byte as promised"
                 + (isFresh

@@ -135,10 +135,18 @@ enum Console {
     }
 
     /// Prints `value` as JSON, keys sorted, for programs.
-    static func printJSON(_ value: some Encodable) throws {
+    /// - Parameter schema: the name and version of its form (``JSONDocument``); `nil` for a list, which has no room for it.
+    static func printJSON(_ value: some Encodable, schema: String? = nil) throws {
+        let bytes =
+            if let schema { try json(JSONDocument(schema: schema, value: value)) } else { try json(value) }
+        printText(String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// The bytes of `value` as JSON for people and programs: indented, keys sorted, with a final newline.
+    static func json(_ value: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        printText(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
+        return Array(try encoder.encode(value)) + [0x0A]
     }
 
     /// Writes all of `text`, which is escaped already, in as many pieces as the system wants. The only place that

@@ -37,7 +37,8 @@ struct PlanView {
                     blobs: plan.blobs.map {
                         .init(digest: $0.descriptor.digest, size: $0.descriptor.size, owner: $0.owner)
                     }, required: plan.required.map(\.descriptor.digest),
-                    unknown: unknown.map { .init(title: $0.title, size: $0.size) }))
+                    unknown: unknown.map { .init(title: $0.title, size: $0.size) }),
+                schema: "collect-plan/1")
         }
         var owners: [(name: String, blobs: Int, bytes: Int64)] = []
         for blob in plan.blobs where blob.bytes == nil {

@@ -14,7 +14,7 @@ struct StoreListCommand: AsyncParsableCommand {
     func run() async throws {
         let store = try store.open()
         let survey = try await onThread { () throws(Failure) in try store.survey() }
-        if json { return try Console.printJSON(Facts(survey)) }
+        if json { return try Console.printJSON(Facts(survey), schema: "store-list/1") }
         for image in survey.images {
             let title =
                 Line.bold(image.entry.name)

@@ -37,7 +37,7 @@ struct StoreRepairCommand: AsyncParsableCommand {
         }
         display.finish()
         if json {
-            try Console.printJSON(outcome)
+            try Console.printJSON(outcome, schema: "store-repair/1")
         } else {
             for finding in outcome.mended { Console.print("repaired  \(finding.artifact)") }
             for line in outcome.left.flatMap(\.lines) { Console.print(line) }
