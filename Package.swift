@@ -16,6 +16,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        // Only `swift package generate-documentation` uses it; a build takes nothing of it.
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", exact: "1.5.0"),
     ],
     targets: [
         .systemLibrary(
@@ -103,6 +105,8 @@ let package = Package(
             name: "MutationTests",
             dependencies: ["OCI", "YAML", "Spec", "BundleFormat", "Registry", "Sealer", "Build", "Serve"],
             swiftSettings: strict),
+        .testTarget(
+            name: "SealiftTests", dependencies: ["sealift", "BundleFormat", "OCI"], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
