@@ -18,6 +18,31 @@ package struct BuildInputs: Sendable {
         }
     }
 
+    /// What a spec names and nothing was found for: a mistake that is reported by itself, so that what needs it is not judged.
+    package struct Absent: Sendable {
+        /// Images, as the spec names them.
+        package var images: Set<Reference> = []
+        /// Files, by the spec's names.
+        package var files: Set<String> = []
+
+        /// Nothing is absent.
+        package init() {}
+
+        /// Whether it is what `mention` means.
+        func holds(_ mention: Reference) -> Bool {
+            images.contains { mention.moved(to: $0.domain).unpinned == $0.unpinned }
+        }
+
+        /// Whether a step reads it.
+        func isRead(by step: Spec.Step) -> Bool {
+            switch step {
+            case .putFile(_, let name), .putRepacked(_, let name): files.contains(name)
+            case .putSaved(_, let image): holds(image)
+            default: false
+            }
+        }
+    }
+
     /// What is built, and how.
     package var spec: Spec
     /// What it is built for.
@@ -28,6 +53,8 @@ package struct BuildInputs: Sendable {
     package var images: [RegistryImage]
     /// Where blobs come from.
     package var content: any ContentSource
+    /// What is named and missing; nothing in a bundle.
+    package var absent = Absent()
 
     /// Takes what is for `platform` of all that is carried.
     /// - Parameters:

@@ -25,6 +25,8 @@ package final class BuildProblems {
     private let gathers: Bool
     /// The mistakes so far, in the order they were found.
     package private(set) var found: [Problem] = []
+    /// The mistake that ended a build, where they are not gathered.
+    package private(set) var thrown: Problem?
     /// Set once a part is missing that may hold anything: what is not found afterwards is not reported.
     var isIncomplete = false
 
@@ -37,7 +39,10 @@ package final class BuildProblems {
     package func note(
         _ failure: Failure, at place: SpecPath, line: Int? = nil
     ) throws(Failure) {
-        guard gathers, [.data, .input, .configuration, .usage].contains(failure.kind) else { throw failure }
+        guard gathers, [.data, .input, .configuration, .usage].contains(failure.kind) else {
+            thrown = thrown ?? Problem(place: place, line: line, failure: failure)
+            throw failure
+        }
         if isIncomplete, failure.kind == .input { return }
         let isKnown = found.contains { $0.place == place && $0.line == line && $0.failure == failure }
         if !isKnown { found.append(Problem(place: place, line: line, failure: failure)) }

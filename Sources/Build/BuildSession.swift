@@ -51,6 +51,7 @@ package final class BuildSession {
             kubefile, as: build.tag, context: context, platform: inputs.platform, content: inputs.content)
         lite.arguments = arguments.filter { kubefile.mentions($0.key) }
         lite.images = inputs.images
+        lite.absent = inputs.absent
         lite.registry = inputs.spec.registry
         lite.carried = try carried(build, kubefile, assembler.taken)
         return lite

@@ -73,16 +73,36 @@ package enum StaticCheck {
         let tag = spec.builds[number].tag
         for instruction in kubefile.instructions where instruction.keyword != .from {
             try problems.attempt(at: .build(number), line: instruction.line) { () throws(Failure) in
-                if instruction.keyword == .run {
-                    _ = try ShellWord.expand(instruction.value, kubefile.arguments)
-                    return
-                }
+                if instruction.keyword == .run { return try variables(of: instruction, kubefile, tag) }
                 for platform in spec.platforms {
-                    _ = try CopySources(
+                    let copy = try CopySources(
                         instruction, architecture: platform.architecture, artifact: "the Kubefile of \(tag)")
+                    guard copy.destination.contains("$") else { continue }
+                    throw Failure(
+                        .configuration, "build from", "the Kubefile of \(tag)",
+                        because:
+                            "line \(instruction.line): COPY to \(copy.destination): sealer fills in no variable in a destination",
+                        remedy: "write the path itself")
                 }
             }
         }
+    }
+}
+
+extension StaticCheck {
+    /// Refuses a RUN with a variable that is no argument: sealer makes it empty before a shell sees it.
+    private static func variables(
+        of run: Kubefile.Instruction, _ kubefile: Kubefile, _ tag: Reference
+    ) throws(Failure) {
+        let unknown = Set(try ShellWord.expand(run.value, kubefile.arguments).unknown).sorted()
+        guard let name = unknown.first else { return }
+        throw Failure(
+            .configuration, "build from", "the Kubefile of \(tag)",
+            because: "line \(run.line): RUN uses \(unknown.map { "$\($0)" }.joined(separator: ", ")), "
+                + "which no ARG declares: sealer makes it empty before the shell sees it",
+            remedy:
+                "write \\$\(name) to leave it to the shell, or declare an argument of that name with ARG NAME=VALUE"
+        )
     }
 }
 

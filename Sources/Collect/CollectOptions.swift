@@ -20,6 +20,9 @@ package struct CollectOptions: Sendable {
     /// The keys that must have signed the bundles of ``since`` and ``reuse``.
     package var trust = Trust.none
 
+    /// Whether RUN is executed here, for the platforms that this host runs, so that the outcome covers what it makes.
+    package var rehearsesRun = false
+
     /// Other places for file URLs.
     package var fileMirrors = FileMirrors()
 

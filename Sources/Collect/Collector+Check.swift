@@ -36,9 +36,30 @@ extension Collector {
                 size: size, blobs: writer.plan.blobs.count,
                 present: size - pending.clampedTotal(\.size),
                 names: sources.names))
-        _ = try await bring(pending, sources, into: writer)
+        _ = try await prove(prepared, bringing: pending, sources, into: writer)
+    }
+
+    /// Brings `blobs`, which prove the builds, and proves these.
+    /// - Returns: the rehearsal, which derives the outcome once all other blobs are there.
+    /// - Throws: a ``Failure`` that lists all mistakes with their places in the spec, those of the preparation and of
+    ///   what could not be had among them.
+    func prove(
+        _ prepared: Prepared, bringing blobs: [Descriptor], _ sources: Sources, into writer: BundleWriter
+    ) async throws -> (rehearsal: Rehearsal, came: [Came]) {
+        let results = try await inParallel(blobs, width: options.jobs) { blob in
+            try await attempted { try await bring(blob, sources, into: writer) }
+        }
+        var (prepared, came) = (prepared, [Came]())
+        for (blob, result) in zip(blobs, results) {
+            switch result {
+            case .success(let one): came.append(one)
+            case .failure(let failure): prepared.note(failure, of: blob)
+            }
+        }
         events(.proving)
-        let rehearsal = try prepared.rehearsal(over: writer, beside: prepared.output, events)
+        let rehearsal = try prepared.rehearsal(
+            over: writer, beside: prepared.output, executesRun: options.rehearsesRun, events)
         try await onThread { () throws(Failure) in try rehearsal.prove() }
+        return (rehearsal, came)
     }
 }

@@ -33,6 +33,12 @@ extension Applier {
                 let outcome = try sealer.run(lite, in: maker.writer)
                 for text in outcome.notes { events(.note(text)) }
                 try maker.discard()
+                if bundle.outcome?.image(lite.name, for: platform)?.id != nil {
+                    events(
+                        .note(
+                            "\(lite.name.path): sealer's ids contain the time of the build, so they are not compared with those that the bundle records"
+                        ))
+                }
                 return outcome.image
             }
             let image = try session.run(lite, number).image

@@ -14,19 +14,25 @@ extension Applier {
         guard geteuid() == 0 else {
             return events(.note("\(name.path): the recorded ids are those of root, so they are not compared"))
         }
-        func refuse(_ reason: String) -> Failure {
+        func refuse(_ reason: String, isRun: Bool = false) -> Failure {
             Failure(
                 .data, "build", name.description, because: reason,
-                remedy:
-                    "do not use what was built; check the bundle with `sealift verify` and the store with "
-                    + "`sealift store check`, then run it again; if it stays so, report it")
+                remedy: isRun
+                    ? "the command gives other files with this host's programs than on the connected host: collect "
+                        + "without --rehearse-run, or make it independent of host and moment"
+                    : "do not use what was built; check the bundle with `sealift verify` and the store with "
+                        + "`sealift store check`, then run it again; if it stays so, report it")
         }
         let made = image.layers.filter { $0.id != nil }
         for (index, layer) in made.enumerated() where index >= layers.count || layer.id != layers[index] {
+            if layer.type == "RUN", !settings.arguments.isEmpty {
+                return events(
+                    .note("\(name.path): what its RUN made depends on --build-arg and is not compared"))
+            }
             let recorded = index < layers.count ? "\(layers[index])" : "no such layer"
             throw refuse(
                 "its layer \(index + 1) of \(made.count), \(layer.type) \(layer.value), is \(layer.id!); "
-                    + "the bundle records \(recorded)")
+                    + "the bundle records \(recorded)", isRun: layer.type == "RUN")
         }
         guard made.count == layers.count else {
             throw refuse("it has \(made.count) layers, and the bundle records \(layers.count)")

@@ -37,10 +37,13 @@ final class ContextAssembler {
         for (index, step) in build.context.enumerated() {
             let place = SpecPath.step(index, ofBuild: number)
             if let path = step.path, failed.contains(path) { continue }
+            let isAbsent = inputs.absent.isRead(by: step)
             let isDone: Void? = try problems.attempt(at: place) { () throws(Failure) in
+                // An empty file takes the place of one that is missing, so that it is missed only once.
+                if isAbsent, let path = step.path { return try put(path, .bytes([]), size: 0) }
                 try take(step, at: place)
             }
-            if isDone == nil, let path = step.path { failed.insert(path) }
+            if isDone == nil || isAbsent, let path = step.path { failed.insert(path) }
         }
         try problems.attempt(at: .build(number)) { () throws(Failure) in
             try files.write(Array(build.kubefile.utf8), to: "Kubefile")

@@ -21,6 +21,7 @@ extension LiteBuild {
                     found[image.reference] = image
                     continue
                 }
+                if absent.holds(reference) { continue }
                 let near = catalog.near(reference).map(\.familiar)
                 let hint = near.isEmpty ? "" : " (there is \(near.joined(separator: ", ")))"
                 guard mention.isCertain else {

@@ -25,6 +25,8 @@ package struct LiteBuild {
     package var arguments: [String: String] = [:]
     /// The container images that may be saved.
     package var images: [RegistryImage] = []
+    /// Those that are named and missing, which is reported elsewhere.
+    package var absent = BuildInputs.Absent()
     /// Where their blobs are.
     package var content: any ContentSource
     /// The registry that the cluster pulls from: `sea.hub:5000/calico/node:v3` means whichever of

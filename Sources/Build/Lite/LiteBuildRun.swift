@@ -90,13 +90,15 @@ struct LiteBuildRun {
                 + "write \\$\($0) to leave it to the shell"
         }
         var found: [String] = []
-        let id = try maker.makeLayer(
-            running: RunCommand(
-                image: build.name, instruction: instruction, command: command, time: build.time),
-            over: distinct(layers.compactMap(\.id))
-        ) { found.append($0) }
+        let (run, lower) = (
+            RunCommand(image: build.name, instruction: instruction, command: command, time: build.time),
+            distinct(layers.compactMap(\.id))
+        )
+        let id = try problems.attempt(at: place, line: instruction.line) { () throws(Failure) in
+            try maker.makeLayer(running: run, over: lower) { found.append($0) }
+        }
         notes += found
-        return id
+        return id ?? nil
     }
 
     /// Each layer once, where it is topmost: an overlay takes none twice.

@@ -21,12 +21,17 @@ package final class RehearsalMaker: LayerMaker {
     /// Images whose layers are not known, because a RUN made one of them.
     package private(set) var withRun: Set<Reference> = []
     private var hasRun = false
+    private let runner: RunRehearsal?
 
     /// - Parameters:
     ///   - base: the blob of each layer of the base by its id.
     ///   - content: what has been fetched.
     ///   - scratch: an existing folder for files that have no name any more once they are made.
-    package init(base: [Digest: Descriptor], content: any ContentSource, scratch: String) {
+    ///   - runner: executes RUN when ids are derived; `nil` leaves images with a RUN without ids.
+    package init(
+        base: [Digest: Descriptor], content: any ContentSource, scratch: String, runner: RunRehearsal? = nil
+    ) {
+        self.runner = runner
         self.base = base
         self.content = content
         self.scratch = scratch
@@ -99,6 +104,14 @@ package final class RehearsalMaker: LayerMaker {
     package func makeLayer(
         running command: RunCommand, over lower: [Digest], note: (String) -> Void
     ) throws(Failure) -> Digest? {
+        if derives, !hasRun, let runner {
+            let changed = try runner.changes(by: command, over: lower) { (id) throws(Failure) in
+                try tree(ofLayer: id)
+            }
+            return try changed.flatMap { (root) throws(Failure) in
+                try makeLayer(of: root, isWholeContext: false)
+            }
+        }
         hasRun = true
         count += 1
         let id = Digest(of: Array("placeholder \(count)".utf8))

@@ -16,7 +16,10 @@ final class PartialFiles: Sendable {
     private let size: Int64
 
     /// Opens what is there of `plan` at `base`, or begins anew; `nil` when the whole bundle is there.
-    init?(_ plan: BundlePlan, at base: String) throws(Failure) {
+    /// - Parameter accepts: whether the outcome of the bundle that is there will do.
+    init?(
+        _ plan: BundlePlan, at base: String, accepting accepts: (BuildOutcome?) -> Bool
+    ) throws(Failure) {
         let journal = try Journal("\(base).journal")
         let identity = Journal.Identity(
             index: plan.indexDigest, size: plan.size, volumeSize: plan.volumeSize)
@@ -26,7 +29,7 @@ final class PartialFiles: Sendable {
             try Self.rename(names, base: base, journal: journal)
             state = Journal.State()
         }
-        if state.identity == nil, let there = Self.bundle(plan, at: base) {
+        if state.identity == nil, let there = Self.bundle(plan, at: base), accepts(there.outcome) {
             let damages = there.verify()
             guard !damages.isEmpty else {
                 journal.remove()

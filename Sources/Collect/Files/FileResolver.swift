@@ -26,20 +26,38 @@ struct FileResolver: Sendable {
     var fetches = true
 
     /// Resolves every file for every platform that its URL tells apart.
-    func files() async throws -> [ResolvedFile] { try await known().files }
+    func files() async throws -> [ResolvedFile] {
+        let found = try await known()
+        if let first = found.failures.first { throw first.failure }
+        return found.files
+    }
 
-    /// Resolves the files, and names those whose digest only fetching would show, where none is fetched.
-    func known() async throws -> (files: [ResolvedFile], unknown: [(title: String, size: Int64?)]) {
-        let found = try await resolved()
-        return (
-            found.compactMap { if case .known(let file) = $0 { file } else { nil } },
-            found.compactMap { if case .unknown(let title, let size) = $0 { (title, size) } else { nil } }
-        )
+    /// What came of resolving.
+    struct Known: Sendable {
+        var files: [ResolvedFile] = []
+        /// Those whose digest only fetching would show, where none is fetched.
+        var unknown: [(title: String, size: Int64?)] = []
+        /// Those that cannot be had, by their names in the spec.
+        var failures: [(name: String, failure: Failure)] = []
+    }
+
+    /// Resolves the files, and says what of them is not known.
+    func known() async throws -> Known {
+        var known = Known()
+        for found in try await resolved() {
+            switch found {
+            case .known(let file): known.files.append(file)
+            case .unknown(let title, let size): known.unknown.append((title, size))
+            case .failed(let name, let failure): known.failures.append((name, failure))
+            }
+        }
+        return known
     }
 
     private enum Found: Sendable {
         case known(ResolvedFile)
         case unknown(title: String, size: Int64?)
+        case failed(name: String, Failure)
     }
 
     private func resolved() async throws -> [Found] {
@@ -48,7 +66,12 @@ struct FileResolver: Sendable {
             let platforms: [Platform?] = source.dependsOnPlatform ? spec.platforms : [nil]
             wanted += platforms.map { (name, $0, source) }
         }
-        return try await inParallel(wanted, width: 4) { try await file($0.name, $0.platform, $0.source) }
+        return try await inParallel(wanted, width: 4) { wanted in
+            switch try await attempted({ try await file(wanted.name, wanted.platform, wanted.source) }) {
+            case .success(let found): found
+            case .failure(let failure): .failed(name: wanted.name, failure)
+            }
+        }
     }
 
     private func file(_ name: String, _ platform: Platform?, _ source: Spec.FileSource) async throws -> Found

@@ -6,30 +6,38 @@ internal import Spec
 /// The images of a spec that come from archives on this host, opened.
 struct LocalImages: Sendable {
     private let images: [Reference: [(platform: Platform?, image: ArchivedImage)]]
+    /// Why an image cannot be had.
+    private let failures: [Reference: Failure]
 
-    /// Opens every archive once.
+    /// Opens every archive once. What is wrong with one shows when its image is asked for.
     /// - Parameters:
     ///   - folder: where relative paths begin.
     ///   - scratch: the folder for archives that are compressed as a whole; made if it is needed.
     init(_ spec: Spec, folder: String, scratch: String) async throws(Failure) {
         let wanted = spec.archives ?? []
-        images = try await onThread { () throws(Failure) in
+        (images, failures) = try await onThread { () throws(Failure) in
             var archives: [String: ImageArchive] = [:]
             var images: [Reference: [(platform: Platform?, image: ArchivedImage)]] = [:]
+            var failures: [Reference: Failure] = [:]
             if !wanted.isEmpty { try makeFolder(scratch) }
             for archive in wanted {
                 let (form, path) = (archive.from.form, archive.from.path)
                 let key = "\(form.rawValue):\(path)"
-                if archives[key] == nil {
-                    archives[key] = try ImageArchive(
-                        form, at: path.hasPrefix("/") ? path : folder + path,
-                        scratch: "\(scratch)/archive-\(archives.count)")
+                do throws(Failure) {
+                    if archives[key] == nil {
+                        archives[key] = try ImageArchive(
+                            form, at: path.hasPrefix("/") ? path : folder + path,
+                            scratch: "\(scratch)/archive-\(archives.count)")
+                    }
+                    guard let opened = archives[key] else { continue }
+                    let image = try opened.image(archive.from.name, for: archive.image)
+                    images[archive.image, default: []].append((archive.platform, image))
+                } catch {
+                    guard error.mayBeMistake else { throw error }
+                    failures[archive.image] = failures[archive.image] ?? error
                 }
-                guard let opened = archives[key] else { continue }
-                let image = try opened.image(archive.from.name, for: archive.image)
-                images[archive.image, default: []].append((archive.platform, image))
             }
-            return images
+            return (images, failures)
         }
     }
 
@@ -37,7 +45,9 @@ struct LocalImages: Sendable {
     ///
     /// Archives for a platform each are put together by a generated OCI index, in the order of the platforms'
     /// names; it names them all, also where only some are carried.
+    /// - Throws: what is wrong with an archive.
     func origin(of reference: Reference) throws(Failure) -> LocalImage? {
+        if let failure = failures[reference] { throw failure }
         guard let found = images[reference] else { return nil }
         if found.count == 1, found[0].platform == nil { return LocalImage(one: found[0].image) }
         let parts = found.compactMap { part in part.platform.map { (platform: $0, image: part.image) } }

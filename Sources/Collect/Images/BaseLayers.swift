@@ -48,6 +48,16 @@ struct BaseLayers: Sendable {
         layers = zip(ids, blobs).map(Layer.init)
     }
 
+    /// Whether a config is that of a sealer image.
+    static func isSealerImage(_ config: [UInt8]) -> Bool {
+        struct Fields: Decodable {
+            struct Spec: Decodable { var layers: [Layer] }
+            struct Layer: Decodable { var id: String? }
+            var spec: Spec
+        }
+        return (try? JSONDecoder().decode(Fields.self, from: Data(config))) != nil
+    }
+
     /// The layer that `selector` pins for this platform, if it pins one.
     /// - Throws: a `Failure` of kind `data` where the base has no such layer.
     func pinned(_ selector: Spec.LayerSelector, role: String) throws(Failure) -> Layer? {

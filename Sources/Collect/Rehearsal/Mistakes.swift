@@ -12,7 +12,8 @@ struct Mistakes {
     private let path: String
     private var lines: [(order: (Int, Int), line: Line)] = []
     private var kinds: Set<Failure.Kind> = []
-    private var remedies: Set<String> = []
+    /// The mistake as it is, with its place, where there is no other.
+    private var single: Failure?
 
     init(_ parsed: ParsedSpec, _ problems: [BuildProblems.Problem], _ findings: [SpecFinding] = []) {
         path = parsed.path
@@ -29,9 +30,12 @@ struct Mistakes {
                 place: place,
                 text: "cannot \(failure.operation) \(failure.artifact): \(failure.reason)\(hint)")
             if seen.insert(line).inserted { lines.append((Self.order(place), line)) }
+            single = failure
+            single?.artifact += " (\(place))"
         }
         for finding in findings {
             kinds.insert(.configuration)
+            single = nil
             let hint = finding.remedy.isEmpty ? "" : "\n    → \(finding.remedy)"
             let line = Line(place: finding.place, text: finding.message + hint)
             if seen.insert(line).inserted { lines.append((Self.order(finding.place), line)) }
@@ -43,16 +47,23 @@ struct Mistakes {
         return numbers.count == 2 ? (numbers[0], numbers[1]) : (0, 0)
     }
 
+    private static let remedy = "correct them here, where everything can still be fetched, and run it again"
+
     /// Throws all of them as one failure; nothing where there are none.
     func report() throws(Failure) {
         if lines.isEmpty { return }
+        if lines.count == 1, var single {
+            if single.kind == .usage { single.kind = .configuration }
+            if single.remedy.isEmpty { single.remedy = Self.remedy }
+            throw single
+        }
         let sorted = lines.sorted { $0.order < $1.order }.map(\.line)
         let shown = sorted.prefix(50).map { "\n  \($0.place): \($0.text)" }.joined()
         let more = sorted.count > 50 ? "\n  and \(sorted.count - 50) more" : ""
         throw Failure(
             kinds.count == 1 ? kinds.first! : .configuration, "build what the spec describes", path,
             because: (sorted.count == 1 ? "1 mistake:" : "\(sorted.count) mistakes:") + shown + more,
-            remedy: "correct them here, where everything can still be fetched, and run it again")
+            remedy: Self.remedy)
     }
 }
 

@@ -26,10 +26,13 @@ extension Rehearsal {
         guard case .image(let config, let layers) = manifest.content,
             [MediaType.config, MediaType.dockerConfig].contains(config.mediaType)
         else { return [] }
-        // A sealer image has no such list, and is for no node to pull.
         let bytes = try content.bytes(of: config)
-        guard let ids = try? DockerArchive.diffIDs(of: bytes, name: image.reference.familiar), !ids.isEmpty
-        else { return [] }
+        // A sealer image has a list of its own, and is for no node to pull; what is not of tars is no image to run.
+        if BaseLayers.isSealerImage(bytes) || !layers.contains(where: { MediaType.isFileLayer($0.mediaType) })
+        {
+            return []
+        }
+        let ids = (try? DockerArchive.diffIDs(of: bytes, name: image.reference.familiar)) ?? []
         guard ids.count == layers.count else {
             throw Failure(
                 .data, "carry", image.reference.familiar,

@@ -15,9 +15,14 @@ final class Rehearsal: @unchecked Sendable {
     private let files: [Lock.File]
     let content: any ContentSource
     private let scratch: String
+    /// Whether RUN is executed where this host can.
+    private let executesRun: Bool
+    /// Whether the bundle leaves out what the isolated host has.
+    private let isDelta: Bool
     private let note: (String) -> Void
     private var stages: [Stage] = []
-    private var problems: [BuildProblems.Problem] = []
+    private let faults: SpecFaults
+    private var problems: [BuildProblems.Problem]
     private var findings: [SpecFinding] = []
     private var seen: Set<String> = []
 
@@ -37,12 +42,16 @@ final class Rehearsal: @unchecked Sendable {
     ///   - images: the base and the images that are carried.
     ///   - content: what has been fetched so far.
     ///   - scratch: an existing folder for files that have no name any more once they are made.
-    ///   - known: the mistakes that were found before anything was fetched.
+    ///   - faults: the mistakes that were found before.
     init(
         _ parsed: ParsedSpec, images: [BundleImage], files: [Lock.File], content: any ContentSource,
-        scratch: String, known: [BuildProblems.Problem], note: @escaping (String) -> Void
+        scratch: String, faults: SpecFaults, executesRun: Bool, isDelta: Bool,
+        note: @escaping (String) -> Void
     ) {
-        problems = known
+        self.faults = faults
+        self.executesRun = executesRun
+        self.isDelta = isDelta
+        problems = faults.problems
         self.parsed = parsed
         self.images = images
         self.files = files
@@ -56,7 +65,7 @@ final class Rehearsal: @unchecked Sendable {
     /// Proves every build for every platform as far as the base, the files and the configs of images show it.
     /// - Throws: a ``Failure`` that lists all mistakes with their places in the spec.
     func prove() throws(Failure) {
-        for (image, manifest) in containers {
+        for (image, manifest) in containers where !faults.has(place(of: image)) {
             let gathered = BuildProblems(gathering: true)
             _ = try gathered.attempt(at: place(of: image)) { () throws(Failure) in
                 try layers(of: manifest, image)
@@ -91,17 +100,23 @@ final class Rehearsal: @unchecked Sendable {
             base = found.image
             for layer in found.layers { layers[layer.id] = layer.blob }
         }
-        let inputs = try BuildInputs(
+        var inputs = try BuildInputs(
             spec: spec, platform: platform,
             files: files.map { ($0.name, $0.platform, .init(descriptor: $0.descriptor, url: $0.url)) },
             images: images.map { ($0.reference, $0.top, $0.instance(for: platform)) }, content: content)
-        let maker = RehearsalMaker(base: layers, content: content, scratch: scratch)
+        inputs.absent = faults.absent
+        let runs = RunCoverage(isAsked: executesRun).isExecuted(for: platform)
+        let maker = RehearsalMaker(
+            base: layers, content: content, scratch: scratch,
+            runner: runs ? RunRehearsal(in: "\(absolute(scratch))/run-\(stages.count)") : nil)
         if let base { maker.list(base, as: spec.base!.image.unpinned) }
         let session = BuildSession(
             inputs, base: base, maker: maker, problems: gathered, note: { [self] in tell($0) })
         for (id, blob) in layers where blob.size <= ImageListCheck.largestProbe {
             session.smallLayers.insert(id)
         }
+        // A base that could not be had is a mistake already.
+        if faults.has("base") { return nil }
         let isComplete = layers.values.allSatisfy { (try? content.open($0)) != nil }
         if isComplete {
             for id in base?.layerIDs ?? [] {
@@ -233,7 +248,12 @@ final class Rehearsal: @unchecked Sendable {
     private func tell(_ text: String) { if seen.insert(text).inserted { note(text) } }
 
     private func report() throws(Failure) {
-        try Mistakes(parsed, problems, findings).report()
+        // A step or a role that is wrong already is so in every further respect.
+        let builds = Set(spec.builds.indices.map(SpecPath.build))
+        let settled = Set(faults.problems.map(\.place)).subtracting(builds)
+        let known = faults.problems.count
+        let more = problems.dropFirst(known).filter { !settled.contains($0.place) }
+        try Mistakes(parsed, problems.prefix(known) + more, findings).report()
     }
 
     // MARK: deriving
@@ -250,7 +270,7 @@ final class Rehearsal: @unchecked Sendable {
 
     private func derive(_ stage: Stage) throws(Failure) -> [BuildOutcome.Image] {
         let (maker, session, platform) = (stage.maker, stage.session, stage.platform)
-        let runs = maker.withRun
+        let runs = RunCoverage(isAsked: executesRun).isExecuted(for: platform) ? [] : maker.withRun
         maker.derive()
         session.problems = BuildProblems(gathering: false)
         var images: [BuildOutcome.Image] = []
@@ -272,7 +292,12 @@ final class Rehearsal: @unchecked Sendable {
                     .init(name: build.tag, platform: platform, id: image.id, layers: image.layerIDs))
             } catch {
                 // What a delta leaves out is on the isolated host, and nowhere here.
-                guard error.kind == .input else { throw error }
+                if let mistake = session.problems.thrown, mistake.failure == error,
+                    !(isDelta && error.kind == .input)
+                {
+                    try Mistakes(parsed, [mistake]).report()
+                }
+                guard isDelta, error.kind == .input else { throw error }
                 images.append(.init(name: build.tag, platform: platform, uncovered: .delta))
             }
         }

@@ -24,6 +24,12 @@ package enum MediaType {
     /// What sealer writes for a layer that was already there when it pushed.
     package static let octets = "application/octet-stream"
 
+    /// Whether it is a layer of files of a container image, in whatever compression.
+    package static func isFileLayer(_ type: String) -> Bool {
+        type.hasPrefix("application/vnd.oci.image.layer.")
+            || type.hasPrefix("application/vnd.docker.image.rootfs.")
+    }
+
     /// Both forms of an index.
     package static let indexes: Set<String> = [index, dockerList]
     /// All that a registry is asked for when a tag is resolved, in order of preference.

@@ -40,6 +40,11 @@ struct CollectCommand: AsyncParsableCommand {
     var reuse: [String] = []
     @OptionGroup var keys: KeyOptions
     @OptionGroup var network: NetworkOptions
+    @Flag(
+        help:
+            "Execute the RUN of builds for this host's platform, confined as by apply, so that the bundle records what they make. Needs root."
+    )
+    var rehearseRun = false
     @Flag(help: "Show what would be fetched, and fetch no layer and no file.")
     var dryRun = false
     @Flag(help: "Print the outcome as JSON.")
@@ -54,6 +59,7 @@ struct CollectCommand: AsyncParsableCommand {
         options.since = since
         options.reuse = reuse
         options.trust = try keys.trust()
+        options.rehearsesRun = rehearseRun
         options.jobs = network.connection.jobs
         options.fileMirrors = network.fileMirrors
         let display = CollectDisplay()

@@ -11,6 +11,16 @@ from refusal_base_cases import GOOD, STEPS, mini_base
 KUBEFILE = "      FROM scratch\n      COPY . .\n      COPY imageList manifests\n"
 
 
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+def open_to_all(folder):
+    """Lets every user write to the folder."""
+    os.chmod(folder, 0o777)
+    for parent in folder.parents[: len(folder.parents) - 2]:
+        os.chmod(parent, os.stat(parent).st_mode | 0o011)
+
+
 def refused(world, name, codes, words, steps=STEPS, kubefile=KUBEFILE, files=GOOD, change=lambda text: text):
     """collect refuses a build of the steps and the Kubefile, and so does check, in the same words."""
     folder = world.folder(f"rehearsal-{name}")
@@ -19,7 +29,7 @@ def refused(world, name, codes, words, steps=STEPS, kubefile=KUBEFILE, files=GOO
     require(tail, "the small base has other steps")
     spec = world.spec(folder, change(f"{head}{steps}    kubefile: |\n{kubefile}"))
     world.refused(codes, words, "collect", spec, "-o", folder / "mini.sealift", *world.network)
-    world.refused(codes, words, "check", spec, *world.network, cwd=folder)
+    return world.refused(codes, words, "check", spec, *world.network, cwd=folder)
 
 
 @case
@@ -34,6 +44,41 @@ def six_mistakes_are_reported_as_six(world):
     refused(world, "six", 78, [
         "6 mistakes", "etc/nothing.yaml", "mirror-registry", "etc/missing.yaml", "ENV", "nowhere", "manifests/pod.yaml:1: no/such:v1",
         r"kubernetes-rawdocker.yaml:\d+:\d+: cannot"], steps, kubefile, files)
+
+
+def web(world, name, data):
+    """The URL of a file of the upstream's web server."""
+    path = world.upstream_folder / "www" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    return f"{world.said['web']}/{name}"
+
+
+@case
+def mistakes_of_all_kinds_are_reported_at_once(world):
+    """Images and archives that are not there, files of another digest, wrong tarballs, keys, paths, instructions and pins: one
+    run names each with its place."""
+    registry = world.registry
+    steps = ("      - put: cri/page.tar.gz\n        repack: page\n      - put: notes\n        file: notes\n"
+             "      - put: gone.yaml\n        file: gone\n      - edit: gone.yaml\n        set: { a: b }\n" + STEPS
+             + "      - edit: etc/daemon.json\n        remove: [no-such-key]\n"
+             f"      - put: images/absent.tar\n        save: {registry}/docker.io/absent/image:1\n")
+    kubefile = KUBEFILE + "      ENV a=b\n      COPY nowhere .\n      RUN echo $unset\n"
+    files = {**GOOD, "manifests/pod.yaml": b"image: no/such:v1\n"}
+
+    def change(text):
+        return (text.replace("images:\n", f"images:\n  - {registry}/docker.io/absent/image:1\n"
+                             "  - image: own/app:1\n    from: docker-archive:none.tar\n", 1)
+                .replace("builds:\n", f"files:\n  page:\n    url: {web(world, 'all/page.tgz', b'<html>login</html>')}\n"
+                         f"  notes:\n    url: {web(world, 'all/notes', b'notes')}\n    sha256: sha256:{'0' * 64}\n"
+                         f"  gone:\n    url: {world.said['web']}/all/gone\nbuilds:\n", 1))
+
+    outcome = refused(world, "all", 78, [
+        "10 mistakes", r":\d+:\d+: cannot .*absent/image:1", r"none\.tar", "page .*HTML", "notes.*0{64}", "all/gone",
+        "no-such-key", "ENV", "nowhere", r"\$unset", "manifests/pod.yaml:1: no/such:v1", r"line 6: RUN|RUN uses"],
+                      steps, kubefile, files, change)
+    for line in outcome.err.splitlines():
+        require(not line.startswith("  ") or "→" in line or re.match(r"\s+(\S+\.yaml:\d+:\d+: |manifests/)", line), f"no place: {line}")
 
 
 @case
@@ -120,16 +165,52 @@ def a_run_is_named_as_not_covered(world):
 
 
 @case
+def a_run_is_rehearsed_when_asked(world):
+    """With --rehearse-run the outcome covers a RUN and what is built from it, and apply meets it; without, the bundle is made
+    again without these ids. A RUN that fails is refused, and one that depends on the moment is named by apply."""
+    require(os.geteuid() == 0, "this case needs root")
+    folder = world.folder("rehearsal-ran")
+    text = mini_base(world, "rehearsal-ran", GOOD).rstrip() + (
+        "\n      RUN rm etc/daemon.json && mkdir -p bin/x && cp etc/custom-resources.yaml bin/x/y && ln -s y bin/x/z\n"
+        "      COPY etc etc2\n  - tag: mini/above:1\n    context: []\n    kubefile: |\n      FROM mini/rehearsal-ran-built:1\n"
+        "      COPY Kubefile notes\n")
+    spec, made = world.spec(folder, text), folder / "mini.sealift"
+
+    def outcome():
+        return json.loads(world.ok("inspect", made, "--json").out)["outcome"]["images"]
+
+    world.ok("collect", spec, "-o", made, *world.network, "--rehearse-run")
+    covered = outcome()
+    require(all("id" in image for image in covered), f"not covered: {covered}")
+    equal([path.name for path in folder.iterdir() if path.name.startswith("mini")], ["mini.sealift"], "files that are left")
+    require("up to date" in world.ok("collect", spec, "-o", made, *world.network, "--rehearse-run").err, "the bundle was made again")
+    again = folder / "again.sealift"
+    world.ok("collect", spec, "-o", again, *world.network, "--rehearse-run")
+    equal(again.read_bytes(), made.read_bytes(), "two collects")
+    receipt = json.loads(world.ok("apply", made, "--store", world.folder("rehearsal-ran-store"), "--platform", world.own,
+                                  "--allow-run", "--json").out)
+    equal([image["id"] for image in receipt["images"]], [image["id"] for image in covered], "ids")
+    open_to_all(folder)
+    world.refused(77, ["needs root"], "collect", spec, "-o", folder / "other", *world.network, "--rehearse-run", prefix=NOBODY)
+    world.ok("collect", spec, "-o", made, *world.network)
+    equal([image.get("uncovered") for image in outcome()], [None, "run", "run"], "what is not covered")
+    spec = world.spec(folder, text.replace("RUN rm etc/daemon.json", "RUN false"))
+    world.refused(78, ["cannot run false", r"yaml:\d+:1", "status 1"], "collect", spec, "-o", made, *world.network, "--rehearse-run")
+    spec = world.spec(folder, text.replace("RUN rm etc/daemon.json", "RUN date +%N > moment; rm etc/daemon.json"))
+    world.ok("collect", spec, "-o", made, *world.network, "--rehearse-run")
+    world.refused(65, ["layer 3 of 5, RUN", "without --rehearse-run"], "apply", made, "--store", world.folder("rehearsal-ran-store"),
+                  "--platform", world.own, "--allow-run")
+
+
+@case
 def any_user_collects_the_same_bytes(world):
     """A collect without root, of another umask, gives the bundle that root's gives."""
     require(os.geteuid() == 0, "this case needs root")
     folder = world.folder("rehearsal-user")
     spec = world.spec(folder, mini_base(world, "rehearsal-user", GOOD))
     world.ok("collect", spec, "-o", folder / "root.sealift", *world.network)
-    os.chmod(folder, 0o777)
-    for parent in folder.parents[: len(folder.parents) - 2]:
-        os.chmod(parent, os.stat(parent).st_mode | 0o011)
-    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", "umask 077; exec \"$@\"", "sh"]
+    open_to_all(folder)
+    user = [*NOBODY, "sh", "-c", "umask 077; exec \"$@\"", "sh"]
     world.ok("collect", spec, "-o", folder / "user.sealift", *world.network, prefix=user)
     equal((folder / "user.sealift").read_bytes(), (folder / "root.sealift").read_bytes(), "the bundles of two users")
 

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Build
+internal import BundleFormat
+internal import OCI
+internal import Spec
+
+/// What is known before a layer is fetched.
+extension Collector {
+    /// Prepares; what a failure leaves of scratch files is removed.
+    func prepare(fetchingFiles: Bool = true) async throws -> Prepared {
+        let parsed = try options.spec.narrowed(to: options.platforms)
+        let output = options.output ?? "\(parsed.spec.name).sealift"
+        do {
+            return try await prepare(parsed, output, fetchingFiles: fetchingFiles)
+        } catch {
+            Scratch(beside: output).remove()
+            throw error
+        }
+    }
+
+    /// Resolves the spec, notes the mistakes that show without layers, and lays the bundle out.
+    /// - Throws: a ``Failure`` that lists the mistakes where the base cannot be had: nothing of a build is known then.
+    private func prepare(
+        _ parsed: ParsedSpec, _ output: String, fetchingFiles: Bool
+    ) async throws -> Prepared {
+        let spec = parsed.spec
+        let proved = BuildProblems(gathering: true)
+        try StaticCheck.run(spec, proved)
+        var faults = SpecFaults(proved.found)
+        let lock = try LockFile(forSpec: parsed.path).load()
+        if lock == nil {
+            events(.note("no lock: tags are taken as they are now; `sealift lock \(parsed.path)` pins them"))
+        }
+        let content = try await KnownContent(
+            client: client, bundles: options.reuse, trusting: options.trust, at: output)
+        let scratch = Scratch(beside: output).path
+        let local = try await LocalImages(spec, folder: parsed.folder, scratch: scratch)
+        let images = try await resolve(
+            spec, Resolver(content: content, local: local, lock: lock, platforms: spec.platforms), &faults)
+        let files = try await FileResolver(
+            client: client, lock: lock, spec: spec, scratch: scratch, mirrors: options.fileMirrors,
+            fetches: fetchingFiles
+        ).known()
+        for (name, failure) in files.failures { faults.note(failure, ofFile: name) }
+        let base = images.first { $0.reference == spec.base?.image }
+        if let base { try await provePins(of: base, parsed, content, &faults) }
+        let resolved = Lock(images: images.map(\.locked), files: files.files.map(\.locked))
+        for (place, failure) in resolved.pinFaults(of: parsed) { faults.note(failure, at: place) }
+        let canProveMore = spec.base == nil ? !(spec.builds.isEmpty && spec.files.isEmpty) : base != nil
+        if !canProveMore { try Mistakes(parsed, faults.problems).report() }
+        let bundled = try images.map { (image) throws(Failure) in try image.bundled }
+        let had = try await had(base: base, content)
+        let plan = try BundlePlan(
+            spec: spec, lock: resolved, images: bundled, have: had, volumeSize: options.volumeSize)
+        return Prepared(
+            parsed: parsed, lock: resolved, images: images, files: files.files, bundled: bundled, had: had,
+            plan: plan, output: output, known: content.bundles, faults: faults, unknown: files.unknown)
+    }
+
+    /// Resolves the base and the container images, in that order; those that cannot be are noted.
+    private func resolve(
+        _ spec: Spec, _ resolver: Resolver, _ faults: inout SpecFaults
+    ) async throws -> [ResolvedImage] {
+        let wanted = (spec.base.map { [$0.image] } ?? []) + spec.images
+        let found = try await inParallel(wanted, width: 8) { reference in
+            try await attempted { try await resolver.image(reference) }
+        }
+        var images: [ResolvedImage] = []
+        for (reference, result) in zip(wanted, found) {
+            switch result {
+            case .success(let image): images.append(image)
+            case .failure(let failure): faults.note(failure, ofImage: reference, in: spec)
+            }
+        }
+        return images
+    }
+
+    /// Notes where the base has not the layers that the spec pins, which its configs show.
+    private func provePins(
+        of base: ResolvedImage, _ parsed: ParsedSpec, _ content: KnownContent, _ faults: inout SpecFaults
+    ) async throws {
+        for (platform, manifest) in base.instances {
+            guard case .image(let config, _) = manifest.content else { continue }
+            let read = try await attempted {
+                let bytes = try await content.bytes(config, of: base.reference, limit: 8 << 20)
+                return try BaseLayers(base.reference, platform, manifest: manifest, config: bytes)
+            }
+            guard case .success(let layers) = read else {
+                if case .failure(let failure) = read { faults.note(failure, at: "base") }
+                continue
+            }
+            for (role, selector) in (parsed.spec.base?.layers ?? [:]).sorted(by: { $0.key < $1.key }) {
+                do throws(Failure) { _ = try layers.pinned(selector, role: role) } catch {
+                    faults.note(error, at: .role(role))
+                }
+            }
+        }
+    }
+
+    /// The blobs that the isolated host has, as `--since` tells: as they are, or unpacked as the base's layers.
+    private func had(base: ResolvedImage?, _ content: KnownContent) async throws -> Set<Digest> {
+        let (paths, trust) = (options.since, options.trust)
+        let inventory = try await onThread { () throws(Failure) in
+            Inventory(
+                merging: try paths.map { (path) throws(Failure) in try Inventory(at: path, trusting: trust) })
+        }
+        var had = Set(inventory.blobs)
+        guard let base, !inventory.layers.isEmpty else { return had }
+        let unpacked = Set(inventory.layers)
+        for (platform, manifest) in base.instances {
+            guard case .image(let config, _) = manifest.content else { continue }
+            let bytes = try await content.bytes(config, of: base.reference, limit: 8 << 20)
+            let layers = try BaseLayers(base.reference, platform, manifest: manifest, config: bytes).layers
+            had.formUnion(layers.filter { unpacked.contains($0.id) }.map(\.blob.digest))
+        }
+        return had
+    }
+}

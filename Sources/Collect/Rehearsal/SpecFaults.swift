@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Build
+internal import OCI
+internal import Spec
+
+/// The mistakes of a spec that have shown so far, and what is missing because of them. They are reported together,
+/// at the latest before the layers of images are fetched.
+struct SpecFaults: Sendable {
+    /// In the order they were found.
+    private(set) var problems: [BuildProblems.Problem]
+    /// What is named and could not be had.
+    private(set) var absent = BuildInputs.Absent()
+
+    init(_ problems: [BuildProblems.Problem] = []) { self.problems = problems }
+
+    /// Whether a mistake at `place` is known.
+    func has(_ place: SpecPath) -> Bool { problems.contains { $0.place == place } }
+
+    /// Notes a mistake.
+    mutating func note(_ failure: Failure, at place: SpecPath) {
+        problems.append(.init(place: place, failure: failure))
+    }
+
+    /// Notes that a file cannot be had.
+    mutating func note(_ failure: Failure, ofFile name: String) {
+        absent.files.insert(name)
+        note(failure, at: .file(name))
+    }
+
+    /// Notes that an image cannot be had.
+    mutating func note(_ failure: Failure, ofImage reference: Reference, in spec: Spec) {
+        guard reference != spec.base?.image else { return note(failure, at: "base") }
+        absent.images.insert(reference)
+        note(failure, at: spec.images.firstIndex(of: reference).map { .image($0) } ?? "images")
+    }
+}
+
+extension Failure {
+    /// Whether it may be a mistake of the spec, or of what the spec names; a full disk or an interruption is none.
+    var mayBeMistake: Bool {
+        switch kind {
+        case .data, .input, .unavailable, .denied, .configuration, .usage: true
+        case .fault, .space, .io, .busy: false
+        }
+    }
+}
+
+/// Runs `body`, and gives what it throws as a value where it may be a mistake of the spec.
+func attempted<Success: Sendable>(
+    _ body: () async throws -> Success
+) async throws -> Result<Success, Failure> {
+    do { return .success(try await body()) } catch {
+        guard let failure = error as? Failure, failure.mayBeMistake else { throw error }
+        return .failure(failure)
+    }
+}
