@@ -38,7 +38,7 @@ package enum CollectEvent: Sendable {
     /// A note for people that changes nothing.
     case note(String)
     /// All is laid out: the bundle's size in bytes, how many of them are on the disk already, and what the
-    /// items of ``TransferEvent`` are called before people.
+    /// items of `TransferEvent` are called before people.
     case planned(size: Int64, blobs: Int, present: Int64, names: [String: String])
     /// So many bytes came from this host's own disk.
     case copied(bytes: Int64)

@@ -6,7 +6,7 @@ internal import OCI
 extension Collector {
     /// Proves the builds without collecting: fetches the base's layers, the files and the configs of images into a
     /// temporary folder, which is gone afterwards.
-    /// - Throws: a ``Failure`` that lists all mistakes with their places in the spec.
+    /// - Throws: a `Failure` that lists all mistakes with their places in the spec.
     package func check() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "sealift-check-\(UUID())").path
         try makeFolder(folder)

@@ -91,7 +91,7 @@ package struct Collector: Sendable {
     }
 
     /// Lays the bundle out without fetching any layer or file.
-    /// - Throws: a ``Failure`` that lists the mistakes that show without them.
+    /// - Throws: a `Failure` that lists the mistakes that show without them.
     package func plan() async throws -> Preview {
         let prepared = try await prepare(fetchingFiles: false)
         Scratch(beside: prepared.output).remove()

@@ -8,7 +8,7 @@ package enum PushEvent: Sendable {
     /// A note for people.
     case note(String)
     /// The registry was asked for all: so many blobs and bytes will be sent; `names` is what the items of
-    /// ``TransferEvent`` are called before people.
+    /// `TransferEvent` are called before people.
     case planned(uploads: Int, bytes: Int64, names: [String: String])
 }
 

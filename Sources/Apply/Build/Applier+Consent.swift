@@ -22,7 +22,7 @@ extension Applier {
         return commands
     }
 
-    /// Whether somebody must still agree to ``commands()``: a trusted signature speaks for them.
+    /// Whether somebody must still agree to `commands()`: a trusted signature speaks for them.
     package var needsConsent: Bool { !settings.allowsRun && bundle.signers.isEmpty }
 
     /// - Throws: a ``Failure`` of kind `denied` where the builds run commands to which nobody has agreed.

@@ -10,7 +10,7 @@ package struct Repack {
     package struct Outcome {
         /// Regular files at the top level, in order.
         package var programs: [String] = []
-        /// Whether ``Repack/marker`` occurs in the content of a member.
+        /// Whether the marker occurs in the content of a member.
         package var holdsMarker = false
 
         /// Nothing is known yet.

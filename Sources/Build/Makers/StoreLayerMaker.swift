@@ -3,7 +3,7 @@ internal import Glibc
 package import OCI
 package import Sealer
 
-/// Writes layers into the staging folder of a store; ``register(_:)`` puts them into the store.
+/// Writes layers into the staging folder of a store; `register(_:)` puts them into the store.
 package final class StoreLayerMaker: LayerMaker {
     /// What writes the store.
     package let writer: StoreWriter

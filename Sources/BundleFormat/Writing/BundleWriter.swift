@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// The bytes go to `PATH.partial` (or `PATH.001.partial` …), whose space is reserved at the start, and
 /// `PATH.journal` notes what is finished. A writer that is dropped or killed leaves both, and the next one,
-/// also in another process, goes on where it stood. ``finish()`` gives the bundle its name.
+/// also in another process, goes on where it stood. `finish()` gives the bundle its name.
 /// All methods block, and may be called from any thread.
 package final class BundleWriter: Sendable {
     /// What is being written.

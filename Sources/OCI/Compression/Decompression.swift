@@ -6,6 +6,7 @@
 /// Work is done by the reads, on the caller's thread; wrap the result in ``ReadAhead`` to have it done on
 /// another. The read that returns 0 has read `stream` to its end.
 /// - Parameters:
+///   - stream: the bytes as they are stored.
 ///   - limit: the largest number of bytes to give out. `nil`: no more than gzip can reach at best, 1032
 ///     times the input, beyond the first 64 MiB.
 ///   - isPromised: a digest of the unpacked bytes says what must come out, so that an honest stream of any ratio is

@@ -36,7 +36,7 @@ package final class GzipWriter {
     }
 
     /// Compresses `bytes`, in order.
-    /// - Throws: as ``write(_:)``.
+    /// - Throws: as the writes do.
     package func write(_ bytes: [UInt8]) throws(Failure) {
         let outcome = bytes.withUnsafeBytes { buffer in
             Result { () throws(Failure) in try write(buffer) }
@@ -45,7 +45,7 @@ package final class GzipWriter {
     }
 
     /// Ends the file: after return the sink has all bytes. Write no more.
-    /// - Throws: as ``write(_:)``.
+    /// - Throws: as the writes do.
     package func finish() throws(Failure) {
         if !current.isEmpty || !hasWritten && members.isEmpty {
             members.append(current)

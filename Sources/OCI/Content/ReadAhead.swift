@@ -11,6 +11,7 @@ package struct ReadAhead: ByteStream {
 
     /// Starts to read `upstream`, which the caller gives up: nobody else may read it from now on.
     /// - Parameters:
+    ///   - upstream: what is read, to its end.
     ///   - buffers: how many buffers the ring has, at least 2.
     ///   - size: bytes of each buffer.
     package init(_ upstream: any ByteStream, buffers: Int = 4, of size: Int = 1 << 18) {

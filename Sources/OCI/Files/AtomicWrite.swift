@@ -5,7 +5,10 @@ internal import Glibc
 package enum Durable {
     /// Puts `bytes` at `path`: after return they are on the medium under that name; after a failure or a
     /// kill the old file, if there was one, is unchanged.
-    /// - Parameter mode: the permission bits, exactly (the umask is not applied).
+    /// - Parameters:
+    ///   - bytes: the whole content.
+    ///   - path: the target, in a folder that exists.
+    ///   - mode: the permission bits, exactly (the umask is not applied).
     package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(Failure) {
         try write(to: path, mode: mode) { (file) throws(Failure) in
             try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in

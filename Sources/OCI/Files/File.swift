@@ -42,7 +42,10 @@ package final class File: Sendable {
     }
 
     /// Opens a file for reading and writing and creates it, with `mode` less the umask, if need be.
-    /// - Parameter exclusive: refuse a file that is there already.
+    /// - Parameters:
+    ///   - path: the file, in a folder that exists.
+    ///   - exclusive: refuse a file that is there already.
+    ///   - mode: the permission bits of a new file.
     package static func create(
         _ path: String, exclusive: Bool = false, mode: UInt32 = 0o644
     ) throws(Failure) -> File {

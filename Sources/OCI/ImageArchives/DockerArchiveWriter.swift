@@ -25,7 +25,11 @@ package enum DockerArchive {
     /// Writes an archive of `images` to `output`, a file or a pipe, where it stands. The same images give
     /// the same bytes. Every config and layer is verified against the manifest, and every uncompressed
     /// layer against the config; a layer that several images share is there once.
-    /// - Parameter progress: told the archive's length so far, in bytes, after each piece.
+    /// - Parameters:
+    ///   - images: what to write, in this order.
+    ///   - source: has their manifests, configs and layers.
+    ///   - output: where the archive begins.
+    ///   - progress: given the archive's length so far, in bytes, after each piece.
     /// - Throws: a ``Failure`` of kind `data` for an index, an artifact or a sealer image, none of which
     ///   docker can load, and for content that fails to verify; of kind `input` for a blob that `source`
     ///   does not have. What was written up to then is not an archive.

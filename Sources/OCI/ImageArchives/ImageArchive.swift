@@ -19,8 +19,11 @@ package struct ImageArchive: Sendable {
     private let files: ArchiveFiles
 
     /// Opens the archive at `path`.
-    /// - Parameter scratch: where a tar that is compressed as a whole is unpacked to, since its members must
-    ///   be found in any order; the caller removes it.
+    /// - Parameters:
+    ///   - form: what the spec says that it is.
+    ///   - path: the file or folder.
+    ///   - scratch: where a tar that is compressed as a whole is unpacked to, since its members must be found in any
+    ///     order; the caller removes it.
     /// - Throws: a ``Failure`` of kind `input` where nothing is there; of kind `data` for a tar that is
     ///   damaged, has a member twice, or too many.
     package init(_ form: Form, at path: String, scratch: String) throws(Failure) {

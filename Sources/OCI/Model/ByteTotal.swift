@@ -10,7 +10,9 @@ package struct ByteTotal: Sendable, Equatable {
     package init() {}
 
     /// Adds a size.
-    /// - Parameter artifact: names what is counted in the error.
+    /// - Parameters:
+    ///   - size: bytes.
+    ///   - artifact: names what is counted in the error.
     /// - Throws: a ``Failure`` of kind `data` for a negative size, or where the sum is out of bounds.
     package mutating func add(_ size: Int64, artifact: @autoclosure () -> String) throws(Failure) {
         let (sum, overflow) = bytes.addingReportingOverflow(size)

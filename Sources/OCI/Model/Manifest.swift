@@ -26,8 +26,11 @@ package struct Manifest: Sendable {
     package static let deepestNesting = 4
 
     /// Parses `raw`.
-    /// - Parameter type: the media type that the transport or the descriptor promised; `nil` where it
-    ///   promised none. A `mediaType` in the bytes must agree with it (CVE-2021-41190).
+    /// - Parameters:
+    ///   - raw: the bytes as they were fetched.
+    ///   - type: the media type that the transport or the descriptor promised; `nil` where it promised none. A
+    ///     `mediaType` in the bytes must agree with it (CVE-2021-41190).
+    ///   - artifact: names the manifest in errors.
     /// - Throws: a ``Failure`` of kind `data` for anything but one well-formed manifest or index:
     ///   larger than ``largestSize``, `manifests` beside `layers`, another schema version, a foreign type.
     package init(parsing raw: [UInt8], type: String?, artifact: String) throws(Failure) {

@@ -101,8 +101,10 @@ package struct Reference: Sendable, Hashable {
     /// the same tag where both have one, and, where this one is pinned, that very content.
     ///
     /// `name:tag@sha256:…` is the image `name:tag` whose content has that digest; `name@sha256:…` is any tag of it.
-    /// - Parameter content: the digests that the carried image answers to: what its name resolved to, and each
-    ///   platform's manifest. Empty while they are not known yet: then only a digest in `carried` can contradict.
+    /// - Parameters:
+    ///   - carried: the name of a carried image.
+    ///   - content: the digests that it answers to: what its name resolved to, and each platform's manifest. Empty
+    ///     while they are not known yet: then only a digest in `carried` can contradict.
     package func means(_ carried: Reference, content: [Digest] = []) -> Bool {
         guard (domain, repository) == (carried.domain, carried.repository) else { return false }
         guard let digest else { return tag == carried.tag }

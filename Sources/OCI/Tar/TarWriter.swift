@@ -11,7 +11,9 @@ package struct ArchiveWriter: ~Copyable {
     private let progress: (Int64) -> Void
 
     /// Begins an archive where `output` stands.
-    /// - Parameter progress: told the archive's length so far, in bytes, after each piece.
+    /// - Parameters:
+    ///   - output: a file or a pipe.
+    ///   - progress: given the archive's length so far, in bytes, after each piece.
     package init(_ output: File, progress: @escaping (Int64) -> Void = { _ in }) {
         self.output = output
         self.progress = progress
@@ -50,7 +52,9 @@ package struct ArchiveWriter: ~Copyable {
     ///
     /// A file is written in one pass, and its header put in afterwards. Before a pipe the bytes are read
     /// twice: once to measure them, so that nothing of a member goes out that fails to verify.
-    /// - Parameter open: opens the bytes from the first on; each call gives the same bytes.
+    /// - Parameters:
+    ///   - name: the member's name.
+    ///   - open: opens the bytes from the first on; each call gives the same bytes.
     package mutating func file(
         _ name: String, _ open: () throws(Failure) -> any ByteStream
     ) throws(Failure) {

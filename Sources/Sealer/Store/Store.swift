@@ -4,8 +4,8 @@ package import OCI
 
 /// A layer store of the sealer 0.8 form, `/var/lib/sealer` or a folder made like it, read only.
 ///
-/// Opening and reading change nothing. ``writer()`` takes the lock and gives what may change it. The form is
-/// described in `Sealer.docc/Store.md`.
+/// Opening and reading change nothing. `writer()` takes the lock and gives what may change it. The form is
+/// described in `Sealer.docc/LayerStore.md`.
 package final class Store: Sendable {
     /// The folder, without a slash at its end.
     package let path: String
@@ -73,7 +73,7 @@ package final class Store: Sendable {
     /// The layers of `image` that hold container images below `registry/`, from the lowest up.
     ///
     /// A build whose context was assembled from only some layers of a base would lose the images in the
-    /// others: give what is missing to ``LiteBuild/carried``.
+    /// others: give what is missing to `LiteBuild`.
     package func registryLayers(of image: SealerImage) -> [SealerImage.Layer] {
         image.layers.filter { layer in
             guard let id = layer.id, let files = try? Folder.open(layerFolder(id)) else { return false }

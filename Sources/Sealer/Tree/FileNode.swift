@@ -3,7 +3,7 @@ package import OCI
 
 /// One file, folder, link or device of a tree that becomes a layer. A tree is its root folder.
 ///
-/// Nothing of it needs to be on a disk: ``FileContent`` says where the bytes of a file come from. Two names that
+/// Nothing of it needs to be on a disk: `FileContent` says where the bytes of a file come from. Two names that
 /// share one node are hard links. A file's node is never changed once it is in a tree; folders are, by the one
 /// thread that assembles the tree.
 package final class FileNode {

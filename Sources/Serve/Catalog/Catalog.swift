@@ -50,7 +50,7 @@ package struct Catalog: Sendable {
     static let memory = 16 << 20
 
     /// Reads and verifies every manifest of `shelves`, of which an earlier one hides a later one.
-    /// - Throws: a ``Failure`` of kind `data` that names a manifest whose bytes are not what its digest
+    /// - Throws: a `Failure` of kind `data` that names a manifest whose bytes are not what its digest
     ///   says, or of kind `io` when it cannot be read.
     package init(_ shelves: [any Shelf]) throws(Failure) {
         var builder = CatalogBuilder(shelves)

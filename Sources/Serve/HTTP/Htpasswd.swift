@@ -18,7 +18,7 @@ package final class Htpasswd: Sendable {
 
     /// Reads the file at `path`: a line a user, `NAME:HASH`; empty lines and those that begin with `#` count
     /// for nothing.
-    /// - Throws: a ``Failure`` of kind `configuration` that names the line with any other form of hash.
+    /// - Throws: a `Failure` of kind `configuration` that names the line with any other form of hash.
     package convenience init(path: String) throws(Failure) {
         try self.init(String(decoding: File.open(path).bytes(limit: 1 << 20), as: UTF8.self), path: path)
     }

@@ -16,8 +16,11 @@ package final class Server: Sendable {
     private let connections: Connections
 
     /// Listens, and answers from then on.
-    /// - Parameter log: told of every response and of every damaged blob, on any thread; it does not block.
-    /// - Throws: a ``Failure`` of kind `busy` when the port is taken, `denied` when it may not be used,
+    /// - Parameters:
+    ///   - catalog: what is served.
+    ///   - settings: where it listens, and its limits.
+    ///   - log: given every response and every damaged blob, on any thread; it does not block.
+    /// - Throws: a `Failure` of kind `busy` when the port is taken, `denied` when it may not be used,
     ///   `configuration` when certificate and key do not fit.
     package static func start(
         _ catalog: Catalog, _ settings: ServerSettings = ServerSettings(),

@@ -10,7 +10,7 @@ package struct TLSIdentity: Sendable {
     private let name: String
 
     /// Reads PEM files.
-    /// - Throws: a ``Failure`` of kind `input` or `denied` when one cannot be read; whether they fit shows
+    /// - Throws: a `Failure` of kind `input` or `denied` when one cannot be read; whether they fit shows
     ///   when the server starts.
     package init(certificatePath: String, keyPath: String) throws(Failure) {
         certificate = String(decoding: try File.open(certificatePath).bytes(limit: 1 << 20), as: UTF8.self)
@@ -20,8 +20,10 @@ package struct TLSIdentity: Sendable {
 
     /// Makes a new P-256 key, which never leaves this process, and a certificate for `name`, `others`,
     /// `localhost` and the loopback addresses, signed by itself and valid from a day ago for 397 days.
-    /// - Parameter name: a host name or an IP address, like each of `others`.
-    /// - Throws: a ``Failure`` of kind `usage` when one is neither.
+    /// - Parameters:
+    ///   - name: a host name or an IP address.
+    ///   - others: the same, further ones.
+    /// - Throws: a `Failure` of kind `usage` when one is neither.
     package init(selfSignedFor name: String, also others: [String] = []) throws(Failure) {
         let letters = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:".utf8)
         for name in [name] + others {
