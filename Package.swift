@@ -72,7 +72,7 @@ let package = Package(
                 "Serve", "HTMLPages",
                 "Export",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ], swiftSettings: strict),
+            ], resources: [.embedInCode("FirstSpecs")], swiftSettings: strict),
 
         .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: strict),
         .testTarget(

@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import Glibc
 internal import YAML
 internal import OCI
+internal import Spec
 
 /// The files that may name images: given ones, those of folders, and standard input.
 struct ImageFiles {
@@ -36,7 +37,12 @@ struct ImageFiles {
     /// place of one and names none.
     /// - Parameter known: the images that count wherever they are named.
     static func scan(_ file: Found, known: Set<Reference> = []) throws(Failure) -> ImageScan {
-        let isYAML = endings.contains(where: file.path.hasSuffix) || looksLikeYAML(file.bytes)
+        if let (scan, list) = try ForeignList.scan(file.bytes, path: file.path) {
+            Console.say(
+                "\(file.path) is \(list.form.rawValue); `sealift import \(file.path)` makes a spec of it")
+            return scan
+        }
+        let isYAML = endings.contains(where: file.path.hasSuffix) || ForeignList.looksLikeYAML(file.bytes)
         let scan: ImageScan =
             isYAML
             ? try .yaml(file.bytes, path: file.path, known: known)
@@ -46,13 +52,6 @@ struct ImageFiles {
                 "\(file.path):\(value.position): '\(value.text)' is no image reference: \(value.reason)")
         }
         return scan
-    }
-
-    /// A mapping's key, or the begin of a document: references have neither.
-    private static func looksLikeYAML(_ bytes: [UInt8]) -> Bool {
-        String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).contains { line in
-            !line.hasPrefix("#") && (line.contains(": ") || line.hasSuffix(":") || line.hasPrefix("---"))
-        }
     }
 
     private static func files(at path: String) throws(Failure) -> [String] {

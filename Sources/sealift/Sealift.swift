@@ -23,6 +23,7 @@ struct Sealift: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
+            InitCommand.self, ImportCommand.self,
             CollectCommand.self, CheckCommand.self, LockCommand.self, VerifyCommand.self, InspectCommand.self,
             ApplyCommand.self,
             SignCommand.self, KeygenCommand.self, DiffCommand.self, ImagesCommand.self,

@@ -71,6 +71,19 @@ package struct ImageScan: Sendable {
         return scan
     }
 
+    /// The images that a reader of another form has found, with the bytes that hold each. A rewrite leaves them alone.
+    package static func found(
+        _ images: [(reference: Reference, range: Range<Int>)], in source: SourceText
+    ) -> ImageScan {
+        var scan = ImageScan(source, isYAML: true)
+        scan.references = images.map { image in
+            ImageReference(
+                reference: image.reference, text: String(decoding: source.bytes[image.range], as: UTF8.self),
+                range: image.range, position: source.position(of: image.range.lowerBound))
+        }
+        return scan
+    }
+
     private mutating func append(listed line: ArraySlice<UInt8>) throws(Failure) {
         let text = String(decoding: line, as: UTF8.self)
         func refuse(_ reason: String, _ remedy: String) -> Failure {

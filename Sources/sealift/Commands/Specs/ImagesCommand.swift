@@ -56,6 +56,9 @@ struct ImagesCommand: AsyncParsableCommand {
         } else {
             printOnce(scans.flatMap { $0.references.map(\.reference) })
         }
+        if failure == nil, scans.allSatisfy(\.references.isEmpty) {
+            Console.say("no image is named in \(paths.joined(separator: ", "))")
+        }
         if let failure { throw failure }
     }
 

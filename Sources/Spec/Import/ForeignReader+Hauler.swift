@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import YAML
+
+/// Hauler's manifests. Source: the API types of hauler 1.x (`pkg/apis/hauler.cattle.io`): Images, Charts, Files; others
+/// build on these.
+extension ForeignReader {
+    func hauler(_ documents: [YamlDocument]) -> ForeignList {
+        var list = ForeignList(.hauler, path: source.path)
+        for document in documents {
+            let spec = document.root["spec"]
+            let annotations = document.root["metadata"]?["annotations"]
+            switch document.kind {
+            case "Images":
+                if let node = annotations?["hauler.dev/platform"], let text = node.text {
+                    platform(text, at: node, into: &list)
+                }
+                let registry = annotations?["hauler.dev/registry"]?.text
+                omit(annotations?["hauler.dev/key"], "hauler.dev/key", Self.keys, into: &list)
+                for item in items(spec?["images"], into: &list) {
+                    haul(item, registry: registry, into: &list)
+                }
+            case "Charts":
+                for item in items(spec?["charts"], into: &list) {
+                    chart(
+                        item["name"]?.text ?? "", repo: item["repoURL"]?.text, version: item["version"]?.text,
+                        at: item, into: &list)
+                }
+            case "Files":
+                for item in items(spec?["files"], into: &list) {
+                    file(
+                        item["path"]?.text ?? "", name: item["name"]?.text, sha256: nil, at: item, into: &list
+                    )
+                }
+            case let kind?:
+                list.omit(
+                    "kind \(kind)", at: place(document.root),
+                    "only Images, Charts and Files name their content themselves")
+            case nil:
+                if document.root.entries?.isEmpty == false {
+                    list.omit("a document", at: place(document.root), "it has no kind")
+                }
+            }
+        }
+        return list
+    }
+
+    private static let keys = "a spec has no keys of images; `attached: [signatures]` carries the signatures"
+
+    private func haul(_ item: YamlNode, registry: String?, into list: inout ForeignList) {
+        let name = item.entries == nil ? item : item["name"]
+        image(name, registry: registry, into: &list)
+        if let node = item["platform"], let text = node.text { platform(text, at: node, into: &list) }
+        omit(item["key"], "key of \(name?.text ?? "")", Self.keys, into: &list)
+    }
+}

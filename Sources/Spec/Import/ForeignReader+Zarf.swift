@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import YAML
+
+/// Zarf's packages. Source: `zarf.schema.json` of zarf 0.4x, kind ZarfPackageConfig.
+extension ForeignReader {
+    func zarf(_ documents: [YamlDocument]) -> ForeignList {
+        var list = ForeignList(.zarf, path: source.path)
+        for root in documents.map(\.root) {
+            if let node = root["metadata"]?["architecture"], let text = node.text, text != "multi" {
+                platform("linux/\(text)", at: node, into: &list)
+            }
+            for component in items(root["components"], into: &list) {
+                zarf(component: component, into: &list)
+            }
+        }
+        return list
+    }
+
+    private func zarf(component: YamlNode, into list: inout ForeignList) {
+        let name = component["name"]?.text ?? ""
+        for item in items(component["images"], into: &list) { image(item, into: &list) }
+        for item in items(component["charts"], into: &list) { zarf(chart: item, into: &list) }
+        for item in items(component["files"], into: &list) {
+            file(
+                item["source"]?.text ?? "", name: nil, sha256: item["shasum"]?.text, at: item, into: &list)
+        }
+        for item in items(component["repos"], into: &list) {
+            omit(item, "repository \(item.text ?? "")", "a spec carries no git repositories", into: &list)
+        }
+        for item in items(component["imageArchives"], into: &list) {
+            omit(
+                item, item["path"]?.text ?? "archive",
+                "add its images by hand, with 'from: docker-archive:…'", into: &list)
+        }
+        for item in items(component["manifests"], into: &list) {
+            omit(
+                item, "manifests \(item["name"]?.text ?? "")",
+                "import these files by themselves; their images may be in 'images' already", into: &list)
+        }
+        if let only = component["only"] {
+            if let node = only["cluster"]?["architecture"], let text = node.text {
+                platform("linux/\(text)", at: node, into: &list)
+            }
+            if only["localOS"] != nil {
+                omit(only, "only of \(name)", "a spec has no components to choose from", into: &list)
+            }
+        }
+        omit(
+            component["import"], "component \(name)", "it is imported from another package: import that file",
+            into: &list)
+        omit(component["actions"], "actions of \(name)", "a spec runs no commands", into: &list)
+        omit(
+            component["dataInjections"], "data injections of \(name)", "a spec copies nothing into pods",
+            into: &list)
+    }
+
+    private func zarf(chart item: YamlNode, into list: inout ForeignList) {
+        let name = item["name"]?.text ?? ""
+        let url = item["url"]?.text
+        if let local = item["localPath"]?.text {
+            return omit(
+                item, "chart \(name) in \(local)",
+                "it is in a folder; a spec takes charts from registries and repositories", into: &list)
+        }
+        if let url, url.hasSuffix(".git") || url.contains(".git@") || item["gitPath"] != nil {
+            return omit(item, "chart \(name) of \(url)", "a spec carries no git repositories", into: &list)
+        }
+        // Here the URL of an OCI chart has its name already.
+        let inRepository =
+            item["repoName"]?.text
+            ?? (url?.hasPrefix("oci://") == true ? url?.split(separator: "/").last.map(String.init) : nil)
+        chart(inRepository ?? name, repo: url, version: item["version"]?.text, at: item, into: &list)
+        for file in items(item["valuesFiles"], into: &list) {
+            omit(
+                file, "values \(file.text ?? "") of \(name)", "write them as 'values' of the chart",
+                into: &list)
+        }
+    }
+}
