@@ -27,6 +27,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
+        .target(name: "CStartup"),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(
@@ -70,7 +71,7 @@ let package = Package(
                 "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Build", "Collect", "Apply",
                 "Push",
                 "Serve", "HTMLPages",
-                "Export",
+                "Export", "CStartup", "COpenSSL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], resources: [.embedInCode("FirstSpecs")], swiftSettings: strict),
 

@@ -34,14 +34,17 @@ package final class BundleWriter: Sendable {
     /// an earlier writer of this bundle, or the leftovers of another one at the same path, have of its blobs.
     /// - Throws: a `Failure` of kind `busy` while another writer is at `path`; `space` when there is not
     ///   enough, naming what is needed and what is free; `denied` or `io` from the file system.
-    /// - Parameter accepts: whether a bundle of this plan that is there, with that outcome, need not be made again.
+    /// - Parameters:
+    ///   - tools: the files of the plan's tools.
+    ///   - accepts: whether a bundle of this plan that is there, with that outcome, need not be made again.
     package init(
-        _ plan: BundlePlan, at path: String, accepting accepts: (BuildOutcome?) -> Bool = { _ in true }
+        _ plan: BundlePlan, at path: String, tools: [ToolFile] = [],
+        accepting accepts: (BuildOutcome?) -> Bool = { _ in true }
     ) throws(Failure) {
         self.plan = plan
         self.path = path
         places = Dictionary(uniqueKeysWithValues: plan.blobs.map { ($0.descriptor.digest, $0) })
-        let files = try PartialFiles(plan, at: path, accepting: accepts)
+        let files = try PartialFiles(plan, at: path, tools: tools, accepting: accepts)
         self.files = files
         isAlreadyThere = files == nil
         damaged = files?.damaged ?? []
