@@ -104,7 +104,7 @@ package struct Collector: Sendable {
     /// Collects the bundle.
     ///
     /// Afterwards it lies at its path whole and verified, and nothing else of it is left. After a failure
-    /// or a kill what lay there before is unchanged, and the next run goes on where this one stopped.
+    /// or a kill what lay there before is unchanged, and the next run resumes.
     package func run() async throws -> Collected {
         let prepared = try await prepare()
         defer { Scratch(beside: prepared.output).remove() }

@@ -24,7 +24,7 @@ extension Bundle {
     /// - Parameters:
     ///   - jobs: how many blobs at once; 0 means one a processor.
     ///   - progress: given the bytes read so far, from any thread.
-    /// - Returns: the damaged blobs in the order of their places; none when all is well.
+    /// - Returns: the damaged blobs in the order of their places; none when nothing is damaged.
     package func verify(jobs: Int = 0, progress: @Sendable (Int64) -> Void = { _ in }) -> [Damage] {
         struct Shared {
             var next = 0

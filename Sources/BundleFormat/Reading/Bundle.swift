@@ -119,7 +119,7 @@ package final class Bundle: ContentSource {
             volumeSize: volumeSize, outcome: outcome, tools: tools, version: version)
     }
 
-    /// All that it stands for: its blobs, then those that it requires.
+    /// All that it is: its blobs, then those that it requires.
     var items: [BundlePlan.Item] { blobs.map(\.item) + required }
 
     /// The blobs that are neither in it nor in its overlays.

@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// The bytes go to `PATH.partial` (or `PATH.001.partial` …), whose space is reserved at the start, and
 /// `PATH.journal` notes what is finished. A writer that is dropped or killed leaves both, and the next one,
-/// also in another process, goes on where it stood. `finish()` gives the bundle its name.
+/// also in another process, resumes. `finish()` gives the bundle its name.
 /// All methods block, and may be called from any thread.
 package final class BundleWriter: Sendable {
     /// What is being written.
@@ -116,7 +116,7 @@ package final class BundleWriter: Sendable {
     /// Forgets that the blob has a sink.
     func close(_ digest: Digest) { state.withLock { _ = $0.open.remove(digest) } }
 
-    /// Copies the bytes of `blob` from `source`, verified; goes on where it stands if something is there.
+    /// Copies the bytes of `blob` from `source`, verified; resumes if something is there.
     package func fill(_ blob: Descriptor, from source: any ContentSource) throws(Failure) {
         let sink = try sink(for: blob)
         var stream = try source.open(blob)

@@ -16,7 +16,7 @@ final class PartialFiles: Sendable {
     private let size: Int64
     private let tools: [ToolFile]
 
-    /// Opens what is there of `plan` at `base`, or begins anew; `nil` when the whole bundle is there.
+    /// Opens what is there of `plan` at `base`, or begins again; `nil` when the whole bundle is there.
     /// - Parameter accepts: whether the outcome of the bundle that is there will do.
     init?(
         _ plan: BundlePlan, at base: String, tools: [ToolFile], accepting accepts: (BuildOutcome?) -> Bool
@@ -48,7 +48,7 @@ final class PartialFiles: Sendable {
         } else {
             volumes = try Self.open(names, plan)
             try Self.reserve(names, in: volumes)
-            // Whoever can write there may have changed them since, and a medium may have lost them.
+            // Anyone who can write there may have changed them since, and a medium may have lost them.
             state.blobs = Self.checked(state.blobs, in: volumes)
         }
         self.journal = journal

@@ -50,7 +50,7 @@ struct ImageFinder {
         switch node.content {
         case .scalar: _ = consider(node, place)
         case .alias(_, let target):
-            // What the alias leads to was walked where it stands; only its meaning here may be new.
+            // What the alias points to was walked in its place; only its meaning here may be new.
             guard case .scalar(_, let style) = target.content, !parts.contains(node.range.lowerBound) else {
                 return
             }

@@ -7,7 +7,7 @@ package struct ImageChange: Sendable, Hashable {
     package let range: Range<Int>
     /// Line and column of the first of them.
     package let position: SourcePosition
-    /// The part of an image's name that stands there, escapes resolved.
+    /// The part of an image's name that is there, escapes resolved.
     package let before: String
     /// What comes in its place.
     package let after: String

@@ -23,7 +23,7 @@ struct ImageSpot: Sendable {
     let reference: Reference
     let part: Part
 
-    /// What stands there after the image was led to `registry`.
+    /// What is there after the image was rewritten to `registry`.
     func text(in registry: String) -> String {
         if reference.domain == registry { return text }
         return switch part {

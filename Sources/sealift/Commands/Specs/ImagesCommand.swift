@@ -32,7 +32,7 @@ struct ImagesCommand: AsyncParsableCommand {
         }
     }
 
-    /// A reference where it stands.
+    /// A reference in its place.
     private struct Place: Encodable {
         let reference: Reference, path: String, line: Int, column: Int
     }
