@@ -26,6 +26,8 @@ package struct Spec: Sendable, Codable, Equatable {
     package var charts: [Chart]?
     /// What is carried along with images; `nil` where nothing is.
     package var attached: [Attached]?
+    /// Patterns of what looks like an image in YAML and is none; `nil` where there is none.
+    package var notImages: [String]?
     /// Where each registry may be fetched from instead, in order: domain to `[scheme://]host[:port][/path]`.
     package var registries: [String: [String]]
     /// Where the cluster pulls from; every rewrite leads here: `sea.hub:5000`.

@@ -11,10 +11,13 @@ struct ImageFiles {
     struct Found {
         let path: String
         let bytes: [UInt8]
+        /// Whether it was found in a folder, not named.
+        var isInFolder = false
     }
     private let paths: [String]
     private static let endings = [".yaml", ".yml", ".json"]
-    private static let largest = 64 << 20
+    /// A text is held in memory as a whole; this is what memory is for, not a limit of YAML.
+    private static let largest = 1 << 30
 
     /// - Parameter paths: files, folders, and `-` for standard input.
     init(_ paths: [String]) { self.paths = paths }
@@ -27,7 +30,10 @@ struct ImageFiles {
                 try body(Found(path: "<stdin>", bytes: try Self.standardInput()))
             } else {
                 for file in try Self.files(at: path) {
-                    try body(Found(path: file, bytes: try File.open(file).bytes(limit: Self.largest)))
+                    try body(
+                        Found(
+                            path: file, bytes: try File.open(file).bytes(limit: Self.largest),
+                            isInFolder: file != path))
                 }
             }
         }
@@ -36,7 +42,7 @@ struct ImageFiles {
     /// Finds the images of a file: of an imageList where nothing in it looks like YAML. Tells what stands in the
     /// place of one and names none.
     /// - Parameter known: the images that count wherever they are named.
-    static func scan(_ file: Found, known: Set<Reference> = []) throws(Failure) -> ImageScan {
+    static func scan(_ file: Found, known: CarriedImages = CarriedImages()) throws(Failure) -> ImageScan {
         if let (scan, list) = try ForeignList.scan(file.bytes, path: file.path) {
             Console.say(
                 "\(file.path) is \(list.form.rawValue); `sealift import \(file.path)` makes a spec of it")
@@ -52,6 +58,22 @@ struct ImageFiles {
                 "\(file.path):\(value.position): '\(value.text)' is no image reference: \(value.reason)")
         }
         return scan
+    }
+
+    /// Whether a file that is not YAML is a template: one of a folder, with actions of Go's templates in it.
+    /// - Parameter anywhere: also outside of a chart's `templates`.
+    static func isTemplate(_ file: Found, anywhere: Bool) -> Bool {
+        guard file.isInFolder, SourceText.holds("{{", in: file.bytes) else { return false }
+        if anywhere { return true }
+        guard let folder = file.path.firstRange(of: "/templates/") else { return false }
+        return FileManager.default.fileExists(atPath: file.path[..<folder.lowerBound] + "/Chart.yaml")
+    }
+
+    /// Says that a template is passed over.
+    static func reportTemplate(_ path: String) {
+        Console.say(
+            "\(path): passed over, as it is a template; `helm template CHART | sealift images -` lists its images"
+        )
     }
 
     private static func files(at path: String) throws(Failure) -> [String] {

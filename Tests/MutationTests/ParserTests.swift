@@ -104,7 +104,7 @@ import Testing
             _ = try? YamlDocuments.all(SourceText(bytes, path: "x.yaml"))
             _ = try? Sealer.Tree(yaml: bytes, artifact: "x")
             _ = try? SealerImage(storeYAML: bytes, artifact: "x")
-            _ = try? YAML.ImageScan.yaml(bytes, path: "x.yaml", known: [])
+            _ = try? YAML.ImageScan.yaml(bytes, path: "x.yaml")
             _ = try? YAML.ImageScan.imageList(bytes, path: "imageList")
         }
     }

@@ -7,7 +7,7 @@ import Testing
 /// Image references: what is one, where it stands, and what a rewrite leaves alone.
 @Suite struct ImageReferenceTests {
     static func scan(_ text: String, known: [String] = []) throws -> ImageScan {
-        let known = try Set(known.map { try Reference($0) })
+        let known = CarriedImages(try known.map { try Reference($0) })
         return try ImageScan.yaml(Array(text.utf8), path: "x.yaml", known: known)
     }
 
@@ -32,7 +32,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("image: nginx", "image: sea.hub:5000/library/nginx:latest"),
+        ("containers: [{image: nginx}]", "containers: [{image: sea.hub:5000/library/nginx}]"),
+        ("image: nginx", "image: nginx"),
+        ("image: quay.io/a/b # c", "image: sea.hub:5000/a/b # c"),
         ("image: 'nginx:1' # c\r\n", "image: 'sea.hub:5000/library/nginx:1' # c\r\n"),
         ("{\"image\":\"q.io:443/a/b:1\"}", "{\"image\":\"sea.hub:5000/a/b:1\"}"),
         ("image: &i a/b:1\nx: {image: *i}\n", "image: &i sea.hub:5000/a/b:1\nx: {image: *i}\n"),
@@ -87,7 +89,8 @@ import Testing
             try Self.rewrite(text, known: known)
                 == text.replacing("A, value: calico", with: "A, value: sea.hub:5000/calico")
                 .replacing("=quay.io/tigera", with: "=sea.hub:5000/tigera")
-                .replacing("\"calico/node", with: "\"sea.hub:5000/calico/node"))
+                .replacing("\"calico/node", with: "\"sea.hub:5000/calico/node")
+                .replacing("other: calico/node", with: "other: sea.hub:5000/calico/node"))
     }
 
     @Test func whatIsNoReferenceIsReported() throws {

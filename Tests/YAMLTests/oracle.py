@@ -46,8 +46,6 @@ def led(name, registry):
         domain = "docker.io"
     if "/" not in name and domain == "docker.io":
         name = "library/" + name
-    if "@" not in name and ":" not in name:
-        name += ":latest"
     return registry + "/" + name
 
 
@@ -56,7 +54,7 @@ def lead(node, key, registry):
     if isinstance(node, list):
         return [lead(item, "", registry) for item in node]
     if isinstance(node, str):
-        certain = key == "image" or (key.lower().endswith("image") and any(c in node for c in ":@/"))
+        certain = key.lower().endswith("image") and (any(c in node for c in ":@") or "." in node.partition("/")[0])
         return led(node, registry) if certain and node else node
     if not isinstance(node, dict):
         return node

@@ -66,7 +66,8 @@ final class ContextAssembler {
         case .rewrite(let path):
             if let known = shipped[path] { shipped[path] = (known.node, true) }
             try change(path) { (bytes) throws(Failure) in
-                try ImageScan.yaml(bytes, path: path, known: Set(spec.images)).rewritten(to: spec.registry)
+                try ImageScan.yaml(bytes, path: path, known: CarriedImages(spec.images)).rewritten(
+                    to: spec.registry)
             }
         case .imageList(let patterns): try writeImageList(patterns)
         }

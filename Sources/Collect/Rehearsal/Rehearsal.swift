@@ -227,7 +227,7 @@ final class Rehearsal: @unchecked Sendable {
             for file in session.shipped where file.isNamed == isNamed && !file.path.hasPrefix("manifests/") {
                 guard
                     let bytes = try? file.node.bytes(limit: ImageListCheck.largestFile, artifact: file.path),
-                    (try? ImageScan.yaml(bytes, path: file.path, known: Set(spec.images))) != nil
+                    (try? ImageScan.yaml(bytes, path: file.path, known: CarriedImages(spec.images))) != nil
                 else { continue }
                 files.append(ShippedFile(path: file.path, bytes: bytes))
             }
@@ -235,7 +235,7 @@ final class Rehearsal: @unchecked Sendable {
             let found = try SpecImageCheck.findings(
                 ofBuild: number, in: parsed, shipped: files, present: present)
             for finding in found where finding.severity != .note {
-                // A whole layer of the base may hold YAML that is never applied.
+                // A whole layer of the base may hold YAML that nobody will apply.
                 if finding.severity == .warning || !isNamed {
                     tell("\(finding)")
                 } else {

@@ -81,7 +81,7 @@ actor Endpoints {
             + all.filter { unreachable.contains($0.authority) }
     }
 
-    /// Remembers that the server did not answer.
+    /// Remembers that nobody answered there.
     func avoid(_ endpoint: Endpoint) { unreachable.insert(endpoint.authority) }
 
     /// What `endpoint` speaks: https, unless the user named it insecure and it does not.

@@ -102,8 +102,7 @@ package struct ForeignList: Sendable {
     package static func scan(_ bytes: [UInt8], path: String) throws(Failure) -> (
         scan: ImageScan, list: ForeignList
     )? {
-        let text = String(decoding: bytes, as: UTF8.self)
-        guard marks.contains(where: text.contains) else { return nil }
+        guard marks.contains(where: { SourceText.holds($0, in: bytes) }) else { return nil }
         let list = try read(bytes, path: path)
         guard ![.objects, .manifests, .lines].contains(list.form) else { return nil }
         return (.found(list.places, in: SourceText(bytes, path: path)), list)

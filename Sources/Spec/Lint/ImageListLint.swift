@@ -19,7 +19,7 @@ package struct SpecFinding: Sendable, Hashable, CustomStringConvertible {
 
     /// How much it weighs.
     package let severity: Severity
-    /// `file:line:column` in the spec or in the YAML: where to fix it.
+    /// `file:line:column` in the spec or in the YAML: where to mend it.
     package let place: String
     /// What disagrees, with the other place.
     package let message: String
@@ -61,7 +61,8 @@ package enum SpecImageCheck {
         var check = Comparison(parsed, build: build, present: present)
         for file in shipped where file.isImageList { check.list(file.bytes) }
         for file in shipped where !file.isImageList {
-            let scan = try ImageScan.yaml(file.bytes, path: file.path, known: Set(parsed.spec.images))
+            let scan = try ImageScan.yaml(
+                file.bytes, path: file.path, known: CarriedImages(parsed.spec.images))
             for image in scan.references { check.need(image, in: scan.source) }
             for image in scan.unreadable {
                 check.add(
@@ -74,8 +75,9 @@ package enum SpecImageCheck {
     }
 
     /// The images that `scans` name and the spec does not carry, each once, and what is to be said of them.
+    /// - Parameter severityOfPossible: of what only may be an image, and is neither carried nor in `notImages`.
     package static func missing(
-        from parsed: ParsedSpec, neededBy scans: [ImageScan]
+        from parsed: ParsedSpec, neededBy scans: [ImageScan], severityOfPossible: SpecFinding.Severity
     ) -> (missing: [Reference], findings: [SpecFinding]) {
         var check = Comparison(parsed, build: nil, present: [])
         var missing: [Reference] = []
@@ -83,6 +85,7 @@ package enum SpecImageCheck {
             for image in scan.references where check.need(image, in: scan.source) {
                 missing.append(image.reference)
             }
+            for image in scan.possible { check.consider(image, in: scan.source, severityOfPossible) }
         }
         return (missing, check.findings)
     }
@@ -99,6 +102,7 @@ private struct Comparison {
     private var needed: Set<Reference> = []
     private var suspected: Set<Int> = []
     private var named: Set<Int> = []
+    private var told: Set<String> = []
 
     init(_ parsed: ParsedSpec, build: Int?, present: Set<Reference>) {
         self.parsed = parsed
@@ -142,7 +146,7 @@ private struct Comparison {
         findings.append(SpecFinding(severity: severity, place: place, message: message, remedy: remedy))
     }
 
-    /// Takes note of an image that a file names; returns whether it is the first time and it is not carried.
+    /// Takes note of an image that a file names; returns whether it is the first time and nobody carries it.
     @discardableResult
     mutating func need(_ image: ImageReference, in source: SourceText) -> Bool {
         guard needed.insert(image.reference).inserted else { return false }
@@ -178,6 +182,21 @@ private struct Comparison {
             .error, place, "it needs \(wanted(image.reference)), which the spec does not carry",
             remedy: "add '- \(wanted(image.reference))' to images in \(parsed.path)")
         return true
+    }
+
+    /// Takes note of what may be an image, unless it is carried or the spec says that it is none.
+    mutating func consider(_ image: PossibleImage, in source: SourceText, _ severity: SpecFinding.Severity) {
+        let images = parsed.spec.images
+        let name = image.reference.repository
+        let isCarried =
+            image.isComplete ? carried(image.reference) != nil : images.contains { $0.repository == name }
+        let patterns = parsed.spec.notImages ?? []
+        if isCarried || patterns.contains(where: { ImagePattern($0).matches(image.reference) }) { return }
+        guard told.insert(image.text).inserted else { return }
+        add(
+            severity, "\(source.path):\(image.position)",
+            "'\(image.text)' may be an image, which the spec does not carry: \(image.reason)",
+            remedy: "add it to images in \(parsed.path), or to notImages if it is none")
     }
 
     /// How the spec would name an image; one that the YAML already leads to the cluster has lost its domain.

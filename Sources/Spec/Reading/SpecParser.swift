@@ -16,7 +16,7 @@ struct SpecReading {
         var built: [Reference] = []
     }
 
-    /// No person reads more.
+    /// Nobody reads more.
     private static let mostProblems = 500
 
     let source: SourceText

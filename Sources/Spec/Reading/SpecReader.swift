@@ -87,7 +87,7 @@ extension SpecReading {
     mutating func spec(_ root: YamlNode) -> Spec? {
         let keys = [
             "version", "name", "release", "platforms", "base", "files", "images", "charts", "attached",
-            "registries", "registry", "builds",
+            "registries", "registry", "builds", "notImages",
         ]
         guard let fields = mapping(root, "the spec", keys: keys, required: ["version", "name", "platforms"])
         else {
@@ -108,12 +108,15 @@ extension SpecReading {
         let registries = self.registries(fields["registries"])
         let registry = fields["registry"].flatMap { domain($0, "the registry") } ?? "sea.hub:5000"
         let builds = self.builds(fields["builds"])
+        let notImages = list(fields["notImages"], "notImages").compactMap { text($0, "what is not an image") }
         guard let name else { return nil }
-        return Spec(
+        var spec = Spec(
             name: name, release: context.release, platforms: platforms, base: context.base,
             files: context.files,
             images: context.images, archives: context.archives, charts: charts, attached: context.attached,
             registries: registries, registry: registry, builds: builds)
+        spec.notImages = notImages.isEmpty ? nil : notImages
+        return spec
     }
 
     private mutating func platforms(_ node: YamlNode?) -> [Platform] {

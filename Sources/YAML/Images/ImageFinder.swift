@@ -1,220 +1,186 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 
-/// Walks a document for images.
+/// Walks documents for images.
 struct ImageFinder {
-    /// What the place of a node says about its scalars.
-    enum Place {
-        /// The value of a key that names an image; `certain` for `image` itself.
-        case image(certain: Bool)
-        /// The schema of a property that names an image.
-        case imageSchema
-        /// An item of `args` or `command`, or an env's `value`.
-        case hint
-        /// A list of env entries.
-        case environment
-        /// Anything else.
-        case other
-    }
-
-    private var scan: ImageScan
-    private let known: Set<Reference>
-    private var seen: Set<Int> = []
+    var scan: ImageScan
+    let known: CarriedImages
+    /// How many texts of documents this one is inside of.
+    let depth: Int
+    var table: NodeTable
+    /// The nodes that are parts of an image; of an alias, the alias.
+    var handled: Set<Int> = []
+    /// Where bytes begin that were taken in.
+    var seen: Set<Int> = []
+    /// Where bytes begin that may be an image, unless they are taken in by another name.
+    var suspected: Set<Int> = []
     /// Where scalars with an anchor begin, and an alias of each that is no image.
-    private var otherUses: [Int: YamlNode] = [:]
-    /// Where the aliases begin that are parts of an image.
-    private var parts: Set<Int> = []
-    /// Where scalars begin whose words were looked at.
-    private var read: Set<Int> = []
+    private var otherUses: [Int: (name: String, line: Int)] = [:]
+    /// Names that occur again and again are read once.
+    private var read: [String: Reference] = [:]
 
-    init(_ source: SourceText, known: Set<Reference>) {
+    init(_ source: SourceText, known: CarriedImages, depth: Int = 0) {
         scan = ImageScan(source, isYAML: true)
         self.known = known
+        self.depth = depth
+        table = NodeTable(empty: source)
     }
 
     /// All that was found, in order of place.
     mutating func found() -> ImageScan {
-        for spot in scan.spots {
-            guard let alias = otherUses.removeValue(forKey: spot.scalar),
-                case .alias(let name, _) = alias.content
-            else { continue }
-            let line = scan.source.position(of: alias.range.lowerBound).line
-            fix(spot.text, spot.scalar, "the alias *\(name) in line \(line), no image, would change with it")
+        if !otherUses.isEmpty {
+            for spot in scan.spots {
+                guard let alias = otherUses.removeValue(forKey: spot.scalar) else { continue }
+                fix(
+                    spot.text, spot.scalar,
+                    "the alias *\(alias.name) in line \(alias.line), no image, would change with it")
+            }
+        }
+        if !scan.possible.isEmpty {
+            let sure = Set(scan.references.map(\.position))
+            scan.possible.removeAll { sure.contains($0.position) }
         }
         scan.references.sort { $0.range.lowerBound < $1.range.lowerBound }
+        scan.possible.sort { $0.position < $1.position }
         scan.unreadable.sort { $0.position < $1.position }
         return scan
     }
 
-    mutating func walk(_ node: YamlNode, _ place: Place) {
-        switch node.content {
-        case .scalar: _ = consider(node, place)
-        case .alias(_, let target):
-            // What the alias points to was walked in its place; only its meaning here may be new.
-            guard case .scalar(_, let style) = target.content, !parts.contains(node.range.lowerBound) else {
-                return
+    /// Takes in the images of a document.
+    mutating func look(into document: NodeTable) {
+        table = document
+        handled = []
+        walk(0, ImageScope(isRoot: true))
+    }
+
+    /// - Precondition: documents nest at most as deep as ``NodeTable`` admits.
+    private mutating func walk(_ node: Int, _ scope: ImageScope) {
+        switch table.nodes[node].kind {
+        case .alias:
+            // What the alias refers to was walked where it is written; only its meaning here may be new.
+            let target = table.resolved(node)
+            guard table.isScalar(target), !handled.contains(node) else { return }
+            let start = table.range(target).lowerBound
+            let kind = table.nodes[target].kind
+            if !consider(target, scope), kind != .literal, kind != .folded {
+                let line = scan.source.position(of: table.range(node).lowerBound).line
+                otherUses[start] = (table.aliasName(node), line)
             }
-            let isText = style == .literal || style == .folded
-            if !consider(target, place), !isText { otherUses[target.range.lowerBound] = node }
-        case .sequence(let items, _):
-            for item in items {
-                if case .image = place { walk(item, .other) } else { walk(item, place) }
-            }
-        case .mapping(let entries, _):
-            let underImage = if case .image = place { true } else { false }
-            if let image = SplitImage(entries, underImage: underImage) { consider(image) }
-            for entry in entries { walk(entry.value, inside(place, under: entry.key.text ?? "")) }
+        case .sequence: walkItems(node, scope)
+        case .mapping: walkEntries(node, scope)
+        default: if !handled.contains(node) { _ = consider(node, scope) }
         }
     }
 
-    /// What stands under `key` in a mapping at `place`.
-    private func inside(_ place: Place, under key: String) -> Place {
-        switch (place, key) {
-        case (.image, "type"), (.image, "default"), (.image, "description"):
-            return key == "default" ? .imageSchema : .other
-        case (.environment, "value"): return .hint
-        case (_, "env"): return .environment
-        case (_, "args"), (_, "command"): return .hint
-        case (_, "image"): return .image(certain: true)
-        default: return key.lowercased().hasSuffix("image") ? .image(certain: false) : .other
-        }
-    }
-
-    /// Takes in the images of a scalar; tells whether there is one, now or before.
-    private mutating func consider(_ node: YamlNode, _ place: Place) -> Bool {
-        guard case .scalar(let whole, let style) = node.content else { return false }
-        let text = Self.trimmed(whole)
-        guard !text.isEmpty else { return false }
-        switch place {
-        case .image(let certain):
-            guard node.scalarType == .string, certain || Self.isTelling(text) else { return false }
-            do throws(Failure) {
-                return append(try Reference(text), text, node)
-            } catch {
-                if certain { note(text, node, error.reason) }
-                return false
-            }
-        case .imageSchema:
-            guard Self.isTelling(text), let reference = try? Reference(text) else { return false }
-            return append(reference, text, node)
-        case .hint:
-            if known.isEmpty { return false }
-            let value = Self.afterFlag(text)
-            if Self.isTelling(value), let reference = try? Reference(value), known.contains(reference) {
-                return append(reference, value, node)
-            }
-            return considerWords(of: node, style)
-        case .environment, .other:
-            guard !known.isEmpty, style == .literal || style == .folded else { return false }
-            return considerWords(of: node, style)
-        }
-    }
-
-    /// Takes in known images that a longer text names.
-    private mutating func considerWords(of node: YamlNode, _ style: YamlNode.Style) -> Bool {
-        guard read.insert(node.range.lowerBound).inserted else { return true }
-        var any = false
-        for range in Words.all(in: scan.source.bytes[node.range], escapes: style == .doubleQuoted) {
-            let text = String(decoding: scan.source.bytes[range], as: UTF8.self)
-            guard let reference = try? Reference(text), known.contains(reference) else { continue }
-            any = true
-            if seen.insert(range.lowerBound).inserted {
-                scan.add(reference, text, range, in: node.range.lowerBound)
+    private mutating func walkItems(_ node: Int, _ scope: ImageScope) {
+        var inner = scope.item
+        var children = table.children(node)
+        while let item = children.next() {
+            if scope.place == .argument, table.isScalar(item) {
+                walk(item, inner)
+                // The value may follow its flag.
+                let text = table.bytes(item)
+                inner.saysImage = text.first == UInt8(ascii: "-") && ImageScope.says(text)
+            } else {
+                walk(item, inner)
             }
         }
-        return any
     }
 
-    /// Takes in an image in parts.
-    private mutating func consider(_ image: SplitImage) {
-        let reference: Reference
-        do throws(Failure) { reference = try Reference(image.text) } catch {
-            if image.isCertain { note(image.text, image.name.resolved, error.reason) }
-            return
+    private mutating func walkEntries(_ node: Int, _ scope: ImageScope) {
+        var scope = scope
+        let fields = ImageFields(node, in: table)
+        if !fields.isEmpty {
+            scope.enter(fields, in: table)
+            considerShapes(of: fields, node, scope)
         }
-        let isKnown =
-            image.isComplete
-            ? known.contains(reference)
-            : known.contains { ($0.domain, $0.repository) == (reference.domain, reference.repository) }
-        guard image.isCertain || isKnown else { return }
-        for case .some(let node) in [image.name, image.registry] { parts.insert(node.range.lowerBound) }
-        for (node, text, part) in image.parts(reference) {
-            guard let range = bytes(of: text, in: node.resolved), isOneLine(range) else {
-                return fix(image.text, node.range.lowerBound, "it is written over several lines")
+        var children = table.children(node)
+        while let key = children.next(), let value = children.next() {
+            guard table.isScalar(key) else { continue }
+            let inner = scope.value(under: table.bytes(key), fields, in: table)
+            if inner.place == .image || inner.place == .namedImage || inner.place == .repository {
+                considerSiblings(of: key, value, node, inner)
             }
-            scan.spots.append(
-                ImageSpot(
-                    range: range, scalar: node.resolved.range.lowerBound, text: text, reference: reference,
-                    part: part))
+            walk(value, inner)
         }
-        guard let range = bytes(of: image.name.text ?? "", in: image.name.resolved) else { return }
-        defer { seen.insert(range.lowerBound) }
-        guard image.isComplete else {
-            return note(image.text, image.name.resolved, "it has no tag: who fills it in is not known here")
-        }
-        scan.references.append(
-            ImageReference(
-                reference: reference, text: image.text, range: range,
-                position: scan.source.position(of: range.lowerBound)))
     }
 
-    private mutating func append(_ reference: Reference, _ text: String, _ node: YamlNode) -> Bool {
-        guard let range = bytes(of: text, in: node), isOneLine(range) else {
-            fix(text, node.range.lowerBound, "it is written over several lines")
-            return true
-        }
-        if seen.insert(range.lowerBound).inserted {
-            scan.add(reference, text, range, in: node.range.lowerBound)
-        }
-        return true
+    // MARK: taking in
+
+    /// The reference that `text` is, short names filled in.
+    mutating func reference(_ text: String) -> Result<Reference, Failure> {
+        if let reference = read[text] { return .success(reference) }
+        do throws(Failure) {
+            let reference = try Reference(text)
+            read[text] = reference
+            return .success(reference)
+        } catch { return .failure(error) }
     }
 
-    private mutating func note(_ text: String, _ node: YamlNode, _ reason: String) {
-        guard seen.insert(node.range.lowerBound).inserted else { return }
+    /// Takes in a reference; in a document within text only a carried one counts.
+    mutating func add(_ reference: Reference, _ text: String, at range: Range<Int>) {
+        let position = scan.source.position(of: range.lowerBound)
+        if depth > 0, !known.contains(reference) {
+            scan.possible.append(
+                PossibleImage(
+                    reference: reference, isComplete: true, text: text, position: position,
+                    reason: "it is in a document within text"))
+        } else {
+            scan.references.append(
+                ImageReference(reference: reference, text: text, range: range, position: position))
+        }
+    }
+
+    mutating func addPossible(
+        _ reference: Reference, isComplete: Bool, _ text: String, at offset: Int,
+        isBelowAnyRegistry: Bool = false,
+        _ reason: String
+    ) {
+        scan.possible.append(
+            PossibleImage(
+                reference: reference, isComplete: isComplete, isBelowAnyRegistry: isBelowAnyRegistry,
+                text: text,
+                position: scan.source.position(of: offset), reason: reason))
+    }
+
+    /// Takes in a change of the whole text of a scalar, but for blanks around it.
+    mutating func write(_ reference: Reference, _ text: String, _ part: ImageSpot.Part, in node: Int) {
+        let node = table.resolved(node)
+        let bytes = table.bytes(node)
+        let offset = bytes.prefix { $0 <= 0x20 }.count
+        guard let range = written(offset..<offset + text.utf8.count, of: node), isOneLine(range) else {
+            return fix(text, table.range(node).lowerBound, "it is written over several lines")
+        }
+        scan.spots.append(
+            ImageSpot(
+                range: range, scalar: table.range(node).lowerBound, offset: offset, text: text,
+                reference: reference,
+                part: part))
+    }
+
+    mutating func note(_ text: String, _ node: Int, _ reason: String) {
+        let start = table.range(table.resolved(node)).lowerBound
+        guard seen.insert(start).inserted else { return }
         scan.unreadable.append(
-            UnreadableImage(
-                text: text, position: scan.source.position(of: node.range.lowerBound), reason: reason))
+            UnreadableImage(text: text, position: scan.source.position(of: start), reason: reason))
     }
 
-    private mutating func fix(_ text: String, _ offset: Int, _ reason: String) {
+    mutating func fix(_ text: String, _ offset: Int, _ reason: String) {
         scan.fixed.append(
             UnreadableImage(text: text, position: scan.source.position(of: offset), reason: reason))
     }
 
-    private func isOneLine(_ range: Range<Int>) -> Bool {
+    func isOneLine(_ range: Range<Int>) -> Bool {
         !scan.source.bytes[range].contains { $0 == 0x0A || $0 == 0x0D }
     }
 
-    /// Where `text` stands in the node's bytes. Where it is written with escapes or over several lines, all
-    /// between the quotes is taken: a reference needs neither.
-    private func bytes(of text: String, in node: YamlNode) -> Range<Int>? {
-        let written = scan.source.bytes[node.range]
-        let wanted = Array(text.utf8)
-        if let end = written.indices.last(where: { at in
-            at + wanted.count <= written.endIndex && written[at..<at + wanted.count].elementsEqual(wanted)
-        }) {
-            return end..<end + wanted.count
+    /// Where a range of a scalar's text is written.
+    func written(_ range: Range<Int>, of node: Int) -> Range<Int>? {
+        let place = table.textRange(node)
+        guard table.nodes[node].isApart else {
+            return place.lowerBound + range.lowerBound..<place.lowerBound + range.upperBound
         }
-        guard case .scalar(let whole, .doubleQuoted) = node.content, whole == text else { return nil }
-        return node.range.lowerBound + 1..<node.range.upperBound - 1
-    }
-
-    /// `--image=nginx:1` without the flag; what is no flag, whole.
-    private static func afterFlag(_ text: String) -> String {
-        guard text.hasPrefix("-"), let equals = text.firstIndex(of: "=") else { return text }
-        return String(text[text.index(after: equals)...])
-    }
-
-    /// Whether a text has a mark of a reference: a tag, a digest or a slash.
-    private static func isTelling(_ text: String) -> Bool {
-        text.utf8.contains { ":@/".utf8.contains($0) }
-    }
-
-    private static func trimmed(_ text: String) -> String {
-        let bytes = Array(text.utf8)
-        guard let first = bytes.firstIndex(where: { $0 > 0x20 }),
-            let last = bytes.lastIndex(where: { $0 > 0x20 })
-        else { return "" }
-        return String(decoding: bytes[first...last], as: UTF8.self)
+        return ScalarMap(table.bytes(node), written: scan.source.bytes[place], kind: table.nodes[node].kind)?
+            .written(range)
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
 
-/// An image reference in a text: what it names and where it is.
+/// An image reference in a text: what it names and where it stands.
 package struct ImageReference: Sendable, Hashable {
     /// The image, short names filled in as docker does.
     package let reference: Reference
@@ -23,12 +23,36 @@ package struct UnreadableImage: Sendable, Hashable {
     package let reason: String
 }
 
+/// A value that looks like an image, in a place that does not say that it is one.
+package struct PossibleImage: Sendable, Hashable {
+    /// The image, short names filled in as docker does.
+    package let reference: Reference
+    /// Whether the text has a tag or a digest; without, ``reference`` has docker's `latest`.
+    package let isComplete: Bool
+    /// Whether another value decides on the registry, which is not known here.
+    package var isBelowAnyRegistry = false
+    /// The image as it is written; of one in parts, the parts put together.
+    package let text: String
+    /// Line and column of its first byte.
+    package let position: SourcePosition
+    /// Why it is not sure.
+    package let reason: String
+
+    /// The full name, with a tag or a digest only where the text has one.
+    package var name: String {
+        isComplete ? reference.description : reference.domain + "/" + reference.repository
+    }
+}
+
 /// The image references of one file, in the order of their place.
 package struct ImageScan: Sendable {
     /// What was scanned.
     package let source: SourceText
     /// References found.
     package internal(set) var references: [ImageReference] = []
+    /// Values that look like images, and that nothing but a program's source could tell to be some. Those that equal a
+    /// carried image are among ``references``.
+    package internal(set) var possible: [PossibleImage] = []
     /// Values that should be references.
     package internal(set) var unreadable: [UnreadableImage] = []
     /// References that a rewrite cannot change without changing something else, and why.
@@ -42,24 +66,28 @@ package struct ImageScan: Sendable {
         self.isYAML = isYAML
     }
 
-    /// Finds the images of Kubernetes YAML, any number of documents.
+    /// Finds the images of Kubernetes YAML or JSON, any number of documents.
     ///
-    /// An image is the scalar value of a key that ends in `image` (`image`, `initImage`, as sealer has it),
-    /// at any depth and in any kind; of other keys than `image` only values with a tag, digest or slash. So is
-    /// the `default` of a property `image` in a CRD's schema, and an image in parts (`repository` and `tag`
-    /// beside each other, as Helm's values have it) below a key that ends in `image`.
+    /// Of a shape that is understood as a whole, the image is a reference, and a rewrite changes the place where its
+    /// registry is decided: `image` of containers and volumes, values with a tag or a digest below a key that ends in
+    /// `image`, lists and maps of images, images in parts (`registry` or `hub`, `repository` or `image` or `name`, `tag`
+    /// or `version`, `digest`), kustomize's `images`, OCIRepository, the `default` of an image in a CRD.
     ///
-    /// Where only one of `known` counts: values of `env`, items of `args` and `command`, and text in blocks
-    /// (`|`, `>`: files in a ConfigMap), as words with a tag or a digest of their own; other `repository` and
-    /// `tag` beside each other.
+    /// What else looks like an image is possible: in `env`, `args`, annotations, text, documents within text, names
+    /// without a tag. A rewrite changes it only where it is one of `known`; then it counts as a reference.
     /// - Throws: a ``Failure`` of kind `data` with line and column where it is not YAML.
     package static func yaml(
-        _ bytes: [UInt8], path: String, known: Set<Reference> = []
+        _ bytes: [UInt8], path: String, known: CarriedImages = CarriedImages()
     ) throws(Failure) -> ImageScan {
         let source = SourceText(bytes, path: path)
+        guard bytes.count < Int(UInt32.max) else {
+            throw Failure(
+                .data, "read the YAML of", path, because: "it has 4 GiB or more",
+                remedy: "split it into several files")
+        }
         var finder = ImageFinder(source, known: known)
-        var documents = try YamlDocuments(source)
-        while let document = try documents.next() { finder.walk(document.root, .other) }
+        let events = try YamlEvents(source)
+        while let table = try NodeTable(next: events) { finder.look(into: table) }
         return finder.found()
     }
 
@@ -94,16 +122,14 @@ package struct ImageScan: Sendable {
         }
         let reference: Reference
         do { reference = try Reference(text) } catch { throw refuse(error.reason, error.remedy) }
-        add(reference, text, line.startIndex..<line.endIndex, in: line.startIndex)
-    }
-
-    /// Takes in a whole reference that stands at `range`, in the scalar that begins at `scalar`.
-    mutating func add(_ reference: Reference, _ text: String, _ range: Range<Int>, in scalar: Int) {
+        let range = line.startIndex..<line.endIndex
         references.append(
             ImageReference(
                 reference: reference, text: text, range: range,
                 position: source.position(of: range.lowerBound)))
         spots.append(
-            ImageSpot(range: range, scalar: scalar, text: text, reference: reference, part: .whole))
+            ImageSpot(
+                range: range, scalar: range.lowerBound, offset: 0, text: text, reference: reference,
+                part: .listed))
     }
 }

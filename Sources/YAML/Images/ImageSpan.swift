@@ -5,97 +5,116 @@ internal import OCI
 struct ImageSpot: Sendable {
     /// What the bytes hold of the image's name.
     enum Part: Sendable {
-        /// All of it, tag and digest included.
-        case whole
-        /// The domain, where there is one, and the repository; the tag stands elsewhere.
+        /// A line of an imageList: all of it, a missing tag filled in.
+        case listed
+        /// The name with its domain, where it has one; a tag and a digest stay as they are.
         case name
-        /// What stands before the repository: the domain, and `path` below it.
+        /// What comes before the repository: the domain, and `path` below it.
         case registry(path: String)
-        /// The repository; the domain stands elsewhere.
+        /// The repository, whose domain is written elsewhere.
         case repository
+        /// The domain and what follows, of images that a program names itself.
+        case prefix
+        /// `oci://` and the name.
+        case address
     }
 
+    /// The bytes, quotes not included; empty where a value is filled in.
     let range: Range<Int>
     /// Where the scalar begins that holds them.
     let scalar: Int
+    /// Where the part begins in the text of the scalar, in bytes.
+    let offset: Int
     /// The part as it is, escapes resolved.
     let text: String
+    /// The image that it belongs to.
     let reference: Reference
     let part: Part
+    /// What is written around a value that is filled in: a blank after the colon, quotes in JSON.
+    var around = ("", "")
 
-    /// What is there after the image was rewritten to `registry`.
+    /// What the part becomes in `registry`.
     func text(in registry: String) -> String {
         if reference.domain == registry { return text }
-        return switch part {
-        case .whole: reference.moved(to: registry).description
-        case .name: registry + "/" + reference.repository
-        case .registry(let path): path.isEmpty ? registry : registry + "/" + path
-        case .repository: reference.repository
+        switch part {
+        case .listed: return reference.moved(to: registry).description
+        case .name:
+            let rest = ImageName.withoutDomain(text)
+            let isOfficial = reference.repository.hasPrefix("library/") && !rest.contains("/")
+            return registry + "/" + (isOfficial ? "library/" : "") + rest
+        case .registry(let path): return path.isEmpty ? registry : registry + "/" + path
+        case .repository: return "library/" + text
+        case .prefix:
+            let rest = ImageName.domain(of: text).map { text.dropFirst($0.utf8.count) } ?? "/" + text[...]
+            return registry + rest
+        case .address: return "oci://" + registry + "/" + ImageName.withoutDomain(String(text.dropFirst(6)))
         }
     }
 }
 
-/// An image in parts, as the values of Helm's charts have it:
-/// `image: {registry: quay.io, repository: tigera/operator, tag: v1.17.4}`.
-struct SplitImage {
-    /// The nodes that hold a part; an alias is not resolved.
-    let name: YamlNode
-    let registry: YamlNode?
-    /// The whole name, a missing tag not filled in.
-    let text: String
-    /// Whether a tag or a digest is there.
-    let isComplete: Bool
-    /// Whether the keys alone say that this is an image.
-    let isCertain: Bool
-
-    /// The image that the entries of a mapping make up, or `nil` where they make none.
-    ///
-    /// That is `repository`, beside `tag`, `digest` or `registry` unless the mapping is the value of a key that
-    /// names an image, and `image` without a tag beside `registry` or `tag`. Beside `image` and `registry`,
-    /// `version` counts as a tag, as tigera's chart has it.
-    init?(_ entries: [YamlNode.Entry], underImage: Bool) {
-        func value(_ key: String) -> YamlNode? { entries.first { $0.key.text == key }?.value }
-        func text(_ key: String) -> String? {
-            guard let node = value(key), node.scalarType != .null, let text = node.text else { return nil }
-            return text.isEmpty ? nil : text
-        }
-        let key = value("repository") != nil ? "repository" : "image"
-        guard let name = value(key), name.scalarType == .string, let repository = text(key) else {
-            return nil
-        }
-        let beside = ["tag", "registry"].contains { value($0) != nil }
-        let hasTag = Self.untagged(repository) != repository
-        guard key == "repository" ? underImage || beside || value("digest") != nil : beside && !hasTag
-        else { return nil }
-        let registry = text("registry")
-        let version = key == "image" && registry != nil ? text("version") : nil
-        let tag = (text("tag") ?? version).map { ":" + $0 } ?? ""
-        let digest = text("digest").map { "@" + $0 } ?? ""
-        self.name = name
-        self.registry = registry == nil ? nil : value("registry")
-        self.text = (registry.map { $0 + "/" } ?? "") + repository + tag + digest
-        isComplete = hasTag || !tag.isEmpty || !digest.isEmpty
-        isCertain = underImage || key == "image"
+/// The parts of an image's name as text.
+enum ImageName {
+    /// What comes before the first slash, where it names a registry.
+    static func domain(of text: String) -> String? {
+        let first = text.prefix { $0 != "/" }
+        guard first.contains(".") || first.contains(":") || first == "localhost" else { return nil }
+        return String(first)
     }
 
-    /// The parts that are changed, their texts, and what each is.
-    func parts(_ reference: Reference) -> [(YamlNode, String, ImageSpot.Part)] {
-        let written = name.text ?? ""
-        guard let registry, let before = registry.text else {
-            return [(name, written, text == written && isComplete ? .whole : .name)]
-        }
-        let repository = Self.untagged(written)
-        if reference.repository == "library/" + repository, repository == written {
-            return [(registry, before, .registry(path: "")), (name, written, .repository)]
-        }
-        let path = reference.repository.dropLast(repository.count)
-        return [(registry, before, .registry(path: String(path.hasSuffix("/") ? path.dropLast() : path)))]
+    /// The domain of a whole name; a tag is not taken for a port.
+    static func domain(ofName text: String) -> String? { text.contains("/") ? domain(of: text) : nil }
+
+    static func withoutDomain(_ text: String) -> String {
+        domain(ofName: text).map { String(text.dropFirst($0.count + 1)) } ?? text
     }
 
-    /// A name without its tag and digest.
-    private static func untagged(_ name: String) -> String {
+    /// A name without its tag and its digest.
+    static func untagged(_ name: String) -> String {
         let rest = name.prefix { $0 != "@" }
         let last = rest.lastIndex(of: "/") ?? rest.startIndex
         return String(rest[..<(rest[last...].firstIndex(of: ":") ?? rest.endIndex)])
     }
+
+    /// Whether a text is a digest, which could be read as a name and a tag.
+    static func isDigest(_ text: String) -> Bool { text.hasPrefix("sha256:") || text.hasPrefix("sha512:") }
+
+    /// How much a text looks like the name of an image.
+    enum Likeness: Int, Comparable {
+        /// It may be anything.
+        case none
+        /// It is one where the place says so: `busybox:1`, `quay.io/a/b`, `a/b`.
+        case weak
+        /// It has a path, and a tag that looks like a version.
+        case medium
+        /// It has a digest, or a domain, a path and a tag.
+        case strong
+
+        static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    /// How much `text` looks like an image, and the image; `none` where it is not well formed.
+    static func likeness(_ text: String) -> (Likeness, Reference?) {
+        guard text.utf8.count < 512, let first = text.utf8.first, first != UInt8(ascii: "/"), !isDigest(text),
+            let reference = try? Reference(text)
+        else { return (.none, nil) }
+        let domain = domain(ofName: text)
+        // A version of an API, or a number of a port, is no registry.
+        if let domain, domain.allSatisfy({ $0.isNumber || $0 == "." || $0 == "x" }), !domain.contains(":") {
+            return (.none, nil)
+        }
+        guard reference.repository.contains(where: { $0.isLetter }) else { return (.none, nil) }
+        if reference.digest != nil { return (.strong, reference) }
+        guard let tag = reference.tag, untagged(text) != text else {
+            return (text.contains("/") ? .weak : .none, reference)
+        }
+        if ["NoSchedule", "NoExecute", "PreferNoSchedule"].contains(tag) { return (.none, nil) }
+        if domain != nil { return (.strong, reference) }
+        guard text.contains("/") else { return (.weak, reference) }
+        let isVersion = tag.contains { $0.isNumber } || commonTags.contains(tag)
+        return (isVersion ? .medium : .weak, reference)
+    }
+
+    private static let commonTags: Set<String> = [
+        "latest", "stable", "main", "master", "edge", "nightly", "dev", "alpine", "canary",
+    ]
 }

@@ -2,7 +2,7 @@
 
 /// The words of a text that may be image references: runs of the characters that references have.
 enum Words {
-    private static func isPart(_ byte: UInt8) -> Bool {
+    static func isPart(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"):
@@ -11,36 +11,46 @@ enum Words {
         }
     }
 
-    /// The ranges of all words with a colon or an at sign inside, what ends a sentence or a line of YAML
-    /// taken off. After a backslash, the first character belongs to an escape.
-    static func all(in bytes: ArraySlice<UInt8>, escapes: Bool) -> [Range<Int>] {
-        var found: [Range<Int>] = []
+    /// A word, and what the text before it says of it.
+    struct Word {
+        let range: Range<Int>
+        /// Whether a key, a flag or a variable that ends in `image` is set to it.
+        let isOfImage: Bool
+        /// Whether a `#` comes before it in its line.
+        let isComment: Bool
+    }
+
+    /// All words with a colon, a slash or an at sign inside, or of an image; what ends a sentence or a line of YAML is
+    /// taken off.
+    static func all(in bytes: ArraySlice<UInt8>) -> [Word] {
+        var found: [Word] = []
         var at = bytes.startIndex
+        var line = at
         while let start = bytes[at...].firstIndex(where: isPart) {
+            if let last = bytes[at..<start].lastIndex(of: 0x0A) { line = last + 1 }
             var end = bytes[start...].firstIndex { !isPart($0) } ?? bytes.endIndex
             at = end
             while end > start, ":.-_/@".utf8.contains(bytes[end - 1]) { end -= 1 }
-            let escaped = escapes && start > bytes.startIndex && bytes[start - 1] == UInt8(ascii: "\\")
-            let word = min(end, start + (escaped ? 1 : 0))..<end
-            if bytes[word].contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "@") }) {
-                found.append(word)
+            let isOfImage = end > start && follows(bytes, line, start)
+            guard isOfImage || bytes[start..<end].contains(where: { ":@/".utf8.contains($0) }) else {
+                continue
             }
+            let isComment = bytes[line..<start].contains(UInt8(ascii: "#"))
+            found.append(Word(range: start..<end, isOfImage: isOfImage, isComment: isComment))
         }
         return found
     }
 
-    /// Where `word` stands in `text` as a whole word for the first time.
-    static func first(_ word: String, in text: Substring) -> Range<Substring.Index>? {
-        var rest = text
-        while let found = rest.utf8.firstRange(of: word.utf8) {
-            let before =
-                found.lowerBound > text.startIndex
-                ? text.utf8[text.utf8.index(before: found.lowerBound)] : 0x20
-            let rear = text[found.upperBound...].utf8
-            let ends = rear.first { !":.-_/@".utf8.contains($0) }.map { !isPart($0) } ?? true
-            if !isPart(before) && (rear.first.map { !isPart($0) } ?? true || ends) { return found }
-            rest = text[text.utf8.index(after: found.lowerBound)...]
+    /// Whether `image:`, `image=` or `"image":` comes before the word in its line.
+    private static func follows(_ bytes: ArraySlice<UInt8>, _ line: Int, _ start: Int) -> Bool {
+        var before = bytes[line..<start]
+        while let last = before.last, " \"'\t\\".utf8.contains(last) { before.removeLast() }
+        guard let mark = before.last, mark == UInt8(ascii: ":") || mark == UInt8(ascii: "=") else {
+            return false
         }
-        return nil
+        before.removeLast()
+        while let last = before.last, " \"'\t\\".utf8.contains(last) { before.removeLast() }
+        return before.suffix(5).elementsEqual("image".utf8) || before.suffix(5).elementsEqual("Image".utf8)
+            || before.suffix(5).elementsEqual("IMAGE".utf8)
     }
 }

@@ -71,6 +71,35 @@ package struct SourceText: Sendable {
         return SourcePosition(line: line, column: characters + 1)
     }
 
+    /// Whether some bytes hold a text.
+    package static func holds(_ text: String, in bytes: [UInt8]) -> Bool {
+        let wanted = Array(text.utf8)
+        guard let first = wanted.first else { return true }
+        return bytes.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return false }
+            let end = base + bytes.count
+            var at = base
+            while let found = memchr(at, Int32(first), end - at),
+                end - UnsafeRawPointer(found) >= wanted.count
+            {
+                if memcmp(found, wanted, wanted.count) == 0 { return true }
+                at = UnsafeRawPointer(found) + 1
+            }
+            return false
+        }
+    }
+
+    /// The byte at a position of this text.
+    func offset(of position: SourcePosition) -> Int {
+        var at = max(lineStarts[position.line - 1], position.line == 1 ? markLength : 0)
+        var column = 1
+        while column < position.column, at < bytes.count {
+            repeat { at += 1 } while at < bytes.count && bytes[at] & 0xC0 == 0x80
+            column += 1
+        }
+        return at
+    }
+
     /// Where the first byte of a line lies; `line` counts from 1.
     func start(ofLine line: Int) -> Int { lineStarts[line - 1] }
 

@@ -23,9 +23,11 @@ struct YamlEvent {
 final class YamlEvents {
     let source: SourceText
     private let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
-    // libyaml keeps a pointer to its input, so the input must not move while the parser lives.
-    private let input: UnsafeMutableBufferPointer<UInt8>
     private let skipped: Int
+    /// How much of the text libyaml has taken.
+    private var given: Int
+    /// Without a byte above 0x7F, characters are bytes.
+    private let isASCII: Bool
     // Marks count characters; the cursor walks from the last one to the next.
     private var character = 0
     private var byte = 0
@@ -33,31 +35,50 @@ final class YamlEvents {
     init(_ source: SourceText) throws(Failure) {
         self.source = source
         skipped = source.markLength
-        input = .allocate(capacity: source.bytes.count)
-        _ = input.initialize(from: source.bytes)
+        given = skipped
+        isASCII = source.bytes.withUnsafeBufferPointer { bytes in bytes.reduce(0, |) } < 0x80
         guard yaml_parser_initialize(parser) == 1 else {
-            input.deallocate()
             parser.deallocate()
             throw Failure(.fault, "start the YAML parser for", source.path, because: "no memory is left")
         }
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
-        let base = input.baseAddress.map { UnsafePointer($0) + skipped }
-        yaml_parser_set_input_string(parser, base, input.count - skipped)
+        // The parser belongs to this object, so that the handler is never called without it.
+        yaml_parser_set_input(
+            parser,
+            { context, buffer, size, count in
+                guard let context, let buffer, let count else { return 0 }
+                let events = Unmanaged<YamlEvents>.fromOpaque(context).takeUnretainedValue()
+                count.pointee = events.give(UnsafeMutableBufferPointer(start: buffer, count: size))
+                return 1
+            }, Unmanaged.passUnretained(self).toOpaque())
     }
 
     deinit {
         yaml_parser_delete(parser)
         parser.deallocate()
-        input.deallocate()
+    }
+
+    private func give(_ buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        let count = min(buffer.count, source.bytes.count - given)
+        _ = buffer.update(fromContentsOf: source.bytes[given..<given + count])
+        given += count
+        return count
+    }
+
+    /// The next event and its bytes; the caller deletes it.
+    /// - Throws: a ``Failure`` of kind `data` with line and column where the text is not YAML.
+    func parse(into event: inout yaml_event_t) throws(Failure) -> (start: Int, end: Int) {
+        guard yaml_parser_parse(parser, &event) == 1 else { throw failure() }
+        let start = offset(event.start_mark)
+        return (start, offset(event.end_mark))
     }
 
     /// The next event. After `streamEnd` it must not be called again.
     /// - Throws: a ``Failure`` of kind `data` with line and column where the text is not YAML.
     func next() throws(Failure) -> YamlEvent {
         var event = yaml_event_t()
-        guard yaml_parser_parse(parser, &event) == 1 else { throw failure() }
+        let (start, end) = try parse(into: &event)
         defer { yaml_event_delete(&event) }
-        let start = offset(event.start_mark)
         var anchor: String?
         var tag: String?
         let kind: YamlEvent.Kind
@@ -83,10 +104,10 @@ final class YamlEvents {
         case YAML_MAPPING_END_EVENT: kind = .mappingEnd
         default: kind = .streamEnd
         }
-        return YamlEvent(kind: kind, anchor: anchor, tag: tag, start: start, end: offset(event.end_mark))
+        return YamlEvent(kind: kind, anchor: anchor, tag: tag, start: start, end: end)
     }
 
-    private static func text(_ pointer: UnsafeMutablePointer<yaml_char_t>?) -> String? {
+    static func text(_ pointer: UnsafeMutablePointer<yaml_char_t>?) -> String? {
         pointer.map { String(decodingCString: $0, as: UTF8.self) }
     }
 
@@ -102,18 +123,20 @@ final class YamlEvents {
 
     /// The byte offset of a mark in the whole text.
     private func offset(_ mark: yaml_mark_t) -> Int {
-        let bytes = input.dropFirst(skipped)
-        let first = bytes.startIndex
-        func continues(_ at: Int) -> Bool { at < bytes.count && input[first + at] & 0xC0 == 0x80 }
-        while character < mark.index, byte < bytes.count {
-            repeat { byte += 1 } while continues(byte)
-            character += 1
+        if isASCII { return min(skipped + mark.index, source.bytes.count) }
+        return source.bytes.withUnsafeBufferPointer { bytes in
+            let last = bytes.count - skipped
+            func continues(_ at: Int) -> Bool { at < last && bytes[skipped + at] & 0xC0 == 0x80 }
+            while character < mark.index, byte < last {
+                repeat { byte += 1 } while continues(byte)
+                character += 1
+            }
+            while character > mark.index, byte > 0 {
+                repeat { byte -= 1 } while continues(byte)
+                character -= 1
+            }
+            return skipped + byte
         }
-        while character > mark.index, byte > 0 {
-            repeat { byte -= 1 } while continues(byte)
-            character -= 1
-        }
-        return skipped + byte
     }
 
     private func failure() -> Failure {

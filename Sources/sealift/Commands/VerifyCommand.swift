@@ -68,7 +68,7 @@ struct VerifyCommand: AsyncParsableCommand {
     }
 }
 
-/// The bundle that a command reads, and what it is verified against.
+/// The bundle that a command reads, and what it is held to.
 struct BundleOptions: ParsableArguments {
     @Argument(help: "The bundle, or the first of its volumes.", completion: .file())
     var bundle: String

@@ -22,8 +22,6 @@ struct InspectFacts: Encodable {
     let signers: [Signer]
     /// What apply must produce; absent where no rehearsal has derived it.
     let outcome: BuildOutcome?
-    /// The executables that travel with it.
-    let tools: [CarriedTool]
 
     struct Required: Encodable { let digest: Digest, size: Int64, owner: String, missing: Bool }
 
@@ -43,7 +41,6 @@ struct InspectFacts: Encodable {
         signature = SignatureFacts(bundle)
         signers = bundle.signers
         outcome = bundle.outcome
-        tools = bundle.tools
     }
 }
 

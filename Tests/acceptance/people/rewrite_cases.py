@@ -75,6 +75,26 @@ def rewrite_dry_run_prints_what_patch_applies(world):
 
 
 @case
+def rewrite_passes_over_templates_and_says_so(world):
+    """A chart inside a folder does not keep the other files from being rewritten; its values are."""
+    folder = world.folder("charted")
+    (folder / "chart/templates").mkdir(parents=True)
+    (folder / "chart/Chart.yaml").write_text("apiVersion: v2\nname: x\nversion: 1.0.0\n")
+    (folder / "chart/values.yaml").write_text("image:\n  registry:\n  repository: a/b\n  tag: v1\n")
+    template = folder / "chart/templates/pod.yaml"
+    template.write_text("{{ if .Values.x }}\nspec: {containers: [{image: {{ .Values.image }}}]}\n{{ end }}\n")
+    (folder / "pod.yaml").write_text("spec: {containers: [{image: a/b}]}\n")
+    before = template.read_text()
+    told = world.ok("images", "--rewrite", "sea.hub:5000", folder)
+    require("pod.yaml: passed over, as it is a template" in told.err, f"nothing said: {told}")
+    equal(template.read_text(), before, "the template")
+    equal((folder / "pod.yaml").read_text(), "spec: {containers: [{image: sea.hub:5000/a/b}]}\n", "the file beside it")
+    equal((folder / "chart/values.yaml").read_text(),
+          "image:\n  registry: sea.hub:5000\n  repository: a/b\n  tag: v1\n", "the values")
+    require("passed over" in world.ok("images", folder).err, "nothing said when listing")
+
+
+@case
 def rewrite_takes_a_folder_on_a_full_or_read_only_medium_whole_or_not_at_all(world):
     """One file that does not parse, one image that cannot be changed alone, or one folder that takes no file:
     none of the others changes."""

@@ -33,26 +33,17 @@ struct ImagesRewrite: ParsableArguments {
     }
 
     /// The images that count wherever they are named.
-    func known() throws(Failure) -> Set<Reference> {
-        var known: Set<Reference> = []
-        func add(_ reference: Reference, _ digest: Digest?) {
-            let (domain, repository) = (reference.domain, reference.repository)
-            known.insert(reference)
-            if let tag = reference.tag {
-                known.insert(Reference(domain: domain, repository: repository, tag: tag))
-            }
-            guard let digest = digest ?? reference.digest else { return }
-            for tag in [nil, reference.tag] {
-                known.insert(Reference(domain: domain, repository: repository, tag: tag, digest: digest))
-            }
-        }
+    func known() throws(Failure) -> CarriedImages {
+        var known = CarriedImages()
         let trust = bundle.isEmpty ? .none : try keys.trust()
         for path in bundle {
             for image in try Bundle(opening: path, trusting: trust).images {
-                add(image.reference, image.top.descriptor.digest)
+                known.add(
+                    image.reference,
+                    content: [image.top.descriptor.digest] + image.instances.map(\.descriptor.digest))
             }
         }
-        if let spec { for image in try SpecReader.read(path: spec).spec.images { add(image, nil) } }
+        if let spec { for image in try SpecReader.read(path: spec).spec.images { known.add(image) } }
         return known
     }
 
@@ -63,7 +54,10 @@ struct ImagesRewrite: ParsableArguments {
         var seen: Set<String> = []
         try ImageFiles(paths).forEach { (file) throws(Failure) in
             guard seen.insert(try File.resolve(file.path)).inserted else { return }
-            scans.append(try ImageFiles.scan(file, known: known))
+            do throws(Failure) { scans.append(try ImageFiles.scan(file, known: known)) } catch {
+                guard error.kind == .data, ImageFiles.isTemplate(file, anywhere: true) else { throw error }
+                ImageFiles.reportTemplate(file.path)
+            }
         }
         try ImageScan.checkApart(scans, in: registry)
         var told = ""
@@ -72,14 +66,29 @@ struct ImagesRewrite: ParsableArguments {
             let changes = try scan.changes(to: registry)
             if changes.isEmpty { continue }
             let path = scan.source.path
-            changed.append((path, try scan.rewritten(to: registry)))
-            told +=
-                dryRun
-                ? scan.source.unifiedDiff(changes)
-                : changes.map { "\(path):\($0.position): \($0.before) -> \($0.after)\n" }.joined()
+            changed.append((path, try scan.rewritten(changes)))
+            if dryRun {
+                told += scan.source.unifiedDiff(changes)
+            } else {
+                for change in changes {
+                    told += "\(path):\(change.position): \(change.before) -> \(change.after)\n"
+                }
+            }
         }
         if !dryRun { try Durable.replace(changed) }
         Console.printExactly(told)
+        reportLeft(scans)
         Console.say("\(changed.count) of \(scans.count) files \(dryRun ? "would change" : "changed")")
+    }
+
+    /// Names what looks like an image and was left as it is: it equals none of the images that are known.
+    private func reportLeft(_ scans: [ImageScan]) {
+        for scan in scans {
+            for image in scan.possible where !scan.isChanged(image) {
+                Console.say(
+                    "\(scan.source.path):\(image.position): '\(image.text)' may be an image and was left: \(image.reason)"
+                )
+            }
+        }
     }
 }

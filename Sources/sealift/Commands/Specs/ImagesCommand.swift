@@ -10,8 +10,11 @@ struct ImagesCommand: AsyncParsableCommand {
         commandName: "images",
         abstract: "List the image references in Kubernetes YAML and imageLists, or rewrite them.",
         discussion: """
-            Lists each image once, one a line. Of a folder, the YAML and JSON files and imageLists at any depth; what Helm renders: \
-            helm template CHART | sealift images -
+            Lists each image once, one a line. Of a folder, the YAML and JSON files and imageLists at any depth; templates of \
+            charts are passed over. What Helm renders: helm template CHART | sealift images -
+
+            What only may be an image (in env, arguments, annotations, text, or without a tag) is counted on stderr, and \
+            listed with --possible.
             """)
 
     @Argument(help: "Files and folders to look into; - for standard input.", completion: .file())
@@ -22,19 +25,27 @@ struct ImagesCommand: AsyncParsableCommand {
             valueName: "spec.yaml"),
         completion: .file(extensions: ["yaml", "yml"]))
     var check: String?
+    @Flag(help: "List also what only may be an image; its places go to stderr.")
+    var possible = false
+    @Flag(help: "With --check: only warn of what may be an image.")
+    var lenient = false
     @Flag(help: "Print the references with their places as JSON.")
     var json = false
     @OptionGroup var rewriting: ImagesRewrite
 
     func validate() throws {
-        if rewriting.rewrite != nil, check != nil || json || paths.contains("-") {
-            throw ValidationError("--rewrite takes files and folders, and neither --check nor --json")
+        if rewriting.rewrite != nil, check != nil || json || possible || paths.contains("-") {
+            throw ValidationError(
+                "--rewrite takes files and folders, and none of --check, --possible and --json")
         }
+        if lenient, check == nil { throw ValidationError("--lenient goes with --check") }
     }
 
-    /// A reference in its place.
-    private struct Place: Encodable {
-        let reference: Reference, path: String, line: Int, column: Int
+    /// A reference at its place.
+    fileprivate struct Place: Encodable {
+        let reference: String, path: String, line: Int, column: Int
+        /// Why it may be something else.
+        var possible: String?
     }
 
     func run() async throws {
@@ -43,18 +54,12 @@ struct ImagesCommand: AsyncParsableCommand {
         }
         let (scans, failure) = try await onThread { () throws(Failure) in try scan() }
         if let check {
-            try report(SpecImageCheck.missing(from: try SpecReader.read(path: check), neededBy: scans))
-        } else if json {
-            try Console.printJSON(
-                scans.flatMap { scan in
-                    scan.references.map {
-                        Place(
-                            reference: $0.reference, path: scan.source.path, line: $0.position.line,
-                            column: $0.position.column)
-                    }
-                })
+            try report(
+                SpecImageCheck.missing(
+                    from: try SpecReader.read(path: check), neededBy: scans,
+                    severityOfPossible: lenient ? .warning : .error))
         } else {
-            printOnce(scans.flatMap { $0.references.map(\.reference) })
+            list(scans)
         }
         if failure == nil, scans.allSatisfy(\.references.isEmpty) {
             Console.say("no image is named in \(paths.joined(separator: ", "))")
@@ -71,24 +76,82 @@ struct ImagesCommand: AsyncParsableCommand {
             do throws(Failure) {
                 scans.append(try ImageFiles.scan(file, known: known))
             } catch {
+                if ImageFiles.isTemplate(file, anywhere: false) {
+                    return ImageFiles.reportTemplate(file.path)
+                }
                 if first == nil { first = error } else { Console.report(error) }
             }
         }
         return (scans, first)
     }
 
-    private func printOnce(_ references: [Reference]) {
-        var seen: Set<Reference> = []
-        for reference in references where seen.insert(reference).inserted { Console.print("\(reference)") }
+    private func list(_ scans: [ImageScan]) {
+        if json {
+            var places: [(SourcePosition, Place)] = []
+            var all: [Place] = []
+            for scan in scans {
+                let path = scan.source.path
+                places = scan.references.map { image in
+                    (image.position, Place(reference: "\(image.reference)", path: path, image.position))
+                }
+                if possible {
+                    places += scan.possible.map { image in
+                        (
+                            image.position,
+                            Place(reference: image.name, path: path, image.position, image.reason)
+                        )
+                    }
+                    places.sort { $0.0 < $1.0 }
+                }
+                all += places.map(\.1)
+            }
+            try? Console.printJSON(all)
+        } else {
+            var seen: Set<String> = []
+            for scan in scans {
+                for image in scan.references where seen.insert("\(image.reference)").inserted {
+                    Console.print("\(image.reference)")
+                }
+            }
+            for scan in scans where possible {
+                for image in scan.possible {
+                    Console.say(
+                        "\(scan.source.path):\(image.position): '\(image.text)' may be an image: \(image.reason)"
+                    )
+                    if seen.insert(image.name).inserted { Console.print(image.name) }
+                }
+            }
+        }
+        let count = scans.reduce(0) { $0 + $1.possible.count }
+        if !possible, count > 0 {
+            Console.say(
+                "\(count) more \(count == 1 ? "value may be an image" : "values may be images"); see --possible"
+            )
+        }
     }
 
     private func report(_ outcome: (missing: [Reference], findings: [SpecFinding])) throws {
         for finding in outcome.findings where finding.severity != .error { Console.say("\(finding)") }
-        if json { try Console.printJSON(outcome.missing) } else { printOnce(outcome.missing) }
+        if json {
+            try Console.printJSON(outcome.missing)
+        } else {
+            var seen: Set<Reference> = []
+            for reference in outcome.missing where seen.insert(reference).inserted {
+                Console.print("\(reference)")
+            }
+        }
         let errors = outcome.findings.filter { $0.severity == .error }
         guard !errors.isEmpty else { return }
         throw Failure(
             .configuration, "carry all images with", check ?? "",
             because: "it misses some:\n" + errors.map { "  \($0)" }.joined(separator: "\n"))
+    }
+}
+
+extension ImagesCommand.Place {
+    fileprivate init(reference: String, path: String, _ position: SourcePosition, _ possible: String? = nil) {
+        self.init(
+            reference: reference, path: path, line: position.line, column: position.column, possible: possible
+        )
     }
 }
