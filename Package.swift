@@ -9,6 +9,11 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+/// What `SEALIFT_DOCUMENTATION=1 swift package generate-documentation` needs. A build would compile the plugin each time.
+let documentation: [Package.Dependency] =
+    Context.environment["SEALIFT_DOCUMENTATION"] == nil
+    ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", exact: "1.5.0")]
+
 /// The arrows of the design, one way. `Tests/ArchitectureTests` holds the sources to them.
 let package = Package(
     name: "sealift",
@@ -16,9 +21,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
-        // Only `swift package generate-documentation` uses it; a build takes nothing of it.
-        .package(url: "https://github.com/swiftlang/swift-docc-plugin", exact: "1.5.0"),
-    ],
+    ] + documentation,
     targets: [
         .systemLibrary(
             name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
@@ -27,6 +30,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
+        .target(name: "CStartup"),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(
@@ -70,7 +74,7 @@ let package = Package(
                 "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Build", "Collect", "Apply",
                 "Push",
                 "Serve", "HTMLPages",
-                "Export",
+                "Export", "CStartup", "COpenSSL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], resources: [.embedInCode("FirstSpecs")], swiftSettings: strict),
 

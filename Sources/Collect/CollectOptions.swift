@@ -26,6 +26,9 @@ package struct CollectOptions: Sendable {
     /// Other places for file URLs.
     package var fileMirrors = FileMirrors()
 
+    /// The executables that travel with the bundle.
+    package var tools: [ToolFile] = []
+
     /// How many blobs are fetched at once.
     package var jobs = 8
 
@@ -66,6 +69,8 @@ package struct Collected: Sendable, Encodable {
     package let required: Int
     /// The size of these in bytes.
     package let requiredBytes: Int64
+    /// The executables that travel with it.
+    package let tools: [CarriedTool]
     /// Whether the bundle was there already, so that nothing had to be done.
     package let unchanged: Bool
 }

@@ -51,10 +51,12 @@ extension Collector {
         let bundled = try images.map { (image) throws(Failure) in try image.bundled }
         let had = try await had(base: base, content)
         let plan = try BundlePlan(
-            spec: spec, lock: resolved, images: bundled, have: had, volumeSize: options.volumeSize)
+            spec: spec, lock: resolved, images: bundled, have: had, volumeSize: options.volumeSize,
+            tools: options.tools.map(\.tool))
         return Prepared(
             parsed: parsed, lock: resolved, images: images, files: files.files, bundled: bundled, had: had,
-            plan: plan, output: output, known: content.bundles, faults: faults, unknown: files.unknown)
+            plan: plan, output: output, known: content.bundles, tools: options.tools.map(\.tool),
+            faults: faults, unknown: files.unknown)
     }
 
     /// Resolves the base and the container images, in that order; those that cannot be are noted.

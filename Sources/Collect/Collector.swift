@@ -34,6 +34,8 @@ package struct Collector: Sendable {
         let output: String
         /// Bundles at hand: blobs are copied out of them in place of the network.
         let known: [Bundle]
+        /// The executables that travel with it.
+        let tools: [CarriedTool]
         /// The mistakes that were found so far.
         var faults: SpecFaults
         /// The files whose digest only fetching shows, where none is fetched.
@@ -78,7 +80,7 @@ package struct Collector: Sendable {
         func plan(with outcome: BuildOutcome?, _ volumeSize: Int64?) throws(Failure) -> BundlePlan {
             try BundlePlan(
                 spec: parsed.spec, lock: lock, images: bundled, have: had, volumeSize: volumeSize,
-                outcome: outcome)
+                outcome: outcome, tools: tools)
         }
     }
 
@@ -102,7 +104,7 @@ package struct Collector: Sendable {
     /// Collects the bundle.
     ///
     /// Afterwards it lies at its path whole and verified, and nothing else of it is left. After a failure
-    /// or a kill what lay there before is unchanged, and the next run goes on where this one stopped.
+    /// or a kill what lay there before is unchanged, and the next run resumes.
     package func run() async throws -> Collected {
         let prepared = try await prepare()
         defer { Scratch(beside: prepared.output).remove() }
@@ -110,7 +112,9 @@ package struct Collector: Sendable {
         let coverage = RunCoverage(isAsked: options.rehearsesRun)
         try coverage.check(prepared.parsed.spec)
         let writer = try await onThread { () throws(Failure) in
-            try BundleWriter(plan, at: output) { coverage.isMet(by: $0, of: prepared.parsed.spec) }
+            try BundleWriter(plan, at: output, tools: options.tools) {
+                coverage.isMet(by: $0, of: prepared.parsed.spec)
+            }
         }
         if writer.isAlreadyThere {
             let there = try await onThread { () throws(Failure) in try Bundle(opening: output).plan() }
@@ -149,6 +153,6 @@ package struct Collector: Sendable {
         Collected(
             path: prepared.output, digest: plan.indexDigest, size: plan.size, blobs: plan.blobs.count,
             fetched: fetched, copied: copied, required: plan.required.count,
-            requiredBytes: plan.required.bytes, unchanged: unchanged)
+            requiredBytes: plan.required.bytes, tools: plan.tools.map(\.tool), unchanged: unchanged)
     }
 }

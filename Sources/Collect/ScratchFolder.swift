@@ -2,11 +2,11 @@
 internal import OCI
 
 /// The folder beside a bundle or a lock for content that must lie somewhere before it can be taken: files
-/// whose digest nobody knows, archives that are compressed as a whole.
+/// whose digest is not known, archives that are compressed as a whole.
 struct Scratch: Sendable {
     let path: String
 
-    /// The scratch folder of what lies at `target`; it is made by whoever needs it.
+    /// The scratch folder of what lies at `target`; it is made by its first user.
     init(beside target: String) { path = target + ".files" }
 
     /// Takes the folder away with all that is in it.

@@ -115,7 +115,7 @@ package enum ImageExporter {
         progress: @escaping (Int64) -> Void = { _ in }
     ) throws(Failure) {
         let blob = Descriptor(mediaType: MediaType.octets, digest: file.digest, size: file.size)
-        try output(path) { (output) throws(Failure) in
+        try output(path, mode: file.isExecutable ? 0o755 : 0o644) { (output) throws(Failure) in
             try copy(blob, from: source, to: output, progress)
         }
     }
@@ -132,7 +132,9 @@ package enum ImageExporter {
         }
     }
 
-    private static func output(_ path: String, _ body: (File) throws(Failure) -> Void) throws(Failure) {
+    private static func output(
+        _ path: String, mode: UInt32 = 0o644, _ body: (File) throws(Failure) -> Void
+    ) throws(Failure) {
         if path == "-" {
             let descriptor = dup(1)
             guard descriptor >= 0 else { throw Failure.system("open", "standard output") }
@@ -144,7 +146,7 @@ package enum ImageExporter {
             guard descriptor >= 0 else { throw Failure.system("open", path) }
             return try body(File(taking: descriptor, path: path))
         }
-        try Durable.write(to: path, body)
+        try Durable.write(to: path, mode: mode, body)
     }
 
     /// The manifest for `platform` of what `descriptor` leads to.

@@ -22,7 +22,7 @@ package struct Failure: Error, Sendable, Equatable {
         case space
         /// The system failed to read or write.
         case io
-        /// Interrupted, or somebody else is working there; a rerun continues.
+        /// Interrupted, or another process is working there; a rerun continues.
         case busy
         /// Not permitted, or not authorised.
         case denied

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
+internal import CStartup
 internal import FoundationEssentials
 internal import Glibc
 internal import OCI
@@ -8,7 +9,7 @@ internal import OCI
 @main
 struct Sealift: AsyncParsableCommand {
     /// The version of the program.
-    static let version = "0.1.0"
+    static let version = SEALIFT_VERSION
 
     static let configuration = CommandConfiguration(
         commandName: "sealift",
@@ -21,7 +22,7 @@ struct Sealift: AsyncParsableCommand {
             promised, 66 input missing, 69 upstream unavailable, 70 a fault of sealift, 73 no space, \
             74 I/O error, 75 interrupted or busy (a rerun continues), 77 not permitted, 78 spec or configuration.
             """,
-        version: version,
+        version: About.text,
         subcommands: [
             InitCommand.self, ImportCommand.self,
             CollectCommand.self, CheckCommand.self, LockCommand.self, VerifyCommand.self, InspectCommand.self,

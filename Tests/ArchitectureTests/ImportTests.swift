@@ -22,7 +22,7 @@ import Testing
         "sealift": [
             "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Build", "Collect", "Apply", "Push",
             "Serve", "HTMLPages",
-            "Export", "ArgumentParser",
+            "Export", "ArgumentParser", "CStartup", "COpenSSL",
         ],
     ]
     static let everywhere: Set<String> = ["Glibc", "FoundationEssentials", "Synchronization", "Dispatch"]

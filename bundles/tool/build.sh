@@ -10,9 +10,11 @@
 # libcurl and isa-l are built from Debian's sources, below .build/tool, where a later run finds them.
 # Tried on x86-64 only. The result runs on the architecture it was made on, with /proc mounted.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+here=$(cd "$(dirname "$0")" && pwd)
+objects=${2:+$(realpath "$2")}
+output=$(realpath -m "${1:-$here/../../.build/tool/sealift}")
+cd "$here/../.."
 work=$PWD/.build/tool
-output=$(realpath -m "${1:-$work/sealift}")
 root=$work/root
 triplet=$(cc -dumpmachine)
 libraries=$root/usr/lib/$triplet
@@ -41,11 +43,20 @@ prepare_apt() {
 }
 
 # Runs FUNCTION once for this text of the script: the cache follows the recipe.
-recipe=$(sha256sum <"$0" | cut -c1-16)
+recipe=$(sha256sum <"$here/build.sh" | cut -c1-16)
 once() {
   [ -e "$work/$1.$recipe" ] && return
   echo "$1 ..." >&2
-  "$1" >"$work/$1.log" 2>&1 || { tail -n 20 "$work/$1.log" >&2; echo "$1 failed; all of its output: $work/$1.log" >&2; exit 1; }
+  # Not behind `||`, where bash would ignore the failures inside.
+  set +e
+  (set -e; "$1") >"$work/$1.log" 2>&1
+  local status=$?
+  set -e
+  if [ $status -ne 0 ]; then
+    tail -n 20 "$work/$1.log" >&2
+    echo "$1 failed; all of its output: $work/$1.log" >&2
+    exit 1
+  fi
   rm -f "$work/$1".????????????????
   : >"$work/$1.$recipe"
 }
@@ -120,7 +131,6 @@ once unpack_packages
 once build_curl
 once build_isal
 once build_name_service
-objects=${2:-}
 if [ -z "$objects" ]; then
   nice swift build -c release --static-swift-stdlib --product sealift >&2
   objects=$(swift build -c release --show-bin-path)/sealift.product/Objects.LinkFileList

@@ -25,7 +25,7 @@ extension Applier {
     /// Whether somebody must still agree to `commands()`: a trusted signature speaks for them.
     package var needsConsent: Bool { !settings.allowsRun && bundle.signers.isEmpty }
 
-    /// - Throws: a ``Failure`` of kind `denied` where the builds run commands to which nobody has agreed.
+    /// - Throws: a ``Failure`` of kind `denied` where the builds run commands without consent.
     func checkConsent() throws(Failure) {
         guard needsConsent, case let commands = try commands(), let first = commands.first else { return }
         throw Failure(

@@ -6,7 +6,7 @@ internal import Spec
 
 /// A delta is complete only together with what it builds on: that is looked at before anything is read.
 extension Applier {
-    /// The blobs that this apply reads and nobody here has: neither the bundle nor those given with it, nor
+    /// The blobs that this apply reads and this host lacks: neither the bundle nor those given with it, nor
     /// the store. What is only for other platforms, or done already, is not asked for.
     func missing(_ plan: ApplyPlan, _ source: ApplySource) throws(Failure) -> [BundlePlan.Item] {
         if bundle.missing.isEmpty { return [] }

@@ -10,7 +10,7 @@ struct ApplyRecord {
     private let earlier: Receipt?
     private let started: Receipt
 
-    /// Notes what the store has before `bundle` gives `names` to images. A run that goes on where another one
+    /// Notes what the store has before `bundle` gives `names` to images. A run that continues where another one
     /// was killed keeps what that one noted.
     init(
         _ bundle: Bundle, store: Store, platform: Platform, builder: String?, names: [Reference]

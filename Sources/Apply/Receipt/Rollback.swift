@@ -3,7 +3,7 @@ package import OCI
 internal import Sealer
 
 /// Undoes an apply from its receipt: the images that it listed are listed no more, and what had their names
-/// before has them again; then the layers go that it brought and nobody needs; the receipt goes last.
+/// before has them again; then the layers go that it brought and no image needs; the receipt goes last.
 ///
 /// One that is killed is finished by the same command. All methods block.
 package struct Rollback: Sendable {

@@ -3,7 +3,7 @@ package import BundleFormat
 package import OCI
 package import Sealer
 
-/// Mends a store from bundles: what is damaged or missing is made anew in a store beside it, as an apply makes
+/// Repairs a store from bundles: what is damaged or missing is made again in a store beside it, as an apply makes
 /// it, and takes its place once it is whole and verified. All methods block.
 package struct StoreRepair: Sendable {
     /// What came of it.
@@ -18,7 +18,7 @@ package struct StoreRepair: Sendable {
     private let settings: BuildSettings
     private let events: @Sendable (ApplyEvent) -> Void
 
-    /// Prepares to mend `store`.
+    /// Prepares to repair `store`.
     /// - Parameter settings: how damaged layers of builds are made again.
     package init(
         _ store: Store, settings: BuildSettings = BuildSettings(),
@@ -29,8 +29,8 @@ package struct StoreRepair: Sendable {
         self.events = events
     }
 
-    /// Mends what `findings` of a check tell, as far as `bundles` go. What is harmless is left as it is.
-    /// - Throws: a ``Failure``, of kind `busy` where somebody else is at work in the store. Whatever was mended
+    /// Repairs what `findings` of a check report, as far as `bundles` go. What is harmless is left as it is.
+    /// - Throws: a ``Failure``, of kind `busy` where another process is at work in the store. Whatever was repaired
     ///   until then is; listed images have all the layers that they had at every moment.
     package func run(_ findings: [StoreFinding], from bundles: [Bundle]) throws(Failure) -> Outcome {
         var outcome = Outcome(left: findings.filter { !$0.isHarmless })
@@ -86,7 +86,7 @@ package struct StoreRepair: Sendable {
         return true
     }
 
-    /// Moves what `mend` says that it has mended.
+    /// Moves what was reported as repaired.
     private func settle(
         _ outcome: inout Outcome, _ mend: (StoreFinding) throws(Failure) -> Bool
     ) throws(Failure) {

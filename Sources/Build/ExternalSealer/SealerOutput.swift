@@ -4,7 +4,7 @@ internal import OCI
 internal import Sealer
 internal import Spec
 
-/// What the real sealer left in its own store, held to what was asked of it.
+/// What the real sealer left in its own store, verified against what was asked of it.
 struct SealerResult {
     let place: SealerPlace
     let build: LiteBuild
@@ -67,7 +67,7 @@ struct SealerResult {
             remedy: SealerBuilder.remedy)
     }
 
-    /// Moves the files of a layer into staging, where they are measured anew.
+    /// Moves the files of a layer into staging, where they are measured again.
     private func take(_ id: Digest, of own: Store, in writer: StoreWriter) throws(Failure) -> StagedLayer {
         guard own.hasLayer(id) else { throw refuse("its layer \(id) is not in its store") }
         let cacheID = (try? File.open("\(own.layerDatabase(id))/cacheID").bytes(limit: 71)).flatMap {

@@ -8,7 +8,7 @@ internal import YAML
 /// charts below `charts/`.
 ///
 /// Where sealer glues a comment to a name, only the name is taken. Where it renders a chart, a line is taken for
-/// what ``ChartTemplate`` makes of it; a name beyond that is noted, and belongs into the imageList.
+/// what ``ChartTemplate`` makes of it; a name beyond that is noted, and belongs in the imageList.
 /// Source: sealer rules 5.3 and 5.4.
 struct BuildImageScan: Sendable {
     /// One name, where it was found.

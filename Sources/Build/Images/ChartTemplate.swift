@@ -173,7 +173,7 @@ struct ChartTemplate {
         }
     }
 
-    /// Whether Go prints the scalar as it stands in the file: it takes `1.20` for a number, and writes 1.2.
+    /// Whether Go prints the scalar as the file has it: it takes `1.20` for a number, and writes 1.2.
     private static func isPrintedAsWritten(_ text: String) -> Bool {
         guard let number = Double(text) else { return true }
         return text.allSatisfy(\.isNumber) && text.first != "0" && number < 1_000_000 || text == "0"

@@ -61,7 +61,7 @@ package struct LiteBuild {
 
     /// What was built.
     package struct Outcome {
-        /// The image, which has its id; whoever made the layers lists it.
+        /// The image, which has its id; the maker of the layers lists it.
         package var image: SealerImage
         /// The container images that were saved below `registry/`.
         package var saved: [Reference]

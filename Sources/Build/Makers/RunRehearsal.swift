@@ -10,7 +10,7 @@ package final class RunRehearsal {
     private var written: [Digest: String] = [:]
     private var count = 0
 
-    /// - Parameter scratch: an absolute path below which layers are written; whoever owns it removes it.
+    /// - Parameter scratch: an absolute path below which layers are written; the caller removes it.
     package init(in scratch: String) { self.scratch = scratch }
 
     /// What `command` changes over the layers `lower`, the lowest first; `nil` where it changes nothing.

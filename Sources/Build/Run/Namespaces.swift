@@ -4,7 +4,7 @@ internal import Glibc
 internal import OCI
 internal import Sealer
 
-/// A thread with namespaces of its own: what is mounted there is seen by nobody else, and gone with it,
+/// A thread with namespaces of its own: what is mounted there is seen by no other process, and gone with it,
 /// also when the process is killed; and so are the programs that it starts.
 struct Isolation {
     /// What runs there, for errors: `run the RUN of line 4`.

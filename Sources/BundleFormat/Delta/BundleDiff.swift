@@ -26,14 +26,27 @@ package struct BundleDiff: Sendable {
     package init(from old: Bundle, to new: Bundle) {
         let (before, after) = (Inventory(of: old), Inventory(of: new))
         let (had, has) = (Set(before.blobs), Set(after.blobs))
-        entries = new.lock.changes(from: old.lock).map { change in
-            Entry(
-                change: change, added: new.blobs(of: change).filter { !had.contains($0.digest) }.bytes,
-                removed: old.blobs(of: change).filter { !has.contains($0.digest) }.bytes)
-        }
+        let tools = Self.tools(from: old, to: new)
+        entries =
+            tools
+            + new.lock.changes(from: old.lock).map { change in
+                Entry(
+                    change: change, added: new.blobs(of: change).filter { !had.contains($0.digest) }.bytes,
+                    removed: old.blobs(of: change).filter { !has.contains($0.digest) }.bytes)
+            }
         added = new.items.filter { !had.contains($0.descriptor.digest) }
         removed = old.items.filter { !has.contains($0.descriptor.digest) }
         keptBytes = new.items.filter { had.contains($0.descriptor.digest) }.bytes
+    }
+
+    /// The tools that were added, removed or changed. Every bundle has its own, also a delta.
+    private static func tools(from old: Bundle, to new: Bundle) -> [Entry] {
+        Set((old.tools + new.tools).map(\.name)).sorted().compactMap { name in
+            let (then, now) = (old.tools.first { $0.name == name }, new.tools.first { $0.name == name })
+            return Change((now ?? then)!.owner, old: then?.digest, new: now?.digest).map {
+                Entry(change: $0, added: now?.size ?? 0, removed: then?.size ?? 0)
+            }
+        }
     }
 
     /// Images and files that were added, removed or changed, in order of name.

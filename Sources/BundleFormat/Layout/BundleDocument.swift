@@ -11,6 +11,7 @@ enum FormatName {
     static let title = "org.opencontainers.image.title"
     static let size = "io.sealift.bundle.size"
     static let volumeSize = "io.sealift.volume.size"
+    static let toolPrefix = "io.sealift.tool."
 
     static let layoutMember = "oci-layout"
     static let indexMember = "index.json"
@@ -20,8 +21,8 @@ enum FormatName {
 
 /// The config of the bundle document: what is carried, and what is left to be had elsewhere.
 struct Document: Codable, Equatable {
-    /// 2; 1 in bundles without room for an outcome.
-    var version = Self.newest
+    /// 3 with tools; 2 without; 1 in bundles without room for an outcome.
+    var version: Int
     var spec: Spec
     var lock: Lock
     /// The blobs that are not carried, because the isolated host has them; in order of first use.
@@ -32,8 +33,14 @@ struct Document: Codable, Equatable {
     /// What apply must produce; absent where no rehearsal has derived it.
     var outcome: BuildOutcome?
 
-    /// The version that is written.
-    static let newest = 2
+    /// The executables that travel with the bundle, in order of name; absent where there is none.
+    var tools: [CarriedTool]?
+
+    /// The newest version that is read.
+    static let newest = 3
+
+    /// The version that is written: the oldest that says all, so that an older sealift reads what it can.
+    static func version(with tools: [CarriedTool]) -> Int { tools.isEmpty ? 2 : 3 }
 
     /// The document's bytes. From version 2 on, spaces at the end fill the room that the longest outcome would take,
     /// so that an outcome, which is derived last, moves no blob.
@@ -68,6 +75,10 @@ struct Document: Codable, Equatable {
             throw refuse("its version is \(document.version), and 1 to \(newest) are known")
         }
         if document.version == 1, document.outcome != nil { throw refuse("version 1 has no outcome") }
+        guard (document.version >= 3) == (document.tools != nil) else {
+            throw refuse("tools are what version 3 has, and no other")
+        }
+        if let fault = document.tools.flatMap(CarriedTool.fault) { throw refuse(fault) }
         if let fault = document.outcome?.fault(of: document.spec) { throw refuse(fault) }
         if let fault = document.lock.fault { throw refuse(fault) }
         guard document.lock == Lock(images: document.lock.images, files: document.lock.files) else {

@@ -29,21 +29,28 @@ package struct BundlePlan: Sendable {
         package let owner: String
     }
 
+    /// A tool and its place.
+    package struct PlacedTool: Sendable {
+        /// What it is.
+        package let tool: CarriedTool
+        /// Where its first byte lies, counted from the start of the bundle.
+        package let offset: Int64
+    }
+
     /// The bytes of `index.json`.
     package let index: [UInt8]
     /// The digest of ``index``: the bundle's identity.
     package let indexDigest: Digest
     /// The blobs in order of their offsets, each digest once.
     package let blobs: [Blob]
+    /// The executables that travel with the bundle: between the small blobs and the large ones.
+    package let tools: [PlacedTool]
     /// The blobs that are left out because they are had already, in order of first use.
     package let required: [Item]
     /// The bundle's size in bytes.
     package let size: Int64
     /// The size of each volume but the last in bytes; `nil` for a single file.
     package let volumeSize: Int64?
-
-    /// The version of the documents that are written.
-    package static let newestVersion = Document.newest
 
     /// The most volumes of a bundle, as their names have three digits.
     package static let mostVolumes: Int64 = 999
@@ -54,12 +61,13 @@ package struct BundlePlan: Sendable {
     ///   - have: layers and files with these digests are left out and listed as ``required``.
     ///   - volumeSize: splits the bundle into files of so many bytes; `nil` for a single file.
     ///   - outcome: what apply must produce. Plans that differ in it alone have all blobs at the same places.
-    ///   - version: of the document; 1 to lay out a bundle as it was written before there were outcomes.
+    ///   - tools: the executables that travel with it, in any order.
+    ///   - version: of the document, for a bundle that was written earlier; `nil` for a new one.
     /// - Throws: a `Failure` of kind `data` where the images are not those of the lock or descriptors
     ///   disagree; of kind `configuration` for a volume size that cannot be.
     package init(
         spec: Spec, lock: Lock, images: [BundleImage], have: Set<Digest> = [], volumeSize: Int64? = nil,
-        outcome: BuildOutcome? = nil, version: Int = BundlePlan.newestVersion
+        outcome: BuildOutcome? = nil, tools: [CarriedTool] = [], version: Int? = nil
     ) throws(Failure) {
         let images = images.sorted { $0.reference < $1.reference }
         guard images.map(\.locked) == lock.images else {
@@ -68,15 +76,19 @@ package struct BundlePlan: Sendable {
                 because: "the images at hand are not those of the lock")
         }
         var contents = try Contents(spec: spec, lock: lock, images: images, have: have)
+        let tools = tools.sorted { $0.name < $1.name }
         let document = Document(
-            version: version, spec: spec, lock: lock, required: contents.required.map(\.descriptor.digest),
-            volumeSize: volumeSize, outcome: outcome)
+            version: version ?? Document.version(with: tools), spec: spec, lock: lock,
+            required: contents.required.map(\.descriptor.digest), volumeSize: volumeSize, outcome: outcome,
+            tools: tools.isEmpty ? nil : tools)
         let leader = try Self.leader(of: document, images: images, in: &contents)
         var layout = Layout()
-        for item in contents.small + contents.large {
-            try layout.add(item.descriptor.size, artifact: "the bundle \(spec.name)")
-        }
+        let sizes = [
+            contents.small.map(\.descriptor.size), tools.map(\.size), contents.large.map(\.descriptor.size),
+        ]
+        for size in sizes.joined() { try layout.add(size, artifact: "the bundle \(spec.name)") }
         var index = try Self.index(leader: leader, images: images, volumeSize: volumeSize)
+        for tool in tools { index.annotations?[FormatName.toolPrefix + tool.name] = "\(tool.digest)" }
         // The index states a size that its own length changes: the digits grow until they fit.
         index.annotations?[FormatName.size] = ""
         let bare = try StrictJSON.compact(index).count
@@ -91,11 +103,16 @@ package struct BundlePlan: Sendable {
         self.volumeSize = volumeSize
         required = contents.required
         let first = layout.firstBlob(withIndexOf: self.index.count)
-        blobs = zip(contents.small + contents.large, layout.offsets).map { item, offset in
-            Blob(
-                descriptor: item.descriptor, owner: item.owner, offset: first + offset, bytes: item.bytes)
+        let (count, places) = (contents.small.count, layout.offsets.map { first + $0 })
+        let blobPlaces = places[..<count] + places[(count + tools.count)...]
+        blobs = zip(contents.small + contents.large, blobPlaces).map { item, offset in
+            Blob(descriptor: item.descriptor, owner: item.owner, offset: offset, bytes: item.bytes)
         }
-        if let volumeSize { try Self.check(volumeSize, size: size, firstBlob: first) }
+        self.tools = zip(tools, places[count...]).map { PlacedTool(tool: $0, offset: $1) }
+        let start = self.tools.last.map { $0.offset + $0.tool.size } ?? first
+        if let volumeSize {
+            try Self.check(volumeSize, size: size, start: start, carriesTools: !tools.isEmpty)
+        }
     }
 
     /// Puts the bundle document before the other blobs and returns the descriptor that leads to it.
@@ -138,13 +155,18 @@ package struct BundlePlan: Sendable {
         return index
     }
 
-    private static func check(_ volumeSize: Int64, size: Int64, firstBlob: Int64) throws(Failure) {
-        let least = max(firstBlob, (size + mostVolumes - 1) / mostVolumes)
+    private static func check(
+        _ volumeSize: Int64, size: Int64, start: Int64, carriesTools: Bool
+    ) throws(Failure) {
+        let least = max(start, (size + mostVolumes - 1) / mostVolumes)
         guard volumeSize >= least else {
             throw Failure(
                 .configuration, "split the bundle into volumes of", "\(volumeSize) bytes",
-                because: "the first must hold the index, and there can be \(mostVolumes) at most",
-                remedy: "choose at least \(least) bytes")
+                because:
+                    "the first must hold the index\(carriesTools ? " and the tool" : ""), and there can be \(mostVolumes) at most",
+                remedy:
+                    "choose at least \(least) bytes\(carriesTools ? ", or leave the tool out with --no-tool" : "")"
+            )
         }
     }
 }

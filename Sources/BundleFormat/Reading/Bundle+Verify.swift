@@ -24,7 +24,7 @@ extension Bundle {
     /// - Parameters:
     ///   - jobs: how many blobs at once; 0 means one a processor.
     ///   - progress: given the bytes read so far, from any thread.
-    /// - Returns: the damaged blobs in the order of their places; none when all is well.
+    /// - Returns: the damaged blobs in the order of their places; none when nothing is damaged.
     package func verify(jobs: Int = 0, progress: @Sendable (Int64) -> Void = { _ in }) -> [Damage] {
         struct Shared {
             var next = 0
@@ -33,7 +33,7 @@ extension Bundle {
         }
         let shared = Mutex(Shared())
         // The largest first, so that no core is left with one of them at the end.
-        let items = items.filter { contains($0.descriptor.digest) }
+        let items = readable
         let order = items.indices.sorted { items[$0].descriptor.size > items[$1].descriptor.size }
         let count = jobs > 0 ? jobs : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         DispatchQueue.concurrentPerform(iterations: min(count, max(1, order.count))) { _ in
@@ -42,7 +42,7 @@ extension Bundle {
                 return shared.next < order.count ? shared.next : nil
             }) {
                 let blob = items[order[turn]]
-                let failure = examine(blob.descriptor) { count in
+                let failure = examine(blob) { count in
                     progress(
                         shared.withLock { shared in
                             shared.read += Int64(count)
@@ -68,9 +68,27 @@ extension Bundle {
         }.allSatisfy(\.self)
     }
 
-    private func examine(_ blob: Descriptor, _ progress: (Int) -> Void) -> Failure? {
+    /// A blob or a tool, and where it is read.
+    private struct Readable {
+        let item: BundlePlan.Item
+        var tool: CarriedTool?
+        var descriptor: Descriptor { item.descriptor }
+    }
+
+    /// The tools, and all blobs that are in the bundle or in an overlay.
+    private var readable: [Readable] {
+        tools.map { Readable(item: .init(descriptor: $0.descriptor, owner: $0.owner), tool: $0) }
+            + items.filter { contains($0.descriptor.digest) }.map { Readable(item: $0) }
+    }
+
+    private func stream(of part: Readable) throws(Failure) -> any ByteStream {
+        if let tool = part.tool, let stream = open(tool) { return stream }
+        return try open(part.descriptor)
+    }
+
+    private func examine(_ part: Readable, _ progress: (Int) -> Void) -> Failure? {
         do throws(Failure) {
-            var stream = try open(blob)
+            var stream = try stream(of: part)
             try stream.forEachChunk { (bytes) throws(Failure) in progress(bytes.count) }
             return nil
         } catch {
@@ -78,8 +96,10 @@ extension Bundle {
         }
     }
 
-    private func damage(of blob: BundlePlan.Item, _ failure: Failure) -> Damage {
-        let files = (regions(of: blob.descriptor.digest) ?? []).map(\.file.path)
+    private func damage(of part: Readable, _ failure: Failure) -> Damage {
+        let blob = part.item
+        let own = part.tool.map { regions(of: $0) }
+        let files = (own ?? regions(of: blob.descriptor.digest) ?? []).map(\.file.path)
         var failure = failure
         failure.artifact = "\(blob.descriptor.digest) of \(blob.owner)"
         if failure.kind == .data {

@@ -14,6 +14,8 @@ package final class Bundle: ContentSource {
     package let lock: Lock
     /// What apply must produce; `nil` where no rehearsal has derived it.
     package let outcome: BuildOutcome?
+    /// The executables that travel with it, in order of name.
+    package let tools: [CarriedTool]
     /// The version of its document.
     package let version: Int
     /// The base and the images, in the lock's order.
@@ -36,13 +38,15 @@ package final class Bundle: ContentSource {
     let volumes: Volumes
     private let volumeSize: Int64?
     private let members: [Digest: Member]
+    private let toolMembers: [String: Member]
     private let overlays: [Bundle]
 
     /// Opens the bundle at `path`: a file, the base of volumes' names, or the first volume, `….001`.
     ///
     /// All volumes are looked at before any blob is read. Blobs that were left out are taken from
     /// `overlays`; those that are not there either are ``missing``, which is no error here.
-    /// - Parameter trust: with any key, a bundle that none of them signed is refused before it is parsed.
+    /// - Parameter trust: with any key, a bundle that none of them signed is refused before it is parsed, and so is one
+    ///   whose tools are not those that were signed: they would be run before anything else verifies them.
     /// - Throws: a `Failure` of kind `input` where the file or a volume is not there, naming it; of kind
     ///   `data` for whatever is not, to the byte, a bundle: damaged or foreign members, a volume of
     ///   another size, an index that its own document does not give; and for one that no trusted key signed.
@@ -62,6 +66,7 @@ package final class Bundle: ContentSource {
         (spec, lock) = (contents.document.spec, contents.document.lock)
         volumeSize = contents.document.volumeSize
         (outcome, version) = (contents.document.outcome, contents.document.version)
+        tools = contents.document.tools ?? []
         images = contents.images
         blobs = contents.plan.blobs.map { $0.bytes == nil ? $0 : $0.withoutBytes }
         required = contents.plan.required
@@ -71,7 +76,35 @@ package final class Bundle: ContentSource {
         isSplit = set.isSplit
         volumes = set.volumes
         self.members = members.blobs
+        toolMembers = members.documents
         self.overlays = overlays
+        if trust.isConfigured { for tool in tools { try verify(tool) } }
+    }
+
+    private func verify(_ tool: CarriedTool) throws(Failure) {
+        guard var stream = open(tool) else { return }
+        do throws(Failure) { try stream.forEachChunk { _ in } } catch {
+            guard error.kind == .data else { throw error }
+            throw Failure(
+                .data, "accept", "\(tool.owner) of \(path)", because: error.reason,
+                remedy:
+                    "do not run it: it is not the one that was signed; copy the bundle again from where it was made"
+            )
+        }
+    }
+
+    /// Opens a tool of ``tools``, verified on the way.
+    func open(_ tool: CarriedTool) -> VerifyingStream? {
+        toolMembers[tool.name].map { member in
+            VerifyingStream(
+                volumes.stream(at: member.offset, count: member.size), tool.descriptor,
+                artifact: "\(tool.owner) in \(path)")
+        }
+    }
+
+    /// Where the bytes of a tool lie; none for one of another bundle.
+    func regions(of tool: CarriedTool) -> [Region] {
+        toolMembers[tool.name].map { volumes.regions(at: $0.offset, count: $0.size) } ?? []
     }
 
     /// Its layout as it was before its outcome was known: what a collect begins with.
@@ -83,10 +116,10 @@ package final class Bundle: ContentSource {
     private func plan(with outcome: BuildOutcome?) throws(Failure) -> BundlePlan {
         try BundlePlan(
             spec: spec, lock: lock, images: images, have: Set(required.map(\.descriptor.digest)),
-            volumeSize: volumeSize, outcome: outcome, version: version)
+            volumeSize: volumeSize, outcome: outcome, tools: tools, version: version)
     }
 
-    /// All that it stands for: its blobs, then those that it requires.
+    /// All that it is: its blobs, then those that it requires.
     var items: [BundlePlan.Item] { blobs.map(\.item) + required }
 
     /// The blobs that are neither in it nor in its overlays.
@@ -121,6 +154,7 @@ package final class Bundle: ContentSource {
     /// `sendfile` and `copy_file_range`: the bytes are not verified.
     package func regions(of digest: Digest) -> [Region]? {
         if let member = members[digest] { return volumes.regions(at: member.offset, count: member.size) }
+        if let tool = tools.first(where: { $0.digest == digest }) { return regions(of: tool) }
         for overlay in overlays { if let regions = overlay.regions(of: digest) { return regions } }
         return nil
     }
@@ -129,6 +163,9 @@ package final class Bundle: ContentSource {
     /// - Throws: a `Failure` of kind `input` where neither the bundle nor an overlay has it.
     package func open(_ descriptor: Descriptor) throws(Failure) -> any ByteStream {
         guard let member = members[descriptor.digest] else {
+            if let tool = tools.first(where: { $0.digest == descriptor.digest }), let stream = open(tool) {
+                return stream
+            }
             for overlay in overlays where overlay.contains(descriptor.digest) {
                 return try overlay.open(descriptor)
             }

@@ -32,7 +32,8 @@ struct BundleContents {
             .byteTotal(of: set.base) { $0.size }
         plan = try BundlePlan(
             spec: document.spec, lock: document.lock, images: images, have: Set(document.required),
-            volumeSize: document.volumeSize, outcome: document.outcome, version: document.version)
+            volumeSize: document.volumeSize, outcome: document.outcome, tools: document.tools ?? [],
+            version: document.version)
         guard plan.required.map(\.descriptor.digest) == document.required else {
             throw members.refuse("its document leaves out blobs that no image or file of it has")
         }

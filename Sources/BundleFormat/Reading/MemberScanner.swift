@@ -11,9 +11,10 @@ struct Member {
     /// Whether its header is the one that a writer of ours gives it, to the byte.
     var isCanonical: Bool
 
-    /// The header of a member: mode 0644, owner 0, time 0, so that equal contents give equal tars.
+    /// The header of a member: mode 0644, of a tool 0755, owner 0, time 0, so that equal contents give equal tars.
     static func header(_ name: String, size: Int64) -> [UInt8] {
-        TarHeader(name: Array(name.utf8), mode: 0o644, size: size).encoded()
+        TarHeader(name: Array(name.utf8), mode: CarriedTool.isName(name) ? 0o755 : 0o644, size: size)
+            .encoded()
     }
 
     /// Bytes of the header of a blob of `size` bytes.
@@ -88,7 +89,9 @@ struct MemberScan {
         guard header.kind == .file else {
             throw refuse("\(header.shownName) is a \(header.kind), which a bundle does not hold", at: start)
         }
-        if text == FormatName.layoutMember || text == FormatName.indexMember { return text }
+        if text == FormatName.layoutMember || text == FormatName.indexMember || CarriedTool.isName(text) {
+            return text
+        }
         let member = Member(name: text, offset: 0, size: 0, isCanonical: false)
         guard member.digest != nil else {
             throw refuse("\(header.shownName) is not a member of a bundle", at: start)

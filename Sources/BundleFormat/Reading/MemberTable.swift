@@ -3,7 +3,7 @@ internal import OCI
 
 /// The members that a bundle's tar holds, found by its headers.
 struct MemberTable {
-    /// `oci-layout` and `index.json`.
+    /// `oci-layout`, `index.json` and the tools.
     private(set) var documents: [String: Member] = [:]
     /// The blobs.
     private(set) var blobs: [Digest: Member] = [:]
@@ -63,6 +63,7 @@ struct MemberTable {
             let foreign = blobs.keys.filter { !known.contains($0) }.min()
             throw refuse("\(foreign.map { "\($0)" } ?? "a blob") belongs to nothing that its index names")
         }
+        try checkTools(against: plan)
         let all = Array(blobs.values) + documents.values
         guard all.contains(where: \.isCanonical) || set.isSplit else { return }
         guard set.volumes.size == plan.size else {
@@ -75,6 +76,24 @@ struct MemberTable {
             if let member = blobs[blob.descriptor.digest], member.offset != blob.offset {
                 throw refuse("\(member.name) is not in its place", at: member.offset)
             }
+        }
+        for tool in plan.tools {
+            if let member = documents[tool.tool.name], member.offset != tool.offset {
+                throw refuse("\(member.name) is not in its place", at: member.offset)
+            }
+        }
+    }
+
+    private func checkTools(against plan: BundlePlan) throws(Failure) {
+        for tool in plan.tools.map(\.tool) {
+            guard let member = documents[tool.name] else { throw refuse("\(tool.owner) is not in it") }
+            guard member.size == tool.size else {
+                throw refuse("\(tool.owner) has \(member.size) bytes, not \(tool.size)")
+            }
+        }
+        let known = Set(plan.tools.map(\.tool.name) + [FormatName.layoutMember, FormatName.indexMember])
+        if let foreign = documents.keys.filter({ !known.contains($0) }).min() {
+            throw refuse("\(foreign) is in it, and its document does not name it")
         }
     }
 

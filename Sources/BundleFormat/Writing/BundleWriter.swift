@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// The bytes go to `PATH.partial` (or `PATH.001.partial` …), whose space is reserved at the start, and
 /// `PATH.journal` notes what is finished. A writer that is dropped or killed leaves both, and the next one,
-/// also in another process, goes on where it stood. `finish()` gives the bundle its name.
+/// also in another process, resumes. `finish()` gives the bundle its name.
 /// All methods block, and may be called from any thread.
 package final class BundleWriter: Sendable {
     /// What is being written.
@@ -34,14 +34,17 @@ package final class BundleWriter: Sendable {
     /// an earlier writer of this bundle, or the leftovers of another one at the same path, have of its blobs.
     /// - Throws: a `Failure` of kind `busy` while another writer is at `path`; `space` when there is not
     ///   enough, naming what is needed and what is free; `denied` or `io` from the file system.
-    /// - Parameter accepts: whether a bundle of this plan that is there, with that outcome, need not be made again.
+    /// - Parameters:
+    ///   - tools: the files of the plan's tools.
+    ///   - accepts: whether a bundle of this plan that is there, with that outcome, need not be made again.
     package init(
-        _ plan: BundlePlan, at path: String, accepting accepts: (BuildOutcome?) -> Bool = { _ in true }
+        _ plan: BundlePlan, at path: String, tools: [ToolFile] = [],
+        accepting accepts: (BuildOutcome?) -> Bool = { _ in true }
     ) throws(Failure) {
         self.plan = plan
         self.path = path
         places = Dictionary(uniqueKeysWithValues: plan.blobs.map { ($0.descriptor.digest, $0) })
-        let files = try PartialFiles(plan, at: path, accepting: accepts)
+        let files = try PartialFiles(plan, at: path, tools: tools, accepting: accepts)
         self.files = files
         isAlreadyThere = files == nil
         damaged = files?.damaged ?? []
@@ -113,7 +116,7 @@ package final class BundleWriter: Sendable {
     /// Forgets that the blob has a sink.
     func close(_ digest: Digest) { state.withLock { _ = $0.open.remove(digest) } }
 
-    /// Copies the bytes of `blob` from `source`, verified; goes on where it stands if something is there.
+    /// Copies the bytes of `blob` from `source`, verified; resumes if something is there.
     package func fill(_ blob: Descriptor, from source: any ContentSource) throws(Failure) {
         let sink = try sink(for: blob)
         var stream = try source.open(blob)

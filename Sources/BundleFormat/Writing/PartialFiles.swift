@@ -14,11 +14,12 @@ final class PartialFiles: Sendable {
     private let base: String
     private let names: [(path: String, size: Int64)]
     private let size: Int64
+    private let tools: [ToolFile]
 
-    /// Opens what is there of `plan` at `base`, or begins anew; `nil` when the whole bundle is there.
+    /// Opens what is there of `plan` at `base`, or begins again; `nil` when the whole bundle is there.
     /// - Parameter accepts: whether the outcome of the bundle that is there will do.
     init?(
-        _ plan: BundlePlan, at base: String, accepting accepts: (BuildOutcome?) -> Bool
+        _ plan: BundlePlan, at base: String, tools: [ToolFile], accepting accepts: (BuildOutcome?) -> Bool
     ) throws(Failure) {
         let journal = try Journal("\(base).journal")
         let identity = Journal.Identity(
@@ -41,24 +42,25 @@ final class PartialFiles: Sendable {
         }
         if state.identity != identity || !state.isLaidOut || !Self.allThere(names) {
             let leftovers = Leftovers(state, at: base)
-            volumes = try Self.begin(plan, identity, names, journal)
+            volumes = try Self.begin(plan, identity, names, journal, tools)
             state = Journal.State(identity: identity, isLaidOut: true)
             state.blobs = try leftovers?.move(to: plan, in: volumes, journal) ?? [:]
         } else {
             volumes = try Self.open(names, plan)
             try Self.reserve(names, in: volumes)
-            // Whoever can write there may have changed them since, and a medium may have lost them.
+            // Anyone who can write there may have changed them since, and a medium may have lost them.
             state.blobs = Self.checked(state.blobs, in: volumes)
         }
         self.journal = journal
         self.base = base
         self.names = names
         size = plan.size
+        self.tools = tools
         progress = state.blobs
     }
 
     /// Writes what `plan` says in place of the draft: the index and the bundle document, at the same places.
-    func write(_ plan: BundlePlan) throws(Failure) { try plan.writeKnown(to: volumes) }
+    func write(_ plan: BundlePlan) throws(Failure) { try plan.writeKnown(to: volumes, tools) }
 
     /// Flushes all bytes, then gives the files their names.
     func putInPlace() throws(Failure) {
@@ -91,14 +93,14 @@ final class PartialFiles: Sendable {
     /// New files, their space reserved, with every header and every known blob in them.
     private static func begin(
         _ plan: BundlePlan, _ identity: Journal.Identity, _ names: [(path: String, size: Int64)],
-        _ journal: Journal
+        _ journal: Journal, _ tools: [ToolFile]
     ) throws(Failure) -> Volumes {
         for name in names { unlink(name.path + partial) }
         do throws(Failure) {
             try journal.begin(identity)
             let volumes = try open(names, plan)
             try reserve(names, in: volumes)
-            try plan.writeKnown(to: volumes)
+            try plan.writeKnown(to: volumes, tools)
             try journal.noteLayout()
             return volumes
         } catch {
@@ -183,8 +185,8 @@ final class PartialFiles: Sendable {
 }
 
 extension BundlePlan {
-    /// Writes every header, every known blob and the end of the tar.
-    fileprivate func writeKnown(to volumes: Volumes) throws(Failure) {
+    /// Writes every header, every known blob, the tools and the end of the tar.
+    fileprivate func writeKnown(to volumes: Volumes, _ files: [ToolFile]) throws(Failure) {
         var start: [UInt8] = []
         for (name, bytes) in [(FormatName.layoutMember, FormatName.layout), (FormatName.indexMember, index)] {
             start += Member.header(name, size: Int64(bytes.count)) + bytes
@@ -195,6 +197,26 @@ extension BundlePlan {
             let size = blob.descriptor.size
             let header = Member.header(FormatName.blobFolder + blob.descriptor.digest.hex, size: size)
             try volumes.write(header + (blob.bytes ?? []), at: blob.offset - Int64(header.count))
+        }
+        for placed in tools { try write(placed, to: volumes, files) }
+    }
+
+    /// Writes a tool, unless its bytes are there already.
+    private func write(_ placed: PlacedTool, to volumes: Volumes, _ files: [ToolFile]) throws(Failure) {
+        let (tool, offset) = (placed.tool, placed.offset)
+        let header = Member.header(tool.name, size: tool.size)
+        try volumes.write(header, at: offset - Int64(header.count))
+        var there = VerifyingStream(
+            volumes.stream(at: offset, count: tool.size), tool.descriptor, artifact: tool.owner)
+        if (try? there.forEachChunk { _ in }) != nil { return }
+        guard let file = files.first(where: { $0.tool == tool }) else {
+            throw Failure(.fault, "carry", tool.owner, because: "its file was not given")
+        }
+        var stream = file.stream()
+        var end = offset
+        try stream.forEachChunk { (bytes) throws(Failure) in
+            try volumes.write(bytes, at: end)
+            end += Int64(bytes.count)
         }
     }
 }

@@ -23,7 +23,7 @@ struct Leftovers {
         blobs = state.blobs
     }
 
-    /// Copies the finished blobs that `plan` also has, each held to its digest on the way; what is not
+    /// Copies the finished blobs that `plan` also has, each verified against its digest on the way; what is not
     /// right is left to be fetched.
     func move(
         to plan: BundlePlan, in target: Volumes, _ journal: Journal

@@ -4,7 +4,7 @@ package import OCI
 /// A list of SHA-256 digests by file name, in any of the usual forms: lines of GNU `sha256sum` (text or
 /// binary mark, escaped names), of BSD `SHA256 (NAME) = DIGEST`, of `openssl dgst`, or nothing but one digest.
 package struct ChecksumList: Sendable, Equatable {
-    /// The digests by name, as it stands in the list.
+    /// The digests by name, as the list has it.
     package let entries: [String: Digest]
     /// The digest of a list that names no file.
     package let only: Digest?

@@ -126,7 +126,7 @@ func makeFolder(_ path: String) throws(Failure) {
     guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw Failure.system("create the folder", path) }
 }
 
-/// Takes content whose digest nobody knows yet into a file, hashing it on the way.
+/// Takes content whose digest is not known yet into a file, hashing it on the way.
 // Unchecked: a sink is used by one thread at a time, as BlobSink says, and read when the fetch is over.
 final class ScratchSink: BlobSink, @unchecked Sendable {
     private let file: File
@@ -163,7 +163,7 @@ package struct FileMirrors: Sendable {
     package struct Rule: Sendable {
         /// What a URL of the spec begins with.
         package let from: String
-        /// What stands there instead.
+        /// What is there instead.
         package let to: String
 
         /// Creates a rule.

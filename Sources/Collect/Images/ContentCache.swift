@@ -21,7 +21,7 @@ struct KnownContent: Sendable {
         bundles = try await onThread { () throws(Failure) in
             var bundles: [Bundle] = []
             for path in paths { bundles.append(try Bundle(opening: path, trusting: trust)) }
-            // One that is damaged is made anew: no reason to stop.
+            // One that is damaged is made again: no reason to stop.
             if let place, let old = try? Bundle(opening: place) { bundles.append(old) }
             return bundles
         }

@@ -3,7 +3,7 @@ internal import BundleFormat
 internal import OCI
 internal import Registry
 
-/// A reference of the spec, led to content: the manifest it names and those that are carried.
+/// A reference of the spec, resolved to content: the manifest it names and those that are carried.
 struct ResolvedImage: Sendable {
     let reference: Reference
     let top: Manifest
@@ -30,7 +30,7 @@ struct ResolvedImage: Sendable {
     }
 }
 
-/// Leads references to content, held to a lock where there is one.
+/// Resolves references to content, verified against a lock where there is one.
 struct Resolver: Sendable {
     let content: KnownContent
     let local: LocalImages

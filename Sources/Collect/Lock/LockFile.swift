@@ -57,7 +57,7 @@ package struct Locker: Sendable {
     }
 
     /// Resolves what the lock lacks, and what is to be updated, and puts the lock in place.
-    /// - Parameter update: references and file names to resolve anew; `nil` for none, empty for all.
+    /// - Parameter update: references and file names to resolve again; `nil` for none, empty for all.
     /// - Throws: a `Failure` of kind `usage` for a name that the spec does not have.
     package func run(update: [String]?) async throws -> Outcome {
         let file = LockFile(forSpec: parsed.path)

@@ -235,7 +235,7 @@ final class Rehearsal: @unchecked Sendable {
             let found = try SpecImageCheck.findings(
                 ofBuild: number, in: parsed, shipped: files, present: present)
             for finding in found where finding.severity != .note {
-                // A whole layer of the base may hold YAML that nobody will apply.
+                // A whole layer of the base may hold YAML that is never applied.
                 if finding.severity == .warning || !isNamed {
                     tell("\(finding)")
                 } else {

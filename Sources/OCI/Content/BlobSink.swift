@@ -7,7 +7,7 @@ package protocol BlobSink: AnyObject, Sendable {
     /// Takes the next bytes.
     /// - Throws: a ``Failure``: of kind `data` beyond the promised size, `space` when there is none left.
     func append(_ bytes: UnsafeRawBufferPointer) throws(Failure)
-    /// Forgets all bytes: the source cannot go on where it stood, and begins anew.
+    /// Forgets all bytes: the source cannot resume, and begins again.
     func restart() throws(Failure)
     /// Ends the blob: after return, size and digest are verified and the content is in place.
     /// - Throws: a ``Failure`` of kind `data` otherwise; then nothing is in place and it is empty again.

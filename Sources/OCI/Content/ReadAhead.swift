@@ -9,7 +9,7 @@ internal import Glibc
 package struct ReadAhead: ByteStream {
     private let consumer: Consumer
 
-    /// Starts to read `upstream`, which the caller gives up: nobody else may read it from now on.
+    /// Starts to read `upstream`, which the caller gives up: no other code may read it from now on.
     /// - Parameters:
     ///   - upstream: what is read, to its end.
     ///   - buffers: how many buffers the ring has, at least 2.

@@ -24,7 +24,7 @@ package enum Durable {
         let temporary = temporaryPath(for: path)
         unlink(temporary)
         do throws(Failure) {
-            // Nobody else can open it until all is in it: a key is never readable by others, not for a moment.
+            // No one else can open it until all is in it: a key is never readable by others, not for a moment.
             let file = try File.create(temporary, exclusive: true, mode: 0o600)
             try body(file)
             guard fchmod(file.descriptor, mode) == 0 else {

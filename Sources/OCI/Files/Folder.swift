@@ -4,7 +4,7 @@ internal import Glibc
 internal import Synchronization
 
 /// An open folder, below which paths are resolved without ever following a symbolic link or leaving it,
-/// whoever made what is there.
+/// whichever program made what is there.
 ///
 /// A path is relative, its components are separated by single slashes, and none of them is empty, `.` or
 /// `..`; the empty path is the folder itself. A name is a path of one component.

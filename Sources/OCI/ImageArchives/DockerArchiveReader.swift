@@ -63,7 +63,7 @@ struct SavedImages {
     }
 
     /// The layer as it lies there. Uncompressed, its digest is the `diff_id`, to which it is held when it is
-    /// read; compressed, it is read here and what it unpacks to held to the `diff_id`.
+    /// read; compressed, it is read here and what it unpacks to is verified against the `diff_id`.
     private func layer(_ name: String, _ diffID: Digest) throws(Failure) -> Descriptor {
         let region = try files.region(name, followingLink: true)
         func stream() -> FileStream { region.file.stream(at: region.offset, count: region.count) }

@@ -22,7 +22,7 @@ package enum DockerArchive {
         }
     }
 
-    /// Writes an archive of `images` to `output`, a file or a pipe, where it stands. The same images give
+    /// Writes an archive of `images` to `output`, a file or a pipe, at its current offset. The same images give
     /// the same bytes. Every config and layer is verified against the manifest, and every uncompressed
     /// layer against the config; a layer that several images share is there once.
     /// - Parameters:
@@ -65,7 +65,7 @@ package enum DockerArchive {
         _ = try Plan(image, from: source)
     }
 
-    /// The layer's uncompressed tar, held to `diffID`.
+    /// The layer's uncompressed tar, verified against `diffID`.
     private static func uncompressed(
         _ layer: Descriptor, _ diffID: Digest, from source: any ContentSource
     ) throws(Failure) -> any ByteStream {

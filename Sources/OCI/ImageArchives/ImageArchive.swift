@@ -56,7 +56,7 @@ package struct ImageArchive: Sendable {
     /// The image that is called `name` in the archive.
     /// - Parameters:
     ///   - name: as the archive has it; `nil` for the only one, or the one that goes by `reference`.
-    ///   - reference: what the image is called by whoever wants it.
+    ///   - reference: what the spec calls the image.
     /// - Throws: a ``Failure`` of kind `input` where there is none or several, naming what there is; of kind
     ///   `data` for an archive that is not of its form.
     package func image(_ name: String?, for reference: Reference) throws(Failure) -> ArchivedImage {

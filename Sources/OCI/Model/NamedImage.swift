@@ -22,11 +22,14 @@ package struct NamedFile: Sendable {
     package var digest: Digest
     /// Its size in bytes.
     package var size: Int64
+    /// Whether it is a program, which a copy of it must be as well.
+    package var isExecutable: Bool
 
     /// Creates a file.
-    package init(name: String, digest: Digest, size: Int64) {
+    package init(name: String, digest: Digest, size: Int64, isExecutable: Bool = false) {
         self.name = name
         self.digest = digest
         self.size = size
+        self.isExecutable = isExecutable
     }
 }

@@ -7,7 +7,7 @@ struct TarIndex: Sendable {
         case link(target: String)
         case other(TarHeader.Kind)
     }
-    /// Nobody's archive has more; a tar made to fill the memory has.
+    /// No honest archive has more; a tar made to fill the memory has.
     private static let mostMembers = 200_000
 
     /// The archive's path, for errors.
@@ -67,7 +67,7 @@ struct TarIndex: Sendable {
         String(decoding: name, as: UTF8.self).split(separator: "/").filter { $0 != "." }
     }
 
-    /// The name without `.` and `..`; `nil` for one that is absolute, leads out, or is no UTF-8: nobody asks
+    /// The name without `.` and `..`; `nil` for one that is absolute, leads out, or is no UTF-8: no caller asks
     /// for it.
     private static func normalized(_ name: [UInt8], from folder: [Substring]) -> String? {
         guard name.first != UInt8(ascii: "/"), String(validating: name, as: UTF8.self) != nil else {

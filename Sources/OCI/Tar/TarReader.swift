@@ -15,7 +15,7 @@ package struct TarEntry: Sendable {
 ///
 /// Understood are v7, ustar, star, PAX (local and global records) and GNU (long names, base-256 numbers).
 /// GNU sparse files, multi-volume and incremental archives are refused. Names come as they were written:
-/// whoever extracts must check them. A tar may end without its two zero blocks, as for GNU tar.
+/// the code that extracts must check them. A tar may end without its two zero blocks, as for GNU tar.
 package struct TarReader: ByteStream {
     /// Bounds against a tar that is made to exhaust memory.
     enum Bound {

@@ -7,11 +7,11 @@ struct Source: Sendable {
     let authority: String
     /// Found out only when it is this source's turn.
     let address: @Sendable () async throws(Setback) -> WebAddress
-    /// Told that nobody answers there.
+    /// Told that the server does not answer.
     var onUnreachable: @Sendable () async -> Void = {}
 }
 
-/// Fetches one item into its sink: from the first source that has it, going on where it stood.
+/// Fetches one item into its sink: from the first source that has it, resuming.
 final class Download: Sendable {
     private let web: Web
     private let item: String
@@ -84,7 +84,7 @@ final class Download: Sendable {
 
     private func fetch(from source: Source, isLast: Bool) async throws(Setback) {
         let sink = channel.sink
-        // With others to ask, nobody waits long for the first.
+        // With others to ask, the first is not waited for long.
         let attempts = isLast ? nil : min(2, web.settings.retry.attempts)
         try await web.persist(
             item, at: source.authority, attempts: attempts, progress: { sink.received }

@@ -163,7 +163,7 @@ final class Upload {
             request, as: session?.isOfRegistry == false ? nil : access, artifact: artifact)
     }
 
-    /// Asks how far the upload got; where nobody knows, it is given up and the next begins anew.
+    /// Asks how far the upload got; where the server does not know, it is given up and the next begins again.
     private func askStatus() async throws(Setback) {
         let outcome = try await perform(request(.get))
         let status = outcome.head?.status ?? 0

@@ -81,7 +81,7 @@ actor Endpoints {
             + all.filter { unreachable.contains($0.authority) }
     }
 
-    /// Remembers that nobody answered there.
+    /// Remembers that the server did not answer.
     func avoid(_ endpoint: Endpoint) { unreachable.insert(endpoint.authority) }
 
     /// What `endpoint` speaks: https, unless the user named it insecure and it does not.

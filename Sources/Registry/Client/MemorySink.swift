@@ -8,7 +8,7 @@ final class MemorySink: BlobSink {
     private let limit: Int64
 
     /// - Parameters:
-    ///   - digest: what the content is held to, if anything.
+    ///   - digest: what the content is verified against, if anything.
     ///   - limit: the most bytes that are taken.
     init(expecting digest: Digest?, limit: Int64) {
         self.digest = digest

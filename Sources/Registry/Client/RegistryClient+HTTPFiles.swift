@@ -26,7 +26,7 @@ extension RegistryClient {
         var failures: [Failure] = []
         for (index, url) in urls.enumerated() {
             do throws(Failure) {
-                // With others to ask, nobody waits long for the first.
+                // With others to ask, the first is not waited for long.
                 let isLast = index == urls.count - 1
                 return try await examine(url, attempts: isLast ? nil : min(2, web.settings.retry.attempts))
             } catch {

@@ -120,7 +120,7 @@ final class Writers: Sendable {
     func failure(of channel: Channel) -> Failure? { state.locked { _ in channel.failure } }
 
     /// Waits until all steps are done, then runs `body` on a writer's thread; it is left out when the sink
-    /// has failed before. Clears the failure, so that the sink may be used anew.
+    /// has failed before. Clears the failure, so that the sink may be used again.
     func run(
         _ channel: Channel, _ body: @escaping @Sendable () throws(Failure) -> Void = {}
     ) async throws(Failure) {

@@ -50,7 +50,7 @@ final class Transfer {
         Unmanaged<Transfer>.fromOpaque(pointer!).takeUnretainedValue()
     }
 
-    /// Whether the other end is the proxy. Whoever leads us to that very port of another host gains nothing.
+    /// Whether the other end is the proxy. A server that points to that very port of another host gains nothing.
     private func isProxy(port: Int) -> Bool { port == proxyPort }
 
     private func setTransport(_ options: TransferEngine.Options) {
@@ -217,7 +217,7 @@ final class Transfer {
     /// The sink's failure, known before the next bytes come.
     var sinkHasFailed: Bool { job.channel.flatMap { writers.failure(of: $0) } != nil }
 
-    /// Ends it: what was gathered is handed over, and whoever waits is told.
+    /// Ends it: what was gathered is handed over, and the waiting task resumes.
     func finish(_ result: CURLcode?) {
         if result == CURLE_OK { decide() }
         flush()

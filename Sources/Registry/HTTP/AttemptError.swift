@@ -164,7 +164,7 @@ struct Setback: Error, Sendable {
             if !all.contains(reason) { all.append(reason) }
         }
         last.reason = reasons.joined(separator: "; ")
-        // Wrong bytes anywhere weigh more than nobody there.
+        // Wrong bytes anywhere weigh more than no answer.
         if let data = failures.first(where: { $0.kind == .data }) {
             last.kind = .data
             last.remedy = data.remedy

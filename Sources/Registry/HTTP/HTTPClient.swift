@@ -100,7 +100,7 @@ final class Web: Sendable {
                 challenges, from: outcome, for: access, rejected: authorization, through: self, artifact)
             if authorization == nil { return outcome }
             guard case .stream = request.body else { continue }
-            // What was streamed is gone; whoever sent it begins anew, with the new token.
+            // What was streamed is gone; its sender begins again, with the new token.
             throw Setback(
                 Setback(outcome, artifact).failure, transient: true, wait: .zero)
         }
@@ -229,7 +229,7 @@ final class Web: Sendable {
 }
 
 extension Setback {
-    /// The answer was compressed on the way, though nobody asked for it.
+    /// The answer was compressed on the way, though it was not asked for.
     static func encoded(_ encoding: String, _ artifact: String, _ address: WebAddress) -> Setback {
         Setback(
             Failure(

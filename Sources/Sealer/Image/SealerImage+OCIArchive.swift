@@ -5,7 +5,7 @@ extension Store {
     /// Writes `image` as an OCI image layout in a tar, the archive that sealer 0.9 and later loads: an image
     /// for buildah, whose manifest says in an annotation what sealer shall start.
     ///
-    /// The layers are the store's own, uncompressed, so their digests are their ids; each is held to its id
+    /// The layers are the store's own, uncompressed, so their digests are their ids; each is verified against its id
     /// while it is read, once. Equal images give equal archives.
     /// - Parameters:
     ///   - path: the archive appears whole or not at all.

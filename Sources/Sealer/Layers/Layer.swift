@@ -105,7 +105,7 @@ package enum Layer {
     }
 }
 
-/// Hashes and counts what passes. Whoever has seen its end through ``ReadAhead`` may ask for the digest.
+/// Hashes and counts what passes. Code that has seen its end through ``ReadAhead`` may ask for the digest.
 final class MeasuredStream: ByteStream {
     private var upstream: any ByteStream
     private var hash = SHA256()

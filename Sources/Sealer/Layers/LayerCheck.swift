@@ -70,7 +70,7 @@ struct LayerCheck {
     }
 }
 
-/// The names and attributes below a layer's folder, held to those of its tar one by one.
+/// The names and attributes below a layer's folder, compared with those of its tar one by one.
 private struct LayerTree {
     private struct Node {
         var kind: TarHeader.Kind

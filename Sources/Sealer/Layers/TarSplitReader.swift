@@ -4,7 +4,7 @@ internal import OCI
 
 /// The tar that a `tar-data.json.gz` and the files of its layer make together: what sealer's push sends.
 ///
-/// Nothing of it is trusted: whoever reads the tar holds its sha256 to the layer's id.
+/// Nothing of it is trusted: the reader of the tar verifies its sha256 against the layer's id.
 final class TarSplitStream: ByteStream {
     private var lines: any ByteStream
     private let files: Folder
@@ -15,7 +15,7 @@ final class TarSplitStream: ByteStream {
     private var pending: ArraySlice<UInt8> = []
     private var content: LayerContent?
     private let withContents: Bool
-    /// What is left of a content that nobody wants to see.
+    /// What is left of a content that is not shown.
     private var zeros: Int64 = 0
 
     /// The longest line: base64 of the longest header that ``TarReader`` takes.

@@ -41,7 +41,7 @@ extension Store {
     /// - Parameters:
     ///   - layers: read these layers alone; `nil` for all.
     ///   - progress: given the bytes read since the last call, from any thread.
-    /// - Returns: what is wrong, damage before what is harmless; nothing when all is well.
+    /// - Returns: what is wrong, damage before what is harmless; nothing when nothing is wrong.
     /// - Throws: a ``Failure`` of kind `data` where the list of images is damaged or of another version,
     ///   `busy` where a sealift is writing.
     package func check(

@@ -26,7 +26,7 @@ extension Store {
     /// - Parameters:
     ///   - kept: ids of images that stay although no name leads to them.
     ///   - gone: ids of images that are looked at as if no name led to them.
-    /// - Throws: a ``Failure`` of kind `data` where the file of a listed image cannot be read: then nobody
+    /// - Throws: a ``Failure`` of kind `data` where the file of a listed image cannot be read: then no one
     ///   knows which layers it needs.
     package func garbage(
         keeping kept: Set<String> = [], without gone: Set<String> = []
@@ -50,7 +50,7 @@ extension Store {
                 garbage.append(StoreGarbage("image \(id)", image: id, [imageFile(id)]))
             }
         }
-        // The entry before the files: a layer without an entry is none, and nobody finds it half removed.
+        // The entry before the files: a layer without an entry is none, and no reader finds it half removed.
         garbage += survey.layers.filter { !used.contains($0.id) && ($0.hasFiles || $0.hasEntry) }
             .map { StoreGarbage("layer \($0.id)", layer: $0.id, [layerDatabase($0.id), layerFolder($0.id)]) }
         garbage += survey.leftovers.map { StoreGarbage($0, [$0]) }

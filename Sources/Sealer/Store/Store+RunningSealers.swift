@@ -60,7 +60,7 @@ extension Store {
         return links.contains { String(decoding: $0, as: UTF8.self).hasPrefix(real + "/") }
     }
 
-    /// The text of a file of /proc, whose size nobody tells before it is read.
+    /// The text of a file of /proc, whose size is not known before it is read.
     private static func text(_ path: String) -> String? {
         guard let file = try? File.open(path) else { return nil }
         var bytes = [UInt8](repeating: 0, count: 1 << 18)

@@ -41,7 +41,7 @@ package struct StoreSurvey: Sendable {
     package let unlisted: [String]
     /// Temporary folders and files of a sealer or sealift that was killed.
     package let leftovers: [String]
-    /// What lies among the layers and images and has not the name of one; nobody knows what it is.
+    /// What lies among the layers and images and has not the name of one; what it is is not known.
     package let strangers: [String]
 
     /// The layer of that id.

@@ -23,9 +23,9 @@ extension StoreWriter {
         return true
     }
 
-    /// Makes the tar-split of a layer whose files are right anew.
+    /// Makes the tar-split of a layer whose files are right again.
     /// - Throws: a ``Failure`` of kind `data` where they are not, or came from a tar of another maker, whose
-    ///   headers nobody can tell any more.
+    ///   headers are not known any more.
     package func rebuildTarSplit(of id: Digest) throws(Failure) {
         let folder = try stagingFolder()
         let path = "\(folder)/tar-data.json.gz"

@@ -28,7 +28,7 @@ extension StoreWriter {
         }
         for id in changes.layers {
             let trash = try stagingFolder()
-            // The entry first: what has none is no layer, and nobody finds it half removed.
+            // The entry first: what has none is no layer, and no reader finds it half removed.
             try move(store.layerDatabase(id), to: "\(trash)/database", optional: true)
             try move(store.layerFolder(id), to: "\(trash)/files", optional: true)
             try discard(trash)

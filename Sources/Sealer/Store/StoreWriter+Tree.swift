@@ -40,7 +40,7 @@ extension Store {
     }
 
     /// The tar of a layer that the store has: what its tar-split and its files make, or its files alone where it has no
-    /// tar-split. Whoever reads it verifies it against the layer's id.
+    /// tar-split. Its reader verifies it against the layer's id.
     func tar(ofLayer id: Digest) throws(Failure) -> any ByteStream {
         let split = "\(layerDatabase(id))/tar-data.json.gz"
         guard access(split, F_OK) == 0 else { return try Layer.tar(of: layerFolder(id)) }

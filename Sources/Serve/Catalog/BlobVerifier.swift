@@ -6,7 +6,7 @@ internal import OCI
 
 /// Hashes the blobs that are served, once as long as the files that hold them do not change.
 ///
-/// sendfile hands bytes from the file to the socket, and nobody sees them. So a blob is hashed beside its
+/// sendfile hands bytes from the file to the socket, and the program does not see them. So a blob is hashed beside its
 /// first response, and the end of every response waits for the outcome: see ``Delivery``.
 final class Verifier: Sendable {
     /// That a copy of a blob had the right bytes, and the state its files were in.
@@ -120,7 +120,7 @@ final class Verifier: Sendable {
     }
 }
 
-/// What the file system tells of a file's state: whoever changes the content changes one of these.
+/// What the file system tells of a file's state: a change of the content changes one of these.
 private struct FileState: Sendable {
     let file: File
     private let device: UInt64

@@ -3,7 +3,7 @@
 /// What a `Range` header asks of a content of known size.
 ///
 /// Several ranges that touch or overlap are the one range that they make up; several apart are answered whole,
-/// as RFC 9110 allows in section 14.2: a body in parts gains nobody anything here, and many small ranges cost a
+/// as RFC 9110 allows in section 14.2: a body in parts gains nothing here, and many small ranges cost a
 /// server much. What is not well formed counts for nothing (14.1.1). Source: RFC 9110, sections 14 and 15.3.7.
 enum ByteRange: Equatable {
     /// All of it: no range, one that is not understood, or several with gaps between them.

@@ -62,7 +62,7 @@ final class Connection: ChannelInboundHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             self.head = head
-            // Nobody sends a body to a reader of bundles: whoever does is not heard to the end.
+            // No client needs to send a body to a reader of bundles: one that does is not read to the end.
             let length = head.headers.first(name: "Content-Length").map { Int64($0) ?? .max } ?? 0
             if length > 1 << 20 || head.headers.contains(name: "Transfer-Encoding") {
                 closing = true

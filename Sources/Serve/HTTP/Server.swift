@@ -82,7 +82,7 @@ package final class Server: Sendable {
         port = listener.localAddress?.port ?? 0
     }
 
-    /// Accepts nobody any more, lets running responses end for at most `grace`, then cuts them off. After
+    /// Accepts no new connection, lets running responses end for at most `grace`, then cuts them off. After
     /// return nothing of the server runs. Call it once.
     package func stop(within grace: Duration = .seconds(10)) async {
         try? await listener.close()

@@ -90,7 +90,7 @@ private func refusePassphrase(
     _ context: UnsafeMutableRawPointer?
 ) -> Int32 { -1 }
 
-/// Takes `http/1.1` out of what the client offers by ALPN; whoever offers only others is refused.
+/// Takes `http/1.1` out of what the client offers by ALPN; a client that offers only others is refused.
 /// Source: RFC 7301, section 3.2.
 private func selectProtocol(
     _ connection: OpaquePointer?, _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>?,

@@ -19,7 +19,7 @@ package struct SpecFinding: Sendable, Hashable, CustomStringConvertible {
 
     /// How much it weighs.
     package let severity: Severity
-    /// `file:line:column` in the spec or in the YAML: where to mend it.
+    /// `file:line:column` in the spec or in the YAML: where to fix it.
     package let place: String
     /// What disagrees, with the other place.
     package let message: String
@@ -146,7 +146,7 @@ private struct Comparison {
         findings.append(SpecFinding(severity: severity, place: place, message: message, remedy: remedy))
     }
 
-    /// Takes note of an image that a file names; returns whether it is the first time and nobody carries it.
+    /// Takes note of an image that a file names; returns whether it is the first time and it is not carried.
     @discardableResult
     mutating func need(_ image: ImageReference, in source: SourceText) -> Bool {
         guard needed.insert(image.reference).inserted else { return false }

@@ -16,7 +16,7 @@ struct SpecReading {
         var built: [Reference] = []
     }
 
-    /// Nobody reads more.
+    /// No person reads more.
     private static let mostProblems = 500
 
     let source: SourceText

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
 
-/// An image reference in a text: what it names and where it stands.
+/// An image reference in a text: what it names and where it is.
 package struct ImageReference: Sendable, Hashable {
     /// The image, short names filled in as docker does.
     package let reference: Reference

@@ -33,7 +33,7 @@ package struct YamlNode: Sendable {
         case scalar(String, Style)
         /// Items in order; `flow` where written in brackets.
         case sequence([YamlNode], flow: Bool)
-        /// Entries in order, doubled keys included; `flow` where written in braces.
+        /// Entries in order, duplicate keys included; `flow` where written in braces.
         case mapping([Entry], flow: Bool)
         /// The name of an anchor and the node that bears it.
         indirect case alias(String, YamlNode)

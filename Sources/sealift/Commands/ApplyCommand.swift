@@ -77,7 +77,7 @@ struct ApplyCommand: AsyncParsableCommand {
         Console.say("receipt: \(receipt.path)")
     }
 
-    /// Shows the commands that the builds run and asks whether they may; `false` where there is nobody to ask, or no
+    /// Shows the commands that the builds run and asks whether they may; `false` where there is no one to ask, or no
     /// command.
     private func agrees(to applier: Applier) async throws(Failure) -> Bool {
         let commands = try await onThread { () throws(Failure) in try applier.commands() }

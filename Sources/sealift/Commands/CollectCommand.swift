@@ -38,6 +38,7 @@ struct CollectCommand: AsyncParsableCommand {
             "Copy from this bundle what it has, in place of the network; may be repeated. The bundle that is renewed always serves so.",
             valueName: "bundle"), completion: .file())
     var reuse: [String] = []
+    @OptionGroup var tools: ToolOptions
     @OptionGroup var keys: KeyOptions
     @OptionGroup var network: NetworkOptions
     @Flag(
@@ -59,6 +60,7 @@ struct CollectCommand: AsyncParsableCommand {
         options.since = since
         options.reuse = reuse
         options.trust = try keys.trust()
+        options.tools = try await onThread { [tools] () throws(Failure) in try tools.files() }
         options.rehearsesRun = rehearseRun
         options.jobs = network.connection.jobs
         options.fileMirrors = network.fileMirrors
@@ -80,8 +82,12 @@ struct CollectCommand: AsyncParsableCommand {
             collected.required == 0
             ? "" : "; a delta without \(collected.required) blobs of \(collected.requiredBytes.asBytes)"
         if collected.unchanged { return "\(collected.path) is up to date\(delta)" }
+        let tools =
+            collected.tools.isEmpty
+            ? ""
+            : "; it carries \(collected.tools.map { "\($0.name) (\($0.platform))" }.joined(separator: ", "))"
         let copied = collected.copied > 0 ? ", \(collected.copied.asBytes) copied" : ""
         return
-            "\(collected.path): \(collected.blobs) blobs, \(collected.size.asBytes), \(collected.fetched.asBytes) fetched\(copied), every byte verified\(delta)"
+            "\(collected.path): \(collected.blobs) blobs, \(collected.size.asBytes), \(collected.fetched.asBytes) fetched\(copied), every byte verified\(delta)\(tools)"
     }
 }

@@ -34,6 +34,7 @@ struct InspectCommand: AsyncParsableCommand {
             bundle.signers.isEmpty
                 ? Tree(bundle.signatureSummary)
                 : Tree("signed by", bundle.signers.map { Tree("\($0.name)  \($0.fingerprint)") }))
+        if !bundle.tools.isEmpty { root.children.append(Tree("tools", bundle.tools.map(\.tree))) }
         let sizes = BundleSizes(of: bundle)
         func describe(_ kind: BundleSizes.Artifact.Kind) -> [Tree] {
             sizes.artifacts.filter { $0.kind == kind }.map { $0.tree(withLayers: layers) }
@@ -92,6 +93,12 @@ struct InspectCommand: AsyncParsableCommand {
             return Tree("\(owner)  \(items.count) blobs, \(items.bytes.asBytes)\(state)")
         }
         return Tree("required, and not in it  \(bundle.required.bytes.asBytes)", children)
+    }
+}
+
+extension CarriedTool {
+    fileprivate var tree: Tree {
+        Tree("\(name)  sealift \(version) for \(platform)  \(size.asBytes)  \(digest)")
     }
 }
 

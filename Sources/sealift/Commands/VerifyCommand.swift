@@ -68,7 +68,7 @@ struct VerifyCommand: AsyncParsableCommand {
     }
 }
 
-/// The bundle that a command reads, and what it is held to.
+/// The bundle that a command reads, and what it is verified against.
 struct BundleOptions: ParsableArguments {
     @Argument(help: "The bundle, or the first of its volumes.", completion: .file())
     var bundle: String

@@ -22,6 +22,8 @@ struct InspectFacts: Encodable {
     let signers: [Signer]
     /// What apply must produce; absent where no rehearsal has derived it.
     let outcome: BuildOutcome?
+    /// The executables that travel with it.
+    let tools: [CarriedTool]
 
     struct Required: Encodable { let digest: Digest, size: Int64, owner: String, missing: Bool }
 
@@ -41,6 +43,7 @@ struct InspectFacts: Encodable {
         signature = SignatureFacts(bundle)
         signers = bundle.signers
         outcome = bundle.outcome
+        tools = bundle.tools
     }
 }
 

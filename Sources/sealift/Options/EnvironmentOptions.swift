@@ -3,7 +3,7 @@ internal import ArgumentParser
 internal import FoundationEssentials
 
 /// Options that the environment gives: `SEALIFT_VOLUME_SIZE=4GB` is `--volume-size 4GB` for every command that
-/// has this option, unless it stands on the command line. Several values are parted by white space; a flag is
+/// has this option, unless the command line has it. Several values are parted by white space; a flag is
 /// set by `1`, `true` or `yes`.
 struct EnvironmentOptions {
     /// The arguments with what the environment adds to them.

@@ -34,7 +34,7 @@ struct PassphraseOptions: ParsableArguments {
 
     /// The passphrase for `path`, from the file or from the terminal. Blocking.
     /// - Parameter twice: asks a second time and compares, for a new key.
-    /// - Throws: a ``Failure`` of kind `usage` where nobody can be asked.
+    /// - Throws: a ``Failure`` of kind `usage` where there is no one to ask.
     func passphrase(for path: String, twice: Bool = false) throws(Failure) -> [UInt8] {
         if let passphraseFile {
             let bytes = try File.open(passphraseFile).bytes(limit: 4096)

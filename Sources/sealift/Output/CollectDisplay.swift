@@ -4,7 +4,7 @@ internal import OCI
 
 /// Shows what a collect does.
 final class CollectDisplay: Sendable {
-    // The names of the spec are led to content before anybody knows how much it is.
+    // The names of the spec are resolved to content before it is known how much it is.
     let transfers = TransferDisplay("resolve")
 
     /// Shows an event of the pipeline.

@@ -19,9 +19,9 @@ enum Console {
     }
     static let manner: Manner =
         isTerminal ? .terminal : Sealift.options.arguments.contains("--json") ? .events : .lines
-    /// Columns of the terminal; 80 where nobody knows.
+    /// Columns of the terminal; 80 where it is not known.
     static var width: Int { size.columns > 20 ? size.columns : 80 }
-    /// Rows of the terminal; 24 where nobody knows.
+    /// Rows of the terminal; 24 where it is not known.
     static var height: Int { size.rows > 3 ? size.rows : 24 }
 
     private static var size: (columns: Int, rows: Int) {
@@ -158,7 +158,7 @@ enum Console {
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0 && errno == EPIPE && descriptor == STDOUT_FILENO {
-                // Nobody reads on (`sealift inspect | head`): end as any filter does.
+                // The reader has gone (`sealift inspect | head`): end as any filter does.
                 signal(SIGPIPE, SIG_DFL)
                 raise(SIGPIPE)
             }

@@ -17,7 +17,7 @@ final class Progress: Sendable {
             var until = ContinuousClock.now
         }
         let verb: String
-        /// Bytes in all; `nil` where nobody knows them yet.
+        /// Bytes in all; `nil` where they are not known yet.
         let total: Int64?
         let started = ContinuousClock.now
         var done: Int64
@@ -93,7 +93,7 @@ final class Progress: Sendable {
     /// Counts `bytes` as done in all.
     func reach(_ bytes: Int64) { state.withLock { $0.done = max($0.done, bytes) } }
 
-    /// Counts what `name` had as not done: it begins anew.
+    /// Counts what `name` had as not done: it begins again.
     func restart(_ name: String) {
         state.withLock {
             $0.done -= $0.parts[name]?.done ?? 0

@@ -11,7 +11,7 @@ final class TransferDisplay: Sendable {
     }
     private let state: Mutex<State>
 
-    /// Starts with a step of which nobody knows how many bytes it has.
+    /// Starts with a step whose number of bytes is not known.
     init(_ verb: String) { state = Mutex(State(progress: Progress(verb, total: nil))) }
 
     /// Goes over to the step `verb` of `total` bytes.

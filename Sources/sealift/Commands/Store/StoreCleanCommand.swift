@@ -23,7 +23,7 @@ struct StoreCleanCommand: AsyncParsableCommand {
         let garbage = try await onThread { () throws(Failure) in
             let kept = try Receipt.restorable(in: store.path)
             if dryRun { return try store.garbage(keeping: kept) }
-            // What a killed run has left in staging goes as soon as somebody else takes the lock.
+            // What a killed run has left in staging goes as soon as another process takes the lock.
             let left = try store.garbage(keeping: kept)
             let writer = try store.writer()
             try writer.remove(store.garbage(keeping: kept))

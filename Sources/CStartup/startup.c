@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens before Swift's runtime starts, and what the executable says of itself.
+#include "startup.h"
+#include <stdint.h>
+#include <unistd.h>
+
+// Swift's runtime reads the arguments and its own file below /proc, and aborts without a word where it is missing: in an
+// empty root it often is. Runs before the constructors of all libraries.
+static void require_proc(int count, char **arguments, char **environment) {
+    (void)count, (void)arguments, (void)environment;
+    if (access("/proc/self/exe", F_OK) == 0) return;
+    static const char text[] =
+        "sealift: start: /proc: it is not mounted here, and the program needs it\n"
+        "  → mount it: mount -t proc proc /proc\n";
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(78);
+    _exit(78);
+}
+__attribute__((section(".preinit_array"), used)) static void (*const first)(int, char **, char **) = require_proc;
+
+// A note that names the version, so that an executable can be told from others without running it: `readelf -n`.
+__attribute__((section(".note.sealift"), aligned(4), used)) static const struct {
+    uint32_t name_size, text_size, type;
+    char name[8];
+    char text[32];
+} note = {8, 32, 1, "sealift", SEALIFT_VERSION};
+
+// Another definition, given to the linker, takes the place of this one.
+__attribute__((weak)) const char sealift_commit[] = "";
+
+const char *sealift_build_commit(void) { return sealift_commit; }

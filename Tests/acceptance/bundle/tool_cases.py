@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The executable that travels with the bundle."""
+
+import json
+import os
+import subprocess
+
+from harness import Skipped, call, case, equal, require, sha256
+
+
+def static(world):
+    """A static sealift: the one under test, or that of bundles/tool/build.sh."""
+    for path in [world.sealift, os.environ.get("SEALIFT_STATIC")]:
+        if path and "static" in call(path, "--version"):
+            return path
+    raise Skipped("no static executable: make one with bundles/tool/build.sh, and name it in SEALIFT_STATIC")
+
+
+def request(world, output):
+    """The words that collect the spec of the world's bundle again, without a lock and mostly without the network."""
+    return ["collect", world.bundle.parent / "kubernetes-rawdocker.yaml", "-o", output, "--reuse", world.bundle,
+            "--platform", world.own, *world.network]
+
+
+def collect(world, output, *options):
+    return world.ok(*request(world, output), *options)
+
+
+@case
+def version_says_what_a_report_needs(world):
+    """--version names version, commit, platform, linking and OpenSSL, a line each."""
+    lines = world.ok("--version").out.splitlines()
+    equal(len(lines), 4, "lines")
+    require(lines[0].startswith("sealift ") and lines[1].startswith("commit "), f"{lines}")
+    require(world.own in lines[2] and lines[2].endswith((", static", ", dynamic")), f"{lines}")
+    require(lines[3].startswith("OpenSSL 3."), f"{lines}")
+
+
+@case
+def without_proc_every_command_says_so(world):
+    """Where /proc is not mounted, a command ends with a message and code 78, never with a trap of the runtime."""
+    for words in [["--version"], ["verify", world.bundle], ["serve", world.bundle], []]:
+        process = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$0" "$@"', world.sealift, *words],
+            text=True, capture_output=True)
+        equal(process.returncode, 78, f"code of {words}: {process.stderr}")
+        require("/proc" in process.stderr and "mount -t proc" in process.stderr, process.stderr)
+
+
+@case
+def a_dynamic_executable_says_that_it_cannot_travel(world):
+    """A dynamic build collects, and says in one line that it is not carried and how to make one that is."""
+    if "static" in world.ok("--version").out:
+        raise Skipped("the executable under test is static")
+    bundle = world.folder("tool-dynamic") / "b.sealift"
+    said = [line for line in collect(world, bundle).err.splitlines() if "carries no sealift" in line]
+    equal(len(said), 1, "lines")
+    require("bundles/tool/build.sh" in said[0], said[0])
+    require("no sealift" not in collect(world, bundle, "--no-tool").err, "--no-tool is told again")
+    world.refused(78, ["shared libraries", "bundles/tool/build.sh"], *request(world, bundle), "--tool", world.sealift, unchanged=[bundle])
+    world.refused(78, ["not an executable"], *request(world, bundle), "--tool", world.bundle)
+
+
+@case
+def the_tool_comes_out_by_tar_and_opens_its_bundle(world):
+    """tar takes the tool out of the bundle and of the first volume; it is the one that was given, and it opens the bundle."""
+    tool, folder = static(world), world.folder("tool-tar")
+    bundle = folder / "k8s.sealift"
+    collect(world, bundle, "--tool", tool)
+    facts = json.loads(world.ok("inspect", bundle, "--json").out)
+    equal([(one["name"], one["digest"]) for one in facts["tools"]], [("sealift", "sha256:" + sha256(tool))], "tools")
+    require("sealift  sealift 0." in world.ok("inspect", bundle).out, "inspect shows no tool")
+    (folder / "out").mkdir()
+    call("tar", "-xf", bundle, "-C", folder / "out", "sealift")
+    equal(sha256(folder / "out/sealift"), sha256(tool), "the tool")
+    call(folder / "out/sealift", "verify", bundle)
+    # The same again is up to date, and the delta of a bundle that has all has its own tool.
+    require("up to date" in collect(world, bundle, "--tool", tool).err, "a rerun makes it again")
+    collect(world, folder / "delta", "--since", bundle, "--tool", tool)
+    require("sealift" in call("tar", "-tf", folder / "delta").split(), "the delta has no tool")
+    require("the tool sealift" in world.ok("diff", world.bundle, bundle).out, "diff does not name it")
+    collect(world, folder / "v", "--volume-size", os.path.getsize(tool) + (1 << 20), "--tool", tool)
+    (folder / "first").mkdir()
+    call("tar", "--occurrence", "-xf", folder / "v.001", "-C", folder / "first", "sealift")
+    call(folder / "first/sealift", "verify", folder / "v.001")
+    world.ok("export", bundle, "sealift", "--format", "file", "-o", folder / "exported")
+    equal(sha256(folder / "exported"), sha256(tool), "the exported tool")
+    require(os.access(folder / "exported", os.X_OK), "the exported tool cannot be run")
+
+
+@case
+def an_exchanged_tool_is_refused(world):
+    """Another executable in the place of the carried one: verify finds it, and with a trusted key nothing opens the bundle."""
+    tool, folder = static(world), world.folder("tool-exchanged")
+    bundle = folder / "b.sealift"
+    collect(world, bundle, "--tool", tool)
+    world.ok("keygen", folder / "ops")
+    world.ok("sign", bundle, "--key", folder / "ops.key")
+    world.ok("verify", bundle, "--key", folder / "ops.pub")
+    with open(tool, "rb") as file:
+        start = file.read(1 << 12)
+    data = bundle.read_bytes()
+    place = data.index(start)
+    with open(bundle, "r+b") as file:
+        file.seek(place + 5000)
+        file.write(b"exchanged")
+    world.refused(65, ["the tool sealift"], "verify", bundle)
+    for command in [["inspect"], ["apply", "--store", folder / "store"], ["serve"], ["verify"]]:
+        world.refused(65, ["the tool sealift", "do not run it"], command[0], bundle, *command[1:], "--key",
+                      folder / "ops.pub", unchanged=[bundle])
