@@ -3,7 +3,7 @@ internal import Glibc
 internal import OCI
 internal import Synchronization
 
-/// Ctrl-C and SIGTERM. All state on disk survives a kill at any moment, so the program says what comes
+/// Ctrl-C, SIGTERM and SIGHUP. All state on disk survives a kill at any moment, so the program says what comes
 /// next and ends at once with code 75; a server, which waits for just that, ends in its own way.
 enum Interruption {
     private static let waiting = Mutex<CheckedContinuation<Void, Never>?>(nil)
@@ -12,18 +12,18 @@ enum Interruption {
     // Set once, before the handler that reads it is there.
     nonisolated(unsafe) private static var pipeEnd: Int32 = -1
 
-    /// Waits for both signals on a thread of its own, which a handler wakes: threads that ran before this one
+    /// Waits for these signals on a thread of its own, which a handler wakes: threads that ran before this one
     /// could take a blocked signal.
     static func watch() {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         pipeEnd = ends[1]
-        for number in [SIGINT, SIGTERM] {
+        for number in [SIGINT, SIGTERM, SIGHUP] {
             var old = sigaction()
             sigaction(number, nil, &old)
-            // A shell starts background jobs with SIGINT ignored, and means it.
-            if number == SIGINT, unsafeBitCast(old.__sigaction_handler.sa_handler, to: Int.self) == 1 {
+            // A shell starts background jobs with SIGINT ignored, nohup any program with SIGHUP ignored, and mean it.
+            if number != SIGTERM, unsafeBitCast(old.__sigaction_handler.sa_handler, to: Int.self) == 1 {
                 continue
             }
             signal(number) { _ in

@@ -32,15 +32,33 @@ import Testing
         }
     }
 
-    @Test func tagsAreOrderedWithoutRegardToCase() async throws {
+    @Test func tagsAreOrderedByTheirBytes() async throws {
         let sample = try await Sample()
-        for tag in ["b", "A", "B", "_a", "a", "1"] { try sample.layout.add("x.io/a/b:\(tag)", sample.node) }
+        for tag in ["b", "A", "B", "_a", "a", "1", "a.b", "a-b"] {
+            try sample.layout.add("x.io/a/b:\(tag)", sample.node)
+        }
         try await Served.with(sample.layout) { served in
             let tags = try await served.curl("/v2/a/b/tags/list").json()["tags"] as? [String]
-            #expect(tags == ["1", "_a", "A", "a", "B", "b"])
-            let after = try await served.curl("/v2/a/b/tags/list?last=a&n=1")
+            #expect(tags == ["1", "A", "B", "_a", "a", "a-b", "a.b", "b"])
+            let after = try await served.curl("/v2/a/b/tags/list?last=A&n=1")
             #expect(try after.json()["tags"] as? [String] == ["B"])
             #expect(after.headers["link"] == "</v2/a/b/tags/list?n=1&last=B>; rel=\"next\"")
+        }
+    }
+
+    @Test func namesWithPortsArePulledInFull() async throws {
+        let sample = try await Sample()
+        for name in ["reg.local:5000/a/b:1", "[::1]:6006/a/c:1"] where (try? Reference(name)) != nil {
+            try sample.layout.add(name, sample.node)
+        }
+        try await Served.with(sample.layout) { served in
+            for path in [
+                "reg.local:5000/a/b/manifests/1", "a/b/manifests/1", "a/b/manifests/1?ns=reg.local:5000",
+            ] {
+                let answer = try await served.curl("/v2/\(path)")
+                #expect(answer.headers["docker-content-digest"] == "\(sample.node.digest)", "\(path)")
+            }
+            #expect(try await served.curl("/v2/reg.local:5001/a/b/manifests/1").status == 404)
         }
     }
 

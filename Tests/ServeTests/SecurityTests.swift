@@ -106,7 +106,9 @@ import Testing
         #expect(missing?.kind == .input)
         let swapped = try TLSIdentity(certificatePath: key, keyPath: certificate)
         let failure = await #expect(throws: Failure.self) {
-            try await Server.start(try Catalog([sample.layout]), ServerSettings(port: 0, tls: swapped))
+            try await Server.start(
+                try Catalog([sample.layout]),
+                ServerSettings(address: ListenAddress(host: "127.0.0.1", port: 0), tls: swapped))
         }
         #expect(failure?.kind == .configuration)
         #expect(throws: Failure.self) { try TLSIdentity(selfSignedFor: "a name\n") }

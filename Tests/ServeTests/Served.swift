@@ -57,7 +57,7 @@ final class Served: Sendable {
         _ body: (Served) async throws -> Void
     ) async throws {
         var settings = settings
-        settings.port = 0
+        settings.address.port = 0
         let events = Log()
         let server = try await Server.start(try Catalog(shelves), settings) { events.add($0) }
         let served = Served(server, events, scheme: settings.tls == nil ? "http" : "https")

@@ -58,7 +58,7 @@ struct CatalogBuilder {
             named[path] = merged
             names.append(path)
         }
-        return (named, names.sorted(by: Repository.precedes), shared.sorted { $0.name < $1.name })
+        return (named, names.sorted(), shared.sorted { $0.name < $1.name })
     }
 
     /// Puts what `descriptor` leads to into `repository`; returns the sizes of all that is here of it, and its

@@ -22,12 +22,7 @@ struct Repository: Sendable {
         }
     }
 
-    mutating func sort() { sortedTags = tags.keys.sorted(by: Self.precedes) }
-
-    /// The order of lists: without regard to case, then by bytes.
-    /// Source: distribution specification 1.1, "Listing Tags".
-    static func precedes(_ left: String, _ right: String) -> Bool {
-        let (one, other) = (left.lowercased(), right.lowercased())
-        return one == other ? left < right : one < other
-    }
+    /// Lists are in the order of their bytes, as the conformance suite of the distribution specification checks; the
+    /// text "lexical order" does not say more. Names and tags are ASCII, where Swift's order is that of bytes.
+    mutating func sort() { sortedTags = tags.keys.sorted() }
 }

@@ -38,6 +38,8 @@ final class Delivery {
     /// Where bytes go through memory: when the last piece so far has been handed to the socket.
     private var turn: EventLoopFuture<Void>?
     private var inFlight = 0
+    /// Bytes that it has taken of ``Site/answers`` for its pieces.
+    private var charged = 0
     private var tailing = false
     private var ended = false
 
@@ -51,7 +53,11 @@ final class Delivery {
         pieces = regions.part(range.lowerBound..<kept).reversed()
         tail = regions.part(kept..<range.upperBound)
         check = site.verifier.check(digest, copy: copy, regions, on: outlet.loop)
+        if site.encrypted, site.answers.take(2 * Int(Site.piece)) { charged = 2 * Int(Site.piece) }
     }
+
+    /// Whether large pieces may be under way: `sendfile` needs no memory for them.
+    private var isFast: Bool { !site.encrypted || charged > 0 }
 
     /// Begins to send. A blob that turns out to be damaged ends it at once.
     func start() {
@@ -63,7 +69,7 @@ final class Delivery {
 
     /// Sends what can be sent now. Two pieces are under way at a time, so that the socket never starves.
     private func pump() {
-        while inFlight < 2, !ended, let next = takePiece() {
+        while inFlight < (isFast ? 2 : 1), !ended, let next = takePiece() {
             inFlight += 1
             hand(next).assumeIsolated().whenComplete { result in
                 self.inFlight -= 1
@@ -87,7 +93,7 @@ final class Delivery {
 
     private func takePiece() -> Region? {
         guard let region = pieces.popLast() else { return nil }
-        let count = min(region.count, Site.piece)
+        let count = min(region.count, isFast ? Site.piece : Site.smallPiece)
         if count < region.count {
             pieces.append(
                 Region(file: region.file, offset: region.offset + count, count: region.count - count))
@@ -184,6 +190,8 @@ final class Delivery {
     private func closeHandles() {
         // A piece that is still queued refers to its handle: the channel fails it first.
         guard inFlight == 0 else { return }
+        site.answers.give(charged)
+        charged = 0
         for handle in handles.values { try? handle.close() }
         handles = [:]
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Glibc
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 internal import OCI
 
-/// One client: reads its requests, one after the other, and answers them.
+/// One client: answers its requests, one after the other. The next one is not read until the client has taken the
+/// answer to the last.
 ///
 /// A connection without a whole request for ``ServerSettings/idleLimit``, or whose client takes nothing for
 /// ``ServerSettings/stallLimit``, is closed.
@@ -16,29 +16,25 @@ final class Connection: ChannelInboundHandler {
     /// Asks a connection to close once its running response, if there is one, has ended.
     struct Finish: Sendable {}
 
-    private let site: Site
-    private var context: ChannelHandlerContext?
+    let site: Site
+    let gate: RequestGate
+    private(set) var context: ChannelHandlerContext?
     /// The request whose end is awaited.
     private var head: HTTPRequestHead?
-    private var response: Response?
-    private var closing = false
-    private var lastProgress = NIODeadline.now()
-    private var clock = DateClock()
+    var response: ResponseRecord?
+    /// The connection ends after the response under way.
+    var closing = false
+    /// Bytes of the client are on their way that no one will read.
+    var isUnheard = false
+    /// A password of this connection was wrong.
+    private var hasFailed = false
+    var lastProgress = NIODeadline.now()
+    var clock = DateClock()
 
-    /// The response under way.
-    private struct Response {
-        let head: HTTPRequestHead
-        let start: NIODeadline
-        let time = Glibc.time(nil)
-        var user: String?
-        var status = 0
-        var sent: Int64 = 0
-        /// Whether this side, and not the client, is waited for.
-        var waiting = true
-        var delivery: Delivery?
+    init(_ site: Site, _ gate: RequestGate) {
+        self.site = site
+        self.gate = gate
     }
-
-    init(_ site: Site) { self.site = site }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
@@ -49,11 +45,7 @@ final class Connection: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if let delivery = response?.delivery {
-            delivery.abandon()
-            record(cut: "the client went away")
-        }
-        response = nil
+        if response != nil { give(up: "the client went away") }
         self.context = nil
         context.fireChannelInactive()
     }
@@ -61,45 +53,77 @@ final class Connection: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
+            guard self.head == nil, response == nil else { return context.close(promise: nil) }
             self.head = head
-            // No client needs to send a body to a reader of bundles: one that does is not read to the end.
-            let length = head.headers.first(name: "Content-Length").map { Int64($0) ?? .max } ?? 0
-            if length > 1 << 20 || head.headers.contains(name: "Transfer-Encoding") {
-                closing = true
-                begin()
-            }
+            hear(head)
         case .body: break
         case .end: begin()
         }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard event is Finish else { return context.fireUserInboundEventTriggered(event) }
-        closing = true
-        if response == nil { context.close(promise: nil) }
+        switch event {
+        case is Finish:
+            closing = true
+            if response == nil { context.close(promise: nil) }
+        case RequestGate.Refusal.headTooLarge:
+            refuse(
+                .error(
+                    .requestHeaderFieldsTooLarge, "UNSUPPORTED",
+                    "the request has more than \(RequestGate.largestHead) bytes of headers"))
+        case RequestGate.Refusal.budgetUsedUp: refuse(Self.busy)
+        default: context.fireUserInboundEventTriggered(event)
+        }
     }
 
-    /// What the parser refuses has been answered with 400 already; everything else only ends the connection.
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is HTTPParserError else { return context.close(promise: nil) }
+        refuse(.error(.badRequest, "UNSUPPORTED", "the request is not well formed HTTP/1.1"))
+    }
 
-    // MARK: Answering
+    // MARK: Requests
+
+    /// Decides what becomes of the request's body. It has no use here: a short one is read and dropped, a long one
+    /// is not, and the connection ends after the answer. A client that waits for `100 Continue` gets the answer.
+    private func hear(_ head: HTTPRequestHead) {
+        let length = head.headers.first(name: "Content-Length").map { Int64($0) ?? .max } ?? 0
+        // A parser that has seen an upgrade hears nothing more.
+        if head.headers.contains(name: "Upgrade") || head.method == .CONNECT { closing = true }
+        let isExpecting = head.headers.contains(name: "Expect") && length > 0
+        if length > RequestGate.mostDropped || head.headers.contains(name: "Transfer-Encoding") || isExpecting
+        {
+            isUnheard = true
+            begin()
+        } else if length > 0 {
+            gate.passBody(Int(length))
+        }
+    }
 
     private func begin() {
         guard let head, response == nil, let context else { return }
         self.head = nil
         lastProgress = .now()
-        response = Response(head: head, start: lastProgress)
+        response = ResponseRecord(to: head, at: lastProgress)
         if !head.isKeepAlive { closing = true }
         guard let users = site.settings.users, head.uri != "/healthz" else { return route(head) }
-        users.admits(head.headers.first(name: "Authorization"), site.readers, on: context.eventLoop)
-            .assumeIsolated().whenSuccess { user in
+        let login = PasswordQueue.Login(
+            header: head.headers.first(name: "Authorization"),
+            address: context.remoteAddress?.ipAddress ?? "-",
+            hasFailed: hasFailed)
+        site.passwords.admits(login, users, on: context.eventLoop).assumeIsolated().whenSuccess { outcome in
+            guard self.response != nil else { return }
+            switch outcome {
+            case .admitted(let user):
                 self.response?.user = user
-                if user != nil { return self.route(head) }
-                var answer = Answer.error(
-                    .unauthorized, "UNAUTHORIZED", "a user of this registry is asked for")
-                answer.headers.add(name: "WWW-Authenticate", value: "Basic realm=\"sealift\"")
-                self.send(answer, head)
+                self.route(head)
+            case .refused:
+                self.hasFailed = login.header != nil
+                self.send(Self.unauthorized, head)
+            case .tooMany:
+                self.isUnheard = true
+                self.send(Self.tooMany, head)
             }
+        }
     }
 
     private func route(_ head: HTTPRequestHead) {
@@ -110,13 +134,16 @@ final class Connection: ChannelInboundHandler {
         do throws(Failure) {
             let copy = try site.copy(of: digest)
             if head.method == .HEAD { return send(answer, head) }
-            if Catalog.size(copy.regions) <= Site.small { return readThenSend(answer, head, digest, range) }
-            deliver(answer, head, digest, range, copy)
+            if Catalog.size(copy.regions) > Site.small { return deliver(answer, head, digest, range, copy) }
+            if charge(Int(range.upperBound - range.lowerBound)) {
+                readThenSend(answer, head, digest, range)
+            } else if site.encrypted {
+                send(Self.busy, head)
+            } else {
+                deliver(answer, head, digest, range, copy)
+            }
         } catch { send(Self.damaged, head) }
     }
-
-    private static let damaged = Answer.error(
-        .internalServerError, "BLOB_UNKNOWN", "the blob is damaged in the bundle: see the server's log")
 
     private func readThenSend(
         _ answer: Answer, _ head: HTTPRequestHead, _ digest: Digest, _ range: Range<Int64>
@@ -125,100 +152,28 @@ final class Connection: ChannelInboundHandler {
         let site = self.site
         site.readers.runIfActive(eventLoop: context.eventLoop) { try site.read(digest, range) }
             .assumeIsolated().whenComplete { result in
+                guard self.response != nil else { return }
                 switch result {
                 case .success(let bytes):
                     var answer = answer
-                    answer.body = .bytes(bytes)
+                    answer.body = .shared(bytes)
                     self.send(answer, head)
                 case .failure: self.send(Self.damaged, head)
                 }
             }
     }
 
-    private func deliver(
-        _ answer: Answer, _ head: HTTPRequestHead, _ digest: Digest, _ range: Range<Int64>,
-        _ copy: (index: Int, regions: [Region])
-    ) {
-        guard let context else { return }
-        writeHead(answer, head)
-        let outlet = Delivery.Outlet(loop: context.eventLoop) { [weak self, loop = context.eventLoop] data in
-            guard let self, let context = self.context else {
-                return loop.makeFailedFuture(ChannelError.ioOnClosedChannel)
-            }
-            let promise = loop.makePromise(of: Void.self)
-            context.writeAndFlush(self.wrapOutboundOut(.body(data)), promise: promise)
-            return promise.futureResult
-        } progress: { [weak self] sent, waiting in
-            self?.response?.sent += sent
-            self?.response?.waiting = waiting
-            self?.lastProgress = .now()
-        } done: { [weak self] failure in
-            guard let self, self.context != nil else { return }
-            if let failure {
-                self.record(cut: failure.reason)
-                self.response = nil
-                self.context?.close(promise: nil)
-            } else {
-                self.finish()
-            }
+    /// Answers what is no request, as the last that this connection hears.
+    private func refuse(_ answer: Answer) {
+        guard response == nil else {
+            closing = true
+            return
         }
-        let delivery = Delivery(digest, range, copy: copy.index, copy.regions, site: site, outlet: outlet)
-        response?.delivery = delivery
-        response?.waiting = false
-        delivery.start()
-    }
-
-    /// Sends an answer whose body is in memory, or the head alone of one that is not.
-    private func send(_ answer: Answer, _ head: HTTPRequestHead) {
-        guard let context else { return }
-        writeHead(answer, head)
-        response?.waiting = false
-        if case .bytes(let bytes) = answer.body, head.method != .HEAD, bytes.readableBytes > 0 {
-            context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
-            response?.sent = Int64(bytes.readableBytes)
-        }
-        finish()
-    }
-
-    private func writeHead(_ answer: Answer, _ request: HTTPRequestHead) {
-        guard let context else { return }
-        response?.status = Int(answer.status.code)
-        var headers = answer.headers
-        headers.add(name: "Date", value: clock.text())
-        headers.add(name: "Docker-Distribution-Api-Version", value: "registry/2.0")
-        headers.add(name: "X-Content-Type-Options", value: "nosniff")
-        if answer.status != .notModified { headers.add(name: "Content-Length", value: String(answer.length)) }
-        if closing {
-            headers.add(name: "Connection", value: "close")
-        } else if request.version == .http1_0 {
-            headers.add(name: "Connection", value: "keep-alive")
-        }
-        let head = HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-    }
-
-    private func finish() {
-        guard let context else { return }
-        record(cut: nil)
-        response = nil
+        head = nil
+        isUnheard = true
         lastProgress = .now()
-        let promise = closing ? context.eventLoop.makePromise(of: Void.self) : nil
-        promise?.futureResult.assumeIsolated().whenComplete { _ in self.context?.close(promise: nil) }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
-    }
-
-    private func record(cut: String?) {
-        guard let response else { return }
-        let elapsed = NIODeadline.now() - response.start
-        site.log(
-            .access(
-                .init(
-                    time: response.time, client: context?.remoteAddress?.ipAddress ?? "-",
-                    user: response.user, method: response.head.method.rawValue, target: response.head.uri,
-                    version: "\(response.head.version)",
-                    referer: response.head.headers.first(name: "Referer"),
-                    agent: response.head.headers.first(name: "User-Agent"), status: response.status,
-                    sent: response.sent, duration: .nanoseconds(elapsed.nanoseconds), cut: cut)))
+        response = ResponseRecord(to: nil, at: lastProgress)
+        send(answer, nil)
     }
 
     // MARK: Slow clients
@@ -236,9 +191,7 @@ final class Connection: ChannelInboundHandler {
         if response?.waiting == true { lastProgress = .now() }
         let limit = response == nil ? site.settings.idleLimit : site.settings.stallLimit
         if NIODeadline.now() - lastProgress < TimeAmount(limit) { return arm() }
-        if response != nil { record(cut: "the client takes nothing") }
-        response?.delivery?.abandon()
-        response = nil
+        if response != nil { give(up: "the client takes nothing") }
         context.close(promise: nil)
     }
 }

@@ -2,8 +2,6 @@
 internal import CCrypt
 internal import FoundationEssentials
 internal import Glibc
-internal import NIOCore
-internal import NIOPosix
 package import OCI
 
 /// Users and their bcrypt hashes, as `htpasswd -B` writes them.
@@ -45,27 +43,25 @@ package final class Htpasswd: Sendable {
         hash.utf8.count == 60 && ["$2a$", "$2b$", "$2y$"].contains { hash.hasPrefix($0) }
     }
 
-    /// The user whom the `Authorization` header names with the right password, or `nil`. The hash is taken on
-    /// a thread of `pool`.
-    func admits(
-        _ header: String?, _ pool: NIOThreadPool, on loop: any EventLoop
-    ) -> EventLoopFuture<String?> {
-        guard let header else { return loop.makeSucceededFuture(nil) }
+    /// The user whose password ``check(_:)`` has found in this very header before.
+    func known(_ header: String) -> String? {
         let key = Digest(of: Array(header.utf8))
-        if let user = admitted.withLock({ $0[key] }) { return loop.makeSucceededFuture(user) }
-        guard let (user, password) = Self.basic(header) else { return loop.makeSucceededFuture(nil) }
-        return pool.runIfActive(eventLoop: loop) { () -> String? in
-            guard self.isRight(user, password) else { return nil }
-            self.admitted.withLock { admitted in
-                if admitted.count >= Self.memory { admitted = [:] }
-                admitted[key] = user
-            }
-            return user
-        }.recover { _ in nil }
+        return admitted.withLock { $0[key] }
     }
 
-    /// Source: RFC 7617.
-    private static func basic(_ header: String) -> (user: String, password: String)? {
+    /// The user whom the `Authorization` header names with the right password, or `nil`. Takes as long as bcrypt does.
+    func check(_ header: String) -> String? {
+        guard let (user, password) = Self.credentials(in: header), isRight(user, password) else { return nil }
+        let key = Digest(of: Array(header.utf8))
+        admitted.withLock { admitted in
+            if admitted.count >= Self.memory { admitted = [:] }
+            admitted[key] = user
+        }
+        return user
+    }
+
+    /// User and password of the header; `nil` for anything but the scheme `Basic`. Source: RFC 7617.
+    static func credentials(in header: String) -> (user: String, password: String)? {
         guard header.lowercased().hasPrefix("basic "),
             let data = Data(base64Encoded: String(header.dropFirst(6).drop { $0 == " " })),
             let text = String(validating: data, as: UTF8.self), !text.utf8.contains(0),

@@ -7,7 +7,10 @@ internal import OCI
 /// What is answered to a request, before anything is read from a shelf.
 struct Answer {
     enum Body {
+        /// Bytes that were made for this answer.
         case bytes(ByteBuffer)
+        /// Bytes that are in memory anyway.
+        case shared(ByteBuffer)
         /// These bytes of a blob.
         case content(Digest, Range<Int64>)
     }
@@ -19,7 +22,7 @@ struct Answer {
     /// The body's length in bytes.
     var length: Int64 {
         switch body {
-        case .bytes(let bytes): Int64(bytes.readableBytes)
+        case .bytes(let bytes), .shared(let bytes): Int64(bytes.readableBytes)
         case .content(_, let range): range.upperBound - range.lowerBound
         }
     }
@@ -48,7 +51,9 @@ struct Answer {
     }
 
     /// An error in the form of the distribution specification, "Error Codes".
-    static func error(_ status: HTTPResponseStatus, _ code: String, _ message: String) -> Answer {
+    static func error(
+        _ status: HTTPResponseStatus, _ code: String, _ message: String, _ headers: HTTPHeaders = [:]
+    ) -> Answer {
         struct Body: Encodable {
             struct Entry: Encodable {
                 var code: String
@@ -56,6 +61,8 @@ struct Answer {
             }
             var errors: [Entry]
         }
-        return json(Body(errors: [.init(code: code, message: message)]), status: status)
+        var answer = json(Body(errors: [.init(code: code, message: message)]), status: status)
+        answer.headers.add(contentsOf: headers)
+        return answer
     }
 }

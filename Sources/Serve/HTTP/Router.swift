@@ -18,14 +18,18 @@ struct Router: Sendable {
         guard head.uri.utf8.count <= Target.longest else {
             return .error(.uriTooLong, "UNSUPPORTED", "the target has more than \(Target.longest) bytes")
         }
+        if let fault = Self.fault(inHostOf: head) { return .error(.badRequest, "UNSUPPORTED", fault) }
+        // RFC 9110, 10.1.1: the only expectation there is.
+        if let expected = head.headers.first(name: "Expect"), expected.lowercased() != "100-continue" {
+            return .error(.expectationFailed, "UNSUPPORTED", "no expectation but 100-continue can be met")
+        }
         guard let target = Target(head.uri) else {
             return .error(.badRequest, "UNSUPPORTED", "the target of the request is not well formed")
         }
         guard head.method == .GET || head.method == .HEAD else {
-            var answer = Answer.error(
-                .methodNotAllowed, "UNSUPPORTED", "this registry is a bundle and read-only")
-            answer.headers.add(name: "Allow", value: "GET, HEAD")
-            return answer
+            return .error(
+                .methodNotAllowed, "UNSUPPORTED", "this registry is a bundle and read-only",
+                ["Allow": "GET, HEAD"])
         }
         var headers = head.headers
         // RFC 9110, 14.2: a range has a meaning in GET alone.
@@ -46,6 +50,24 @@ struct Router: Sendable {
             }
             return content(file.digest, size: file.size, headers)
         }
+    }
+
+    /// What is wrong with the header `Host`. Source: RFC 9112, section 3.2; RFC 3986, section 3.2.2.
+    private static func fault(inHostOf head: HTTPRequestHead) -> String? {
+        let hosts = head.headers["Host"]
+        if hosts.count > 1 { return "there is more than one Host header" }
+        guard let host = hosts.first else {
+            return head.version == .http1_0 ? nil : "there is no Host header"
+        }
+        let allowed = host.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "-._~!$&'()*+,;=:[]%".utf8.contains(byte)
+            }
+        }
+        return allowed ? nil : "the Host header is not well formed"
     }
 
     private func distribution(_ path: Substring, _ target: Target, _ headers: HTTPHeaders) -> Answer {
@@ -105,7 +127,7 @@ struct Router: Sendable {
         var answer = content(digest, size: stored.descriptor.size, headers, ranges: false)
         if answer.status == .ok {
             answer.headers.replaceOrAdd(name: "Content-Type", value: stored.descriptor.mediaType)
-            if let bytes = stored.bytes { answer.body = .bytes(bytes) }
+            if let bytes = stored.bytes { answer.body = .shared(bytes) }
         }
         return answer
     }
@@ -130,12 +152,14 @@ struct Router: Sendable {
     ) -> Answer {
         let text = digest.description
         var headers: HTTPHeaders = [
-            "Content-Type": "application/octet-stream", "Docker-Content-Digest": text,
             "ETag": "\"\(text)\"", "Cache-Control": ranges ? "max-age=31536000, immutable" : "no-cache",
         ]
-        if let match = asked.first(name: "If-None-Match"), match == "*" || match.contains(text) {
+        // RFC 9110, 15.4.5: no other header, for caches would take it over.
+        if asked["If-None-Match"].contains(where: { $0 == "*" || $0.contains("\"\(text)\"") }) {
             return Answer(.notModified, headers: headers)
         }
+        headers.add(name: "Content-Type", value: "application/octet-stream")
+        headers.add(name: "Docker-Content-Digest", value: text)
         guard ranges else { return Answer(.ok, headers: headers, body: .content(digest, 0..<size)) }
         headers.add(name: "Accept-Ranges", value: "bytes")
         let condition = asked.first(name: "If-Range")
@@ -147,10 +171,9 @@ struct Router: Sendable {
                 name: "Content-Range", value: "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)")
             return Answer(.partialContent, headers: headers, body: .content(digest, range))
         case .unsatisfiable:
-            var answer = Answer.error(
-                .rangeNotSatisfiable, "RANGE_INVALID", "the content has \(size) bytes")
-            answer.headers.add(name: "Content-Range", value: "bytes */\(size)")
-            return answer
+            return .error(
+                .rangeNotSatisfiable, "RANGE_INVALID", "the content has \(size) bytes",
+                ["Content-Range": "bytes */\(size)"])
         }
     }
 
@@ -176,7 +199,7 @@ struct Router: Sendable {
         _ all: [String], _ path: Substring, _ target: Target, _ body: ([String]) -> some Encodable
     ) -> Answer {
         var rest = all[...]
-        if let last = target.value("last") { rest = rest.drop { !Repository.precedes(last, $0) } }
+        if let last = target.value("last") { rest = rest.drop { $0 <= last } }
         guard let asked = target.value("n") else { return .json(body(Array(rest))) }
         guard let count = Int(asked), count >= 0 else {
             return .error(.badRequest, "PAGINATION_NUMBER_INVALID", "n is a number from 0 on")

@@ -29,7 +29,9 @@ package final class Server: Sendable {
         raiseFileLimit()
         let security = try settings.tls.map { (identity) throws(Failure) in try identity.context() }
         let parts = Parts(settings: settings, log: log)
-        let site = Site(catalog, settings, verifier: parts.verifier, readers: parts.readers, log: log)
+        let site = Site(
+            catalog, settings, verifier: parts.verifier, readers: parts.readers,
+            passwords: parts.passwords, log: log)
         let connections = Connections()
         do {
             let bootstrap = ServerBootstrap(group: parts.group)
@@ -41,14 +43,20 @@ package final class Server: Sendable {
                     }
                 }
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .childChannelOption(.autoRead, value: false)
+                .childChannelOption(.allowRemoteHalfClosure, value: true)
+                .childChannelOption(.maxMessagesPerRead, value: 1)
+                .childChannelOption(
+                    .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: RequestGate.largestHead)
+                )
             let listening =
                 settings.socket.map { bootstrap.withBoundSocket($0) }
-                ?? bootstrap.bind(host: settings.host, port: settings.port)
+                ?? bootstrap.bind(host: settings.address.host, port: settings.address.port)
             let listener = try await listening.get()
             return Server(listener, parts, connections)
         } catch {
             await parts.shutDown()
-            throw Self.explain(error, "\(settings.host):\(settings.port)")
+            throw Self.explain(error, "\(settings.address)")
         }
     }
 
@@ -57,6 +65,7 @@ package final class Server: Sendable {
         let readers: NIOThreadPool
         let hashers: NIOThreadPool
         let verifier: Verifier
+        let passwords = PasswordQueue()
 
         init(settings: ServerSettings, log: @escaping @Sendable (ServerEvent) -> Void) {
             group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings.threads))
@@ -69,6 +78,7 @@ package final class Server: Sendable {
 
         func shutDown() async {
             verifier.stop()
+            passwords.stop()
             try? await group.shutdownGracefully()
             try? await hashers.shutdownGracefully()
             try? await readers.shutdownGracefully()
@@ -100,16 +110,22 @@ package final class Server: Sendable {
         guard connections.add(channel) else { return channel.close(promise: nil) }
         let pipeline = channel.pipeline.syncOperations
         if let security {
+            let client = channel.remoteAddress?.ipAddress ?? "-"
             try pipeline.addHandler(
-                TLSHandler(security, queue: connections.handshakes, limit: .seconds(10)) { _ in })
+                TLSHandler(security, queue: connections.handshakes, limit: .seconds(10)) { reason in
+                    site.log(.refused(client: client, reason: reason))
+                })
         }
+        let gate = RequestGate(site.requests)
         var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = 32 << 10
-        limits.maxHeaderListSize = 64 << 10
-        try pipeline.configureHTTPServerPipeline(
-            withPipeliningAssistance: true, withErrorHandling: true, withOutboundHeaderValidation: true,
-            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
-        try pipeline.addHandler(Connection(site))
+        limits.maxHeaderFieldSize = RequestGate.largestHead
+        limits.maxHeaderListSize = RequestGate.largestHead
+        limits.maxHeaderFieldCount = 100
+        let parser = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
+        try pipeline.addHandlers([
+            gate, HTTPResponseEncoder(), ByteToMessageHandler(parser), NIOHTTPResponseHeadersValidator(),
+            Connection(site, gate),
+        ])
     }
 
     /// A connection needs a descriptor, and a download one more a file.

@@ -10,6 +10,11 @@ final class Site: Sendable {
     let settings: ServerSettings
     /// Threads for short reads; long hashes have others.
     let readers: NIOThreadPool
+    let passwords: PasswordQueue
+    /// What requests may hold in memory that are not whole, or that wait for an answer.
+    let requests = MemoryBudget(16 << 20)
+    /// What answers may hold in memory until their clients have taken them.
+    let answers = MemoryBudget(24 << 20)
     let log: @Sendable (ServerEvent) -> Void
     /// Bytes go through memory, since TLS must see them.
     var encrypted: Bool { settings.tls != nil }
@@ -18,18 +23,21 @@ final class Site: Sendable {
     static let small: Int64 = 256 << 10
     /// The largest piece that is handed to a socket at once, in bytes.
     static let piece: Int64 = 1 << 20
+    /// The largest piece where bytes go through memory and the budget for it is used up.
+    static let smallPiece: Int64 = 64 << 10
     /// The end of a response that is kept back until its blob is verified, in bytes.
     static let tail: Int64 = 16 << 10
 
     init(
         _ catalog: Catalog, _ settings: ServerSettings, verifier: Verifier, readers: NIOThreadPool,
-        log: @escaping @Sendable (ServerEvent) -> Void
+        passwords: PasswordQueue, log: @escaping @Sendable (ServerEvent) -> Void
     ) {
         router = Router(
             catalog: catalog, aliases: settings.aliases, scheme: settings.tls == nil ? "http" : "https")
         self.verifier = verifier
         self.settings = settings
         self.readers = readers
+        self.passwords = passwords
         self.log = log
     }
 

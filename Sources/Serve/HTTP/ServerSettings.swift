@@ -3,11 +3,9 @@ package import OCI
 
 /// How a server listens, and what it asks of its clients.
 package struct ServerSettings: Sendable {
-    /// The address to listen on.
-    package var host: String
-    /// The port to listen on; 0 lets the system choose one.
-    package var port: Int
-    /// A bound socket to listen on in place of host and port, in whatever network namespace it is; the server
+    /// Where to listen.
+    package var address: ListenAddress
+    /// A bound socket to listen on in place of the address, in whatever network namespace it is; the server
     /// closes it.
     package var socket: Int32?
     /// TLS, or `nil` for plain HTTP.
@@ -25,12 +23,11 @@ package struct ServerSettings: Sendable {
 
     /// Settings of a server, plain HTTP and open to everyone unless something else is said.
     package init(
-        host: String = "127.0.0.1", port: Int = 5000, tls: TLSIdentity? = nil, users: Htpasswd? = nil,
+        address: ListenAddress = .standard, tls: TLSIdentity? = nil, users: Htpasswd? = nil,
         aliases: Set<String> = [], idleLimit: Duration = .seconds(75), stallLimit: Duration = .seconds(60),
         threads: Int = 2
     ) {
-        self.host = host
-        self.port = port
+        self.address = address
         self.tls = tls
         self.users = users
         self.aliases = aliases
@@ -46,6 +43,8 @@ package enum ServerEvent: Sendable {
     case access(Access)
     /// A blob is damaged on its shelf; no response with bytes of it was completed.
     case damaged(Digest, Failure)
+    /// A client got no connection by TLS.
+    case refused(client: String, reason: String)
 
     /// A response that ended.
     package struct Access: Sendable {
@@ -78,11 +77,12 @@ package enum ServerEvent: Sendable {
 
 extension ServerEvent: CustomStringConvertible {
     /// One line for a log: for a response the combined log format, then the seconds that it took, and `cut:`
-    /// with the reason where it was cut off. Quotes, backslashes and control characters that a client sent are
+    /// with the reason where it was cut off. Quotes, backslashes and all bytes that are not printable ASCII are
     /// written as `\xHH`.
     package var description: String {
         switch self {
         case .damaged(let digest, let failure): "damaged \(digest): \(failure.reason)"
+        case .refused(let client, let reason): "\(client) got no TLS connection: \(reason)"
         case .access(let access): access.line
         }
     }
@@ -108,7 +108,7 @@ extension ServerEvent.Access {
         let hex = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []
         for byte in text.utf8 {
-            if byte >= 0x20, byte != 0x7F, byte != 0x22, byte != 0x5C {
+            if byte >= 0x20, byte < 0x7F, byte != 0x22, byte != 0x5C {
                 bytes.append(byte)
             } else {
                 bytes += [0x5C, 0x78, hex[Int(byte >> 4)], hex[Int(byte & 15)]]

@@ -33,6 +33,8 @@ final class TLSHandler: ChannelDuplexHandler {
     private var unflushed: [EventLoopPromise<Void>] = []
     /// A read that waits until the client has taken what was written.
     private var readWaits = false
+    /// A read was asked for and has brought nothing yet: records that hold no data do not count.
+    private var isHungry = false
 
     init(
         _ tls: TLSContext, queue: HandshakeQueue, limit: TimeAmount, refused: @escaping (String) -> Void
@@ -47,7 +49,7 @@ final class TLSHandler: ChannelDuplexHandler {
         ticket = queue.enter(context.channel)
         deadline = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
             guard let self, case .handshaking = self.state else { return }
-            self.fail("no handshake in time", context)
+            self.fail("the handshake took too long", context)
         }
         context.fireChannelActive()
     }
@@ -78,7 +80,10 @@ final class TLSHandler: ChannelDuplexHandler {
         var plain = ByteBuffer()
         let step = session.read(into: &plain)
         if session.hasRecords { send(context) }
-        if plain.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(plain)) }
+        if plain.readableBytes > 0 {
+            isHungry = false
+            context.fireChannelRead(wrapInboundOut(plain))
+        }
         switch step {
         case .done, .incomplete: break
         case .closed: context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
@@ -96,14 +101,27 @@ final class TLSHandler: ChannelDuplexHandler {
             settle()
             return true
         case .incomplete where handshakeBytes <= Self.largestHandshake: break
-        case .incomplete: fail("a handshake of more than \(Self.largestHandshake) bytes", context)
-        case .closed: fail("the client closed", context)
+        case .incomplete: fail("the handshake has more than \(Self.largestHandshake) bytes", context)
+        case .closed: fail("the client closed the connection", context)
         case .failed(let reason): fail(reason, context)
         }
         return false
     }
 
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        if isHungry { read(context: context) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent, case .handshaking = state {
+            return fail("the client closed the connection", context)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     func read(context: ChannelHandlerContext) {
+        isHungry = true
         if context.channel.isWritable { context.read() } else { readWaits = true }
     }
 
@@ -165,7 +183,8 @@ final class TLSHandler: ChannelDuplexHandler {
     }
 
     private func fail(_ reason: String, _ context: ChannelHandlerContext) {
-        if case .handshaking = state { refused(reason) }
+        // Programs that only see whether a port is open are not worth a line.
+        if case .handshaking = state, handshakeBytes > 0 { refused(reason) }
         settle()
         send(context)
         state = .closed

@@ -49,15 +49,9 @@ struct ServeCommand: AsyncParsableCommand {
             let known = ClientConfiguration.Client.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("--print-config takes one of \(known)")
         }
-        guard address != nil else { throw ValidationError("--listen takes HOST:PORT, like 127.0.0.1:5000") }
-    }
-
-    private var address: (host: String, port: Int)? {
-        guard let colon = listen.lastIndex(of: ":"), let port = UInt16(listen[listen.index(after: colon)...])
-        else {
-            return nil
+        do { _ = try ListenAddress(listen) } catch {
+            throw ValidationError("--listen '\(listen)': \(error.reason); \(error.remedy)")
         }
-        return (String(listen[..<colon]), Int(port))
     }
 
     func run() async throws {
@@ -68,58 +62,85 @@ struct ServeCommand: AsyncParsableCommand {
             return opened
         }
         if let client = printConfig.flatMap(ClientConfiguration.Client.init) {
-            return showSettings(for: client, of: opened)
+            return try showSettings(for: client, of: opened)
         }
-        let registry = opened[0].spec.registry
-        let (host, port) = address ?? ("127.0.0.1", 5000)
-        var settings = ServerSettings(host: host, port: port, aliases: [registry, listen, reachable])
-        settings.tls = try identity(host)
+        let identity = try identity()
+        let settings = try serverSettings(identity, registry: opened[0].spec.registry)
+        let catalog = try await onThread { () throws(Failure) in try Catalog(opened.map(BundleShelf.init)) }
+        let log = try LogWriter()
+        for line in Self.notes(on: catalog) { log.add(line) }
+        let server = try await Server.start(catalog, settings) { log.add("\($0)") }
+        do { try publish(identity, log) } catch {
+            await server.stop(within: .zero)
+            throw error
+        }
+        let here = ListenAddress(host: settings.address.host, port: server.port)
+        let scheme = settings.tls == nil ? "http" : "https"
+        log.add("serving \(opened.map(\.path).joined(separator: ", ")) at \(scheme)://\(here)/")
+        await Interruption.wait()
+        log.add("stopping: running downloads have 10 s to finish; a second signal ends them now")
+        await server.stop(within: .seconds(10))
+        await log.drain(within: .seconds(1))
+    }
+
+    private func serverSettings(
+        _ identity: TLSIdentity?, registry: String
+    ) throws(Failure) -> ServerSettings {
+        var settings = ServerSettings(
+            address: try ListenAddress(listen), aliases: [registry, listen, try reachable])
+        settings.tls = identity
         settings.users = try htpasswd.map { (path) throws(Failure) in try Htpasswd(path: path) }
-        let catalog = try Catalog(opened.map(BundleShelf.init))
+        return settings
+    }
+
+    /// What an operator should know of what is served.
+    private static func notes(on catalog: Catalog) -> [String] {
+        var notes: [String] = []
         if let first = catalog.missing.first {
-            Console.say(
+            notes.append(
                 "\(catalog.missing.count) blobs are in none of the bundles, the first is \(first): name the bundle that has them as well"
             )
         }
         for shared in catalog.shared {
             let others = shared.domains.dropFirst().map { "\($0)/\(shared.name)" }.joined(separator: ", ")
-            Console.say(
+            notes.append(
                 "\(shared.name) means \(shared.domains[0])/\(shared.name); ask for \(others) by the full name"
             )
         }
-        let server = try await Server.start(catalog, settings) { Console.say("\($0)") }
-        let scheme = settings.tls == nil ? "http" : "https"
-        Console.say(
-            "serving \(opened.map(\.path).joined(separator: ", ")) at \(scheme)://\(host):\(server.port)/")
-        await Interruption.wait()
-        Console.say("stopping: downloads may go on for 10 s; a second signal ends them now")
-        await server.stop(within: .seconds(10))
+        return notes
     }
 
-    private func identity(_ host: String) throws(Failure) -> TLSIdentity? {
+    private func identity() throws(Failure) -> TLSIdentity? {
         if tls.count == 2 { return try TLSIdentity(certificatePath: tls[0], keyPath: tls[1]) }
         guard let name = tlsSelfSigned else { return nil }
-        let identity = try TLSIdentity(selfSignedFor: name, also: isEverywhere ? [] : [host])
+        let address = try ListenAddress(listen)
+        return try TLSIdentity(selfSignedFor: name, also: address.isEverywhere ? [] : [address.host])
+    }
+
+    /// Writes the certificate that was made for this start. The socket is bound then, so no other server that listens
+    /// at this address loses its certificate.
+    private func publish(_ identity: TLSIdentity?, _ log: LogWriter) throws(Failure) {
+        guard let name = tlsSelfSigned, let identity else { return }
         try Durable.write(Array(identity.certificate.utf8), to: "\(name).crt")
-        Console.say("the certificate for the clients is \(name).crt; a new one is made at each start")
-        return identity
+        log.add("the certificate for the clients is \(name).crt; a new one is made at each start")
     }
 
     // MARK: settings of clients
 
-    private var isEverywhere: Bool { ["0.0.0.0", "::", "[::]", ""].contains(address?.host ?? "") }
-
     /// How clients reach the server: by the name of its certificate, else by where it listens, and by the
     /// host's name where that is everywhere.
     private var reachable: String {
-        guard let (_, port) = address else { return listen }
-        if let tlsSelfSigned { return "\(tlsSelfSigned):\(port)" }
-        return isEverywhere ? "\(ProcessInfo.processInfo.hostName):\(port)" : listen
+        get throws(Failure) {
+            let address = try ListenAddress(listen)
+            if let tlsSelfSigned { return "\(ListenAddress(host: tlsSelfSigned, port: address.port))" }
+            if !address.isEverywhere { return "\(address)" }
+            return "\(ListenAddress(host: ProcessInfo.processInfo.hostName, port: address.port))"
+        }
     }
 
-    private func showSettings(for client: ClientConfiguration.Client, of bundles: [Bundle]) {
+    private func showSettings(for client: ClientConfiguration.Client, of bundles: [Bundle]) throws(Failure) {
         let settings = ClientConfiguration(
-            address: reachable, tls: !tls.isEmpty || tlsSelfSigned != nil,
+            address: try reachable, tls: !tls.isEmpty || tlsSelfSigned != nil,
             certificatePath: tlsSelfSigned.map { "/etc/sealift/\($0).crt" },
             domains: Set(bundles.flatMap { $0.images.map(\.reference.domain) }).sorted(),
             registry: bundles[0].spec.registry)

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import NIOCore
+internal import OCI
+
+/// Checks passwords one at a time on a thread of its own, so that guessing clients take nothing from those who
+/// download.
+///
+/// Who waits is bounded, in all and by address; who is pushed out is told to try again. The newest login is checked
+/// first, and those of connections that have failed before come last: so a user who logs in among many guessing
+/// clients waits for one check as a rule.
+final class PasswordQueue: Sendable {
+    /// What a request says of its user.
+    struct Login: Sendable {
+        /// The header `Authorization`.
+        let header: String?
+        /// The client's address, without its port.
+        let address: String
+        /// Whether a password of the same connection was wrong.
+        let hasFailed: Bool
+    }
+
+    /// What became of a login.
+    enum Outcome: Sendable, Equatable {
+        case admitted(String)
+        case refused
+        /// Too many wait.
+        case tooMany
+    }
+
+    private struct Waiting: Sendable {
+        let login: Login
+        let users: Htpasswd
+        let promise: EventLoopPromise<Outcome>
+    }
+
+    private struct State: Sendable {
+        /// In the order in which they came.
+        var waiting: [Waiting] = []
+        var isStopped = false
+        var isRunning = false
+    }
+
+    /// The most logins that wait, in all and of one address.
+    let most: (all: Int, address: Int)
+    private let state = Monitor(State())
+
+    init(most: (all: Int, address: Int) = (all: 64, address: 16)) { self.most = most }
+
+    /// Whether the user may read: at once where the header was found right before, else after its turn.
+    func admits(_ login: Login, _ users: Htpasswd, on loop: any EventLoop) -> EventLoopFuture<Outcome> {
+        guard let header = login.header else { return loop.makeSucceededFuture(.refused) }
+        if let user = users.known(header) { return loop.makeSucceededFuture(.admitted(user)) }
+        guard Htpasswd.credentials(in: header) != nil else { return loop.makeSucceededFuture(.refused) }
+        let promise = loop.makePromise(of: Outcome.self)
+        let (pushedOut, isNew) = state.locked { state -> ([Waiting], Bool) in
+            guard !state.isStopped else {
+                return ([Waiting(login: login, users: users, promise: promise)], false)
+            }
+            state.waiting.append(Waiting(login: login, users: users, promise: promise))
+            defer { state.isRunning = true }
+            return (shorten(&state.waiting), !state.isRunning)
+        }
+        for one in pushedOut { one.promise.succeed(.tooMany) }
+        // Without a thread no one is admitted until the host gives one.
+        if isNew, spawnThread({ self.run() }) != nil {
+            state.locked { $0.isRunning = false }
+            refuseAll()
+        }
+        state.wake()
+        return promise.futureResult
+    }
+
+    /// Ends the thread after the check under way, and refuses those that wait.
+    func stop() {
+        state.locked { $0.isStopped = true }
+        refuseAll()
+        state.wake()
+    }
+
+    private func refuseAll() {
+        let waiting = state.locked { state -> [Waiting] in
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for one in waiting { one.promise.succeed(.tooMany) }
+    }
+
+    /// Takes out those that are too many: of the address that has too many, or else of the one that has most.
+    private func shorten(_ waiting: inout [Waiting]) -> [Waiting] {
+        guard let newest = waiting.last?.login.address else { return [] }
+        var address = newest
+        if waiting.count(where: { $0.login.address == newest }) <= most.address {
+            guard waiting.count > most.all else { return [] }
+            let counts = Dictionary(waiting.map { ($0.login.address, 1) }, uniquingKeysWith: +)
+            address = counts.max { $0.value < $1.value }?.key ?? newest
+        }
+        let own = waiting.indices.filter { waiting[$0].login.address == address }
+        guard let oldest = own.first(where: { waiting[$0].login.hasFailed }) ?? own.first else { return [] }
+        return [waiting.remove(at: oldest)]
+    }
+
+    private func run() {
+        while true {
+            let next = state.waiting { state -> Waiting?? in
+                if state.isStopped { return .some(nil) }
+                guard
+                    let place = state.waiting.lastIndex(where: { !$0.login.hasFailed })
+                        ?? state.waiting.indices.last
+                else { return nil }
+                return .some(state.waiting.remove(at: place))
+            }
+            guard let next else { return }
+            let user = next.login.header.flatMap(next.users.check)
+            next.promise.succeed(user.map(Outcome.admitted) ?? .refused)
+        }
+    }
+}
