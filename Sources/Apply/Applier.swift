@@ -45,6 +45,7 @@ package struct Applier: Sendable {
         }
         self.bundle = bundle
         self.store = try Store(at: store)
+        try self.store.refuseForeignFolder()
         self.platform = chosen
         self.settings = settings
         self.events = events
@@ -105,13 +106,14 @@ package struct Applier: Sendable {
         try checkSpace(for: plan)
         let writer = try store.writer()
         let record = try ApplyRecord(bundle, store: store, platform: platform, builder: builder, names: names)
-        do throws(Failure) {
-            try record.begin()
-            return try record.end(images: try take(plan, source, in: writer))
-        } catch {
-            try? writer.rollBack()
-            try? record.takeBack()
-            throw error
+        return try writer.transaction { () throws(Failure) in
+            do throws(Failure) {
+                try record.begin()
+                return try record.end(images: try take(plan, source, in: writer))
+            } catch {
+                try record.takeBack()
+                throw error
+            }
         }
     }
 
@@ -133,9 +135,9 @@ package struct Applier: Sendable {
 
     /// Takes the steps of the plan and returns the images, the base first.
     private func take(
-        _ plan: ApplyPlan, _ source: any ContentSource, in writer: StoreWriter
+        _ plan: ApplyPlan, _ blobs: ApplySource, in writer: StoreWriter
     ) throws(Failure) -> [SealerImage] {
-        let source = ObservedSource(inner: source) { events(.read(bytes: $0)) }
+        let source = ObservedSource(inner: blobs) { events(.read(bytes: $0)) }
         var number = 0
         func step<Result>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
             let step = plan.steps[number]
@@ -147,7 +149,9 @@ package struct Applier: Sendable {
         var images: [SealerImage] = []
         for layer in base?.layers ?? [] {
             _ = try step { () throws(Failure) in
-                try writer.importLayer(layer.blob, from: source, id: layer.id, repository: base?.reference)
+                try writer.importLayer(
+                    layer.blob, from: source, id: layer.id, repository: base?.reference,
+                    restores: blobs.contains(layer.blob.digest))
             }
         }
         if let base { images.append(try register(base, in: writer)) }
@@ -166,10 +170,28 @@ package struct Applier: Sendable {
         if base.image.name != name {
             events(.note("the base calls itself \(base.image.name); it is listed as \(name)"))
         }
-        let image =
-            base.image.name == name ? base.image : base.image.renamed(to: base.name).identified()
+        try refuseForeignID(of: base.image)
+        let image = base.image.listed(as: base.name)
         try checkOutcome(image, named: base.name)
         return try writer.register(image).image
+    }
+
+    /// Compares the id that the base states with the one that its content has. `sealer tag` states ids that nothing but
+    /// the image that was tagged can prove: such a base is listed under its own, and a note says so.
+    /// - Throws: a ``Failure`` of kind `data` where the stated id is that of another image of the store.
+    private func refuseForeignID(of image: SealerImage) throws(Failure) {
+        let own = image.computedID
+        guard !image.id.isEmpty, image.id != own else { return }
+        let file = store.imageFile(image.id)
+        if let there = try? File.open(file).bytes(limit: SealerImage.largestSize), there != image.storeYAML {
+            throw Failure(
+                .data, "list the base", image.name,
+                because:
+                    "it states the id \(image.id), which another image of the store has; its content has "
+                    + "the id \(own)",
+                remedy: "do not trust this bundle: collect it again from a registry that you trust")
+        }
+        events(.note("the base states the id \(image.id); its content has, and is listed under, \(own)"))
     }
 
     /// The receipt of this bundle and platform, if the store still has all that it tells of.

@@ -74,6 +74,9 @@ package struct Receipt: Sendable, Codable, Equatable {
         package var images: [String]
     }
 
+    /// No receipt is larger, in bytes.
+    static let largestSize = 16 << 20
+
     static func folder(of store: String) -> String { "\(store)/sealift/receipts" }
 
     /// Where the receipt of an apply lies.
@@ -85,7 +88,7 @@ package struct Receipt: Sendable, Codable, Equatable {
     /// Reads a receipt; `nil` where there is none or it is not ours to read.
     static func load(_ path: String) throws(Failure) -> Receipt? {
         guard access(path, F_OK) == 0 else { return nil }
-        let bytes = try File.open(path).bytes(limit: 16 << 20)
+        let bytes = try File.open(path).bytes(limit: largestSize)
         guard var receipt = try? JSONDecoder().decode(Receipt.self, from: Data(bytes)), receipt.version == 2
         else {
             return nil
@@ -133,7 +136,10 @@ package struct Receipt: Sendable, Codable, Equatable {
 
     /// Takes the receipt away. None there is no error.
     func remove() throws(Failure) {
-        guard unlink(path) == 0 || errno == ENOENT else { throw Failure.system("remove", path) }
+        if unlink(path) != 0 {
+            guard errno == ENOENT || errno == ENOTDIR else { throw Failure.system("remove", path) }
+            return
+        }
         try Durable.flushFolder(of: path)
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
+internal import Glibc
 internal import OCI
 internal import Sealer
 
@@ -7,7 +8,7 @@ internal import Sealer
 /// Used with the store's lock held.
 struct ApplyRecord {
     private let store: Store
-    private let earlier: Receipt?
+    private let earlier: [UInt8]?
     private let started: Receipt
 
     /// Notes what the store has before `bundle` gives `names` to images. A run that continues where another one
@@ -18,7 +19,7 @@ struct ApplyRecord {
         self.store = store
         let path = Receipt.path(store: store.path, bundle: bundle.indexDigest, platform: platform)
         let earlier = try Receipt.load(path)
-        self.earlier = earlier
+        self.earlier = access(path, F_OK) == 0 ? try File.open(path).bytes(limit: Receipt.largestSize) : nil
         let survey = try store.survey()
         let listed = survey.images.map(\.entry).filter { $0.platform.value == platform }
         let replaced = names.map { name -> Receipt.Replaced in
@@ -66,8 +67,12 @@ struct ApplyRecord {
         return receipt
     }
 
-    /// Puts back the receipt that was there before.
+    /// Puts back the receipt that was there before, byte for byte; where there was none, nothing is left of this one.
     func takeBack() throws(Failure) {
-        if let earlier { try earlier.save() } else { try started.remove() }
+        if let earlier { return try Durable.write(earlier, to: started.path) }
+        try started.remove()
+        // Folders that hold other receipts stay.
+        let folder = Receipt.folder(of: store.path)
+        if rmdir(folder) == 0 { rmdir("\(store.path)/sealift") }
     }
 }

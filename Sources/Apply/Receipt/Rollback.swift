@@ -69,7 +69,6 @@ package struct Rollback: Sendable {
             receipt.before.map { before in { !before.images.contains($0) } }
             ?? { id in receipt.images.contains { $0.id == id } }
         kept.formUnion(survey.unlisted.filter { !own($0) })
-        if let writer { try writer.relist(changes) }
         let others = survey.images.filter { image in !changes.contains { $0.new == image.entry } }
         let gone = Set(changes.map(\.new.id)).subtracting(kept).subtracting(others.map(\.entry.id))
         let garbage = try store.garbage(keeping: kept, without: gone).filter { item in
@@ -78,8 +77,12 @@ package struct Rollback: Sendable {
         outcome.layers = garbage.compactMap(\.layer)
         outcome.bytes = garbage.clampedTotal(\.bytes)
         if let writer {
-            try writer.remove(garbage)
-            try receipt.remove()
+            try writer.refuseUsed(garbage)
+            try writer.transaction { () throws(Failure) in
+                try writer.relist(changes)
+                try writer.remove(garbage)
+                try receipt.remove()
+            }
         }
         return outcome
     }

@@ -4,7 +4,7 @@ package import OCI
 package import Sealer
 
 /// Repairs a store from bundles: what is damaged or missing is made again in a store beside it, as an apply makes
-/// it, and takes its place once it is whole and verified. All methods block.
+/// it, takes its place, and is verified there. All methods block.
 package struct StoreRepair: Sendable {
     /// What came of it.
     package struct Outcome: Sendable, Encodable {
@@ -18,7 +18,7 @@ package struct StoreRepair: Sendable {
     private let settings: BuildSettings
     private let events: @Sendable (ApplyEvent) -> Void
 
-    /// Prepares to repair `store`.
+    /// Prepares to mend `store`.
     /// - Parameter settings: how damaged layers of builds are made again.
     package init(
         _ store: Store, settings: BuildSettings = BuildSettings(),
@@ -29,14 +29,16 @@ package struct StoreRepair: Sendable {
         self.events = events
     }
 
-    /// Repairs what `findings` of a check report, as far as `bundles` go. What is harmless is left as it is.
-    /// - Throws: a ``Failure``, of kind `busy` where another process is at work in the store. Whatever was repaired
+    /// Repairs what `findings` of a check name, as far as `bundles` go. What is harmless is left as it is.
+    ///
+    /// What was put in place is read again there: only what is right then counts as repaired, and the rest is as it was.
+    /// - Throws: a ``Failure``, of kind `busy` where somebody else is at work in the store. Whatever was repaired
     ///   until then is; listed images have all the layers that they had at every moment.
     package func run(_ findings: [StoreFinding], from bundles: [Bundle]) throws(Failure) -> Outcome {
         var outcome = Outcome(left: findings.filter { !$0.isHarmless })
         if outcome.left.isEmpty { return outcome }
         let writer = try store.writer()
-        try settle(&outcome) { (finding) throws(Failure) in
+        try settle(&outcome, writer) { (finding) throws(Failure) in
             guard finding.kind == .tarSplit, let id = finding.layer else { return false }
             // Where this fails the tar was another maker's, and a bundle may still have it.
             return (try? writer.rebuildTarSplit(of: id)) != nil
@@ -60,7 +62,7 @@ package struct StoreRepair: Sendable {
         let wanted = Set(outcome.left.compactMap(\.layer))
         let isInBase = outcome.left.allSatisfy { $0.layer.map(applier.isBaseLayer) ?? false }
         if isInBase { try applier.importBaseLayers(wanted) } else { _ = try applier.run() }
-        try settle(&outcome) { (finding) throws(Failure) in
+        try settle(&outcome, writer) { (finding) throws(Failure) in
             if let id = finding.layer {
                 guard other.hasLayer(id) else { return false }
                 try writer.replaceLayer(id, from: other)
@@ -80,21 +82,45 @@ package struct StoreRepair: Sendable {
         else { return false }
         // The check could not know which layers are its own.
         let restored = try store.survey().images.first { $0.entry.id == image.entry.id }
-        for id in restored?.image?.layerIDs ?? [] where other.hasLayer(id) && !store.isIntact(id) {
+        for id in restored?.image?.layerIDs ?? [] where other.hasLayer(id) && store.faultOfLayer(id) != nil {
             try writer.replaceLayer(id, from: other)
         }
         return true
     }
 
-    /// Moves what was reported as repaired.
+    /// Moves what `mend` says that it has repaired, and what is right then.
     private func settle(
-        _ outcome: inout Outcome, _ mend: (StoreFinding) throws(Failure) -> Bool
+        _ outcome: inout Outcome, _ writer: StoreWriter, _ mend: (StoreFinding) throws(Failure) -> Bool
     ) throws(Failure) {
         var left: [StoreFinding] = []
         for finding in outcome.left {
-            if try mend(finding) { outcome.mended.append(finding) } else { left.append(finding) }
+            var isRight = false
+            do throws(Failure) {
+                try writer.transaction { () throws(Failure) in
+                    guard try mend(finding) else { return }
+                    if let fault = try fault(of: finding) { throw fault }
+                    isRight = true
+                }
+            } catch  where error.kind == .data {
+                events(.note("\(finding.artifact) could not be repaired: \(error.reason)"))
+            }
+            if isRight { outcome.mended.append(finding) } else { left.append(finding) }
         }
         outcome.left = left
+    }
+
+    /// What is still wrong with what `finding` is about; `nil` where it is right.
+    private func fault(of finding: StoreFinding) throws(Failure) -> Failure? {
+        var reason: String?
+        if let id = finding.layer {
+            reason = store.faultOfLayer(id)
+        } else if let image = try store.survey().images.first(where: {
+            finding.artifact == "image \($0.title)"
+        }) {
+            reason = image.fault
+            for id in image.image?.layerIDs ?? [] where reason == nil { reason = store.faultOfLayer(id) }
+        }
+        return reason.map { Failure(.data, "repair", finding.artifact, because: $0) }
     }
 }
 

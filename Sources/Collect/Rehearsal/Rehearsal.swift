@@ -138,8 +138,12 @@ final class Rehearsal: @unchecked Sendable {
         let bytes = try content.bytes(of: config)
         let layers = try BaseLayers(reference, platform, manifest: manifest, config: bytes).layers
         let image = try SealerImage(config: bytes, artifact: reference.familiar)
-        let isOwn = image.name == reference.unpinned.description
-        return (isOwn ? image : image.renamed(to: reference.unpinned).identified(), layers)
+        if !image.id.isEmpty, image.id != image.computedID {
+            tell(
+                "the base \(reference.familiar) states the id \(image.id); stores list it under \(image.computedID), which follows from its content"
+            )
+        }
+        return (image.listed(as: reference.unpinned), layers)
     }
 
     private func prove(_ stage: Stage) throws(Failure) {

@@ -112,6 +112,14 @@ package struct SealerImage: Sendable, Equatable {
     }
 }
 
+extension SealerImage {
+    /// The image as a store lists it under `name`: renamed where it calls itself otherwise, with the id that its
+    /// content has. The id that it states counts for nothing.
+    package func listed(as name: Reference) -> SealerImage {
+        self.name == name.description ? identified() : renamed(to: name).identified()
+    }
+}
+
 extension SealerImage.PlatformText {
     /// sealer's words for `platform`.
     package init(_ platform: Platform) {

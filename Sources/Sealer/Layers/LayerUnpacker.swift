@@ -37,6 +37,7 @@ final class LayerUnpacker {
         guard count <= Self.mostEntries else { throw refuse(header, "there are too many entries") }
         var checksum = CRC64()
         guard let path = try path(of: header) else { return checksum }
+        if let fault = LayerEntryName.faultOfNumbers(in: header) { throw refuse(header, fault) }
         let slash = path.lastIndex(of: UInt8(ascii: "/"))
         let name = Array(path[(slash.map { $0 + 1 } ?? 0)...])
         let folder = try enter(slash.map { Array(path[..<$0]) } ?? [])
@@ -119,8 +120,12 @@ final class LayerUnpacker {
         let target = try LayerEntryName.checked(header.linkName, isFolder: false) { refuse(header, $0) }
         if target.isEmpty { throw refuse(header, "it links to nothing") }
         let slash = target.lastIndex(of: UInt8(ascii: "/"))
-        let source = slash == nil ? root : try root.folder(Array(target[..<slash!]))
-        try folder.createHardLink(name, to: Array(target[(slash.map { $0 + 1 } ?? 0)...]), in: source)
+        do throws(Failure) {
+            let source = slash == nil ? root : try root.folder(Array(target[..<slash!]))
+            try folder.createHardLink(name, to: Array(target[(slash.map { $0 + 1 } ?? 0)...]), in: source)
+        } catch  where error.kind == .input {
+            throw refuse(header, "it links to no regular file before it")
+        }
     }
 
     /// A whiteout: the name it hides becomes a device 0/0, or the folder it lies in opaque.
@@ -129,6 +134,9 @@ final class LayerUnpacker {
             throw refuse(header, "a whiteout must be an empty regular file")
         }
         if name == LayerWalk.opaqueName {
+            guard folder.attribute(LayerWalk.opaqueAttribute) == nil else {
+                throw refuse(header, "the name is there twice")
+            }
             try folder.setAttribute(LayerWalk.opaqueAttribute, [UInt8(ascii: "y")])
             return
         }

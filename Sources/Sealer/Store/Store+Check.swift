@@ -56,13 +56,22 @@ extension Store {
         return findings.filter { !$0.isHarmless } + findings.filter(\.isHarmless)
     }
 
-    /// Whether the layer is there and its content is what its id says; reads all of it.
-    package func isIntact(_ id: Digest) -> Bool {
-        guard hasLayer(id) else { return false }
+    /// Why the layer is not what its id says; `nil` where it is. Reads all of it.
+    package func faultOfLayer(_ id: Digest) -> String? {
+        guard hasLayer(id) else { return "the store lacks its layer \(id)" }
         switch LayerCheck(id, in: self).condition() {
-        case .intact, .altered: return true
-        case .tarSplit, .damaged: return false
+        case .intact, .altered: return nil
+        case .tarSplit(let reason), .damaged(let reason): return "its layer \(id): \(reason)"
         }
+    }
+
+    /// Whether names and attributes of a layer are not those of its tar, its contents being left unread, and it may be
+    /// exchanged: this user can give files away, and no mount uses it.
+    func lacksAttributes(_ id: Digest) -> Bool {
+        guard geteuid() == 0, let found = LayerCheck(id, in: self).conditionByAttributes(), found != .intact,
+            (try? refuseMounts(of: [layerFolder(id)])) != nil
+        else { return false }
+        return true
     }
 
     private func read(

@@ -66,16 +66,18 @@ extension StoreGarbage {
 }
 
 extension StoreWriter {
-    /// Removes what ``Store/garbage(keeping:)`` found, each thing whole or not at all.
+    /// Takes what ``Store/garbage(keeping:without:)`` found out of the store, until the writer commits: then it is
+    /// removed.
+    /// - Throws: a ``Failure`` of kind `busy` where a mount uses it; then nothing is changed.
     package func remove(_ garbage: [StoreGarbage]) throws(Failure) {
+        try refuseUsed(garbage)
+        // What is in staging is this writer's own by now.
+        try takeAway(garbage.flatMap(\.paths).filter { !$0.hasPrefix("\(staging)/") })
+    }
+
+    /// - Throws: a ``Failure`` of kind `busy` where a mount uses any of `garbage`.
+    package func refuseUsed(_ garbage: [StoreGarbage]) throws(Failure) {
         try store.refuseMounts(of: garbage.flatMap(\.paths))
-        for item in garbage {
-            let trash = try stagingFolder()
-            for (number, path) in item.paths.enumerated() {
-                try move(path, to: "\(trash)/\(number)", optional: true)
-            }
-            try discard(trash)
-        }
     }
 }
 

@@ -13,10 +13,11 @@ package final class Store: Sendable {
     /// Where sealer itself keeps its store.
     package static let standardPath = "/var/lib/sealer"
 
-    /// Takes the store at `path`, which need not exist yet: then it has no images.
+    /// Takes the store at `path`, which need not exist yet: then it has no images. A relative path is one below the
+    /// working folder of now, wherever a later thread works.
     /// - Throws: a ``Failure`` of kind `input` where `path` is there and is not a folder.
     package init(at path: String) throws(Failure) {
-        var trimmed = path[...]
+        var trimmed = try Self.absolute(path)[...]
         while trimmed.count > 1, trimmed.last == "/" { trimmed = trimmed.dropLast() }
         self.path = String(trimmed)
         var status = stat()
@@ -100,11 +101,13 @@ package final class Store: Sendable {
 
     /// The list of images; empty where there is no file.
     package func list() throws(Failure) -> ImageList {
-        do throws(Failure) {
-            return try ImageList(parsing: File.open(listFile).bytes(limit: 64 << 20), artifact: listFile)
-        } catch {
-            if error.kind == .input { return ImageList() }
-            throw error
-        }
+        guard let bytes = try listBytes() else { return ImageList() }
+        return try ImageList(parsing: bytes, artifact: listFile)
+    }
+
+    /// The bytes of the list of images; `nil` where there is no file.
+    func listBytes() throws(Failure) -> [UInt8]? {
+        if access(listFile, F_OK) != 0, errno == ENOENT { return nil }
+        return try File.open(listFile).bytes(limit: 64 << 20)
     }
 }

@@ -51,8 +51,7 @@ package struct StoreSurvey: Sendable {
         var images: [Image] = []
         for entry in try store.images() {
             do throws(Failure) {
-                let image = try store.image(entry)
-                let fault = image.id == entry.id ? nil : "its file has the id \(image.id)"
+                let (image, fault) = try store.proven(entry)
                 images.append(Image(entry: entry, image: image, fault: fault))
             } catch {
                 images.append(Image(entry: entry, image: nil, fault: error.reason))

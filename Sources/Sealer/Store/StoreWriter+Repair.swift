@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CLinux
 internal import Glibc
 package import OCI
 
@@ -16,10 +15,16 @@ extension StoreWriter {
         try exchange(other.layerDatabase(id), store.layerDatabase(id))
     }
 
-    /// Puts the file of the image `id` of `other` into this store; false where `other` has none.
+    /// Puts the file of the image `id` of `other` into this store; false where `other` has none, or not the one of
+    /// that id.
     package func restoreImageFile(_ id: String, from other: Store) throws(Failure) -> Bool {
+        let file = store.imageFile(id)
         guard access(other.imageFile(id), F_OK) == 0 else { return false }
-        try put(File.open(other.imageFile(id)).bytes(limit: SealerImage.largestSize), at: store.imageFile(id))
+        let bytes = try File.open(other.imageFile(id)).bytes(limit: SealerImage.largestSize)
+        guard Store.derivedID(of: bytes, stating: id) == id else { return false }
+        let new = "\(try stagingFolder())/image"
+        try Durable.write(bytes, to: new)
+        if access(file, F_OK) == 0 { try exchange(new, file) } else { try putInPlace(new, at: file) }
         return true
     }
 
@@ -35,17 +40,6 @@ extension StoreWriter {
                 .data, "make the tar-split of", "the layer \(id)",
                 because: "the tar of its files is \(measure.id)")
         }
-        try Durable.rename(path, to: "\(store.layerDatabase(id))/tar-data.json.gz")
-        try discard(folder)
-    }
-
-    /// Gives `new` the name `old`, and what was there, if anything, the other name.
-    private func exchange(_ new: String, _ old: String) throws(Failure) {
-        if sealift_exchange(new, old) != 0 {
-            // Not every file system can; then what is there goes first. Nothing there is the usual case.
-            if errno != ENOENT { try move(old, to: "\(new).old", optional: true) }
-            try move(new, to: old)
-        }
-        try Durable.flushFolder(of: old)
+        try exchange(path, "\(store.layerDatabase(id))/tar-data.json.gz")
     }
 }

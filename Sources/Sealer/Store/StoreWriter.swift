@@ -14,31 +14,56 @@ package final class StoreWriter: Sendable {
     /// The store.
     package let store: Store
     private let lock: File
-    private let nextName = Atomic<Int>(0)
-    let changes = Mutex(StoreChanges())
+    let nextName = Atomic<Int>(0)
+    let changes: Mutex<StoreChanges>
 
-    private var staging: String { "\(store.path)/.sealift/staging" }
+    var staging: String { "\(store.path)/.sealift/staging" }
 
     init(_ store: Store) throws(Failure) {
         self.store = store
+        try store.refuseForeignFolder()
         _ = try store.list()
-        for folder in ["", "/.sealift", "/data/overlay2", "/metadata/layerdb/sha256", "/metadata/imagedb"] {
-            try makeFolders(store.path + folder)
+        let made = try store.makePlaces()
+        do throws(Failure) {
+            try store.proveFileSystem()
+        } catch {
+            Store.removePlaces(made)
+            throw error
         }
         lock = try Self.takeLock(of: store)
-        try store.refuseRunningSealers()
-        // With the lock held, whatever lies in staging was left by a writer that is gone.
-        try removeTree(at: staging)
-        try makeFolders(staging)
+        changes = Mutex(StoreChanges(places: made))
+        do throws(Failure) {
+            try store.refuseRunningSealers()
+            // With the lock held, whatever lies in staging was left by a writer that is gone.
+            try removeTree(at: staging)
+            guard mkdir(staging, 0o700) == 0 else { throw Failure.system("create", staging) }
+        } catch {
+            changes.withLock { $0.isUndone = true }
+            throw error
+        }
     }
 
-    deinit { try? removeTree(at: staging) }
+    deinit {
+        try? removeTree(at: staging)
+        let places = changes.withLock { $0.isUndone && $0.steps.isEmpty ? $0.places : [] }
+        Store.removePlaces(places)
+    }
 
     // A function of its own: an initialiser that throws with everything set runs `deinit`, which would
     // remove the staging folder of the one that has the lock.
     private static func takeLock(of store: Store) throws(Failure) -> File {
-        let file = try File.create("\(store.path)/.sealift/lock")
-        if flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 { return file }
+        let file = try File.create("\(store.path)/.sealift/lock", mode: 0o600)
+        // An earlier sealift let all read it, and whoever can open it can hold the lock.
+        guard fchmod(file.descriptor, 0o600) == 0 else { throw Failure.system("set the mode of", file.path) }
+        if flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 {
+            var (own, there) = (stat(), stat())
+            let isThere = fstat(file.descriptor, &own) == 0 && lstat(file.path, &there) == 0
+            if isThere, own.st_ino == there.st_ino { return file }
+            // A failed run that made the store has taken the file away meanwhile.
+            throw Failure(
+                .busy, "lock the store", store.path, because: "another sealift has just ended there",
+                remedy: "run this again")
+        }
         guard errno == EWOULDBLOCK else { throw Failure.system("lock", store.path) }
         throw Failure(
             .busy, "lock the store", store.path, because: "another sealift is writing there",
@@ -55,7 +80,7 @@ package final class StoreWriter: Sendable {
 
     /// Removes a folder that ``stagingFolder()`` gave.
     package func discard(_ folder: String) throws(Failure) {
-        precondition(folder.hasPrefix(staging + "/"), "only what lies in staging is discarded")
+        precondition(folder.hasPrefix(staging + "/"), "only what is in staging is discarded")
         try removeTree(at: folder)
     }
 
@@ -63,6 +88,8 @@ package final class StoreWriter: Sendable {
     /// the compressed bytes against `blob` and the tar against `id`, and writes files and tar-split. Reading
     /// and hashing, inflating, and hashing and writing run on threads of their own.
     ///
+    /// A layer that is there without the links, modes and owners of its tar, as sealer's own pull leaves it, is
+    /// exchanged for a whole one where `restores` is set, unless a mount uses it.
     /// - Parameters:
     ///   - blob: the layer in the manifest; its media type is not looked at, since sealer itself writes a
     ///     wrong one when it pushes again.
@@ -72,13 +99,21 @@ package final class StoreWriter: Sendable {
     /// - Throws: a ``Failure`` of kind `data` where digest or id is wrong; then the store is unchanged.
     @discardableResult
     package func importLayer(
-        _ blob: Descriptor, from source: any ContentSource, id: Digest, repository: Reference?
+        _ blob: Descriptor, from source: any ContentSource, id: Digest, repository: Reference?,
+        restores: Bool = false
     ) throws(Failure) -> Bool {
-        if store.hasLayer(id) { return false }
+        let isThere = store.hasLayer(id)
+        if isThere && !(restores && store.lacksAttributes(id)) { return false }
         let folder = try stagingFolder()
         do throws(Failure) {
             let layer = try unpack(blob, from: source, id: id, repository: repository, in: folder)
-            try place([layer])
+            if isThere {
+                try flush()
+                try exchange(layer.files, store.layerFolder(id))
+                try exchange(layer.database, store.layerDatabase(id))
+            } else {
+                try place([layer])
+            }
         } catch {
             try? discard(folder)
             throw error
@@ -103,8 +138,8 @@ package final class StoreWriter: Sendable {
                 because: "its tar is \(measure.id), and the image's config says \(id)",
                 remedy: "the image was damaged before it was pushed: collect it from another registry")
         }
-        // Only after unpacking, which writes below it, does the folder get the mode that sealer's pull gives.
-        guard chmod(layer.files, 0o755) == 0 else { throw Failure.system("set the mode of", layer.files) }
+        // Not 0755, as sealer's pull gives it: nobody but root reaches the set-id programs and devices below.
+        guard chmod(layer.files, 0o700) == 0 else { throw Failure.system("set the mode of", layer.files) }
         var origin: [Tree] = []
         if let repository {
             origin = [
@@ -157,128 +192,5 @@ package final class StoreWriter: Sendable {
             try? discard(folder)
             throw error
         }
-    }
-
-    /// Puts `layers` into the store and lists `image`, under its name and for its platform; in the place of
-    /// the image that was listed so before, whose YAML stays, as with sealer.
-    ///
-    /// After return all of it is on the medium. An id that the image does not have yet is computed.
-    /// - Parameter created: seconds since 1970 for the list; `nil` for now. Not part of any id.
-    /// - Returns: the image with its id, and what the list says of it.
-    /// - Throws: a ``Failure`` of kind `data` where a layer of the image is neither in the store nor given;
-    ///   then nothing is listed.
-    @discardableResult
-    package func register(
-        _ image: SealerImage, with layers: [StagedLayer] = [], created: Int64? = nil
-    ) throws(Failure) -> (image: SealerImage, entry: StoredImage) {
-        let image = image.id.isEmpty ? image.identified() : image
-        try place(layers)
-        var size: Int64 = 0
-        for id in image.layerIDs {
-            guard store.hasLayer(id) else {
-                throw Failure(
-                    .data, "register the image", image.name, because: "the store lacks its layer \(id)",
-                    remedy: "import all layers of the image first")
-            }
-            size += try Folder.open(store.layerFolder(id)).sizeOfFiles()
-        }
-        let file = store.imageFile(image.id)
-        if access(file, F_OK) != 0 { changes.withLock { $0.imageFiles.append(file) } }
-        try put(image.storeYAML, at: file)
-        let entry = StoredImage(
-            name: image.name, id: image.id, created: timestamp(created), size: size,
-            platform: image.platform)
-        // Read again right before: sealer itself takes no lock.
-        var list = try store.list()
-        let old = list.images.first { $0.name == entry.name && $0.platform.value == entry.platform.value }
-        list.set(entry)
-        changes.withLock { $0.entries.append((entry, old)) }
-        try put(list.bytes, at: store.listFile)
-        return (image, entry)
-    }
-
-    /// Gives staged layers their place, unless the store has them already. What an interrupted sealer left
-    /// at that place, files without an entry or an entry without files, is replaced.
-    private func place(_ layers: [StagedLayer]) throws(Failure) {
-        let missing = layers.filter { !store.hasLayer($0.id) }
-        if !missing.isEmpty {
-            // A rename may reach the medium before the files do: these first, all at once.
-            try flush()
-        }
-        for layer in missing where !store.hasLayer(layer.id) {
-            let trash = try stagingFolder()
-            try move(store.layerDatabase(layer.id), to: "\(trash)/database", optional: true)
-            try move(store.layerFolder(layer.id), to: "\(trash)/files", optional: true)
-            try move(layer.files, to: store.layerFolder(layer.id))
-            try Durable.flushFolder(of: store.layerFolder(layer.id))
-            try move(layer.database, to: store.layerDatabase(layer.id))
-            try Durable.flushFolder(of: store.layerDatabase(layer.id))
-            changes.withLock { $0.layers.append(layer.id) }
-            try discard(trash)
-        }
-        for folder in Set(layers.map(\.folder)) { try discard(folder) }
-    }
-
-    /// Waits until all content on the store's file system is on the medium.
-    func flush() throws(Failure) {
-        let root = try Folder.open(store.path)
-        guard sealift_syncfs(root.descriptor) == 0 else { throw Failure.system("flush", store.path) }
-    }
-
-    func move(_ source: String, to target: String, optional: Bool = false) throws(Failure) {
-        guard rename(source, target) != 0 else { return }
-        if optional && errno == ENOENT { return }
-        guard errno == EXDEV else { throw Failure.system("put in place", target) }
-        throw Failure(
-            .configuration, "put in place", target,
-            because: "data and metadata of the store are not on the file system of \(store.path)",
-            remedy: "mount one file system on the whole store")
-    }
-
-    /// Writes a file in staging and gives it its name: sealer takes any other name in its folders for data.
-    func put(_ bytes: [UInt8], at path: String) throws(Failure) {
-        let temporary = "\(staging)/\(nextName.add(1, ordering: .relaxed).newValue)"
-        try Durable.write(bytes, to: temporary)
-        try Durable.rename(temporary, to: path)
-    }
-
-    /// RFC 3339 in UTC, nanoseconds without their trailing zeros, as Go prints a time.
-    private func timestamp(_ created: Int64?) -> String {
-        var now = timespec()
-        if let created { now.tv_sec = Int(created) } else { clock_gettime(CLOCK_REALTIME, &now) }
-        var parts = tm()
-        gmtime_r(&now.tv_sec, &parts)
-        func padded(_ value: Int, _ width: Int) -> String {
-            let digits = "\(value)"
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        let date = [(Int(parts.tm_year) + 1900, 4), (Int(parts.tm_mon) + 1, 2), (Int(parts.tm_mday), 2)]
-        let time = [Int(parts.tm_hour), Int(parts.tm_min), Int(parts.tm_sec)]
-        var fraction = now.tv_nsec == 0 ? "" : "." + padded(now.tv_nsec, 9)
-        while fraction.last == "0" { fraction.removeLast() }
-        return date.map { padded($0.0, $0.1) }.joined(separator: "-") + "T"
-            + time.map { padded($0, 2) }.joined(separator: ":") + fraction + "Z"
-    }
-}
-
-/// A layer in the making: its files and its database entry, below a store's staging folder.
-package struct StagedLayer: Sendable {
-    /// sha256 of its tar.
-    package internal(set) var id: Digest
-    package let folder: String
-
-    /// Where its files are.
-    package var files: String { "\(folder)/files" }
-    var database: String { "\(folder)/database" }
-    var tarSplit: String { "\(database)/tar-data.json.gz" }
-
-    /// Writes the entry's files, none with a newline at its end.
-    func record(size: Int64, origin: Tree, cacheID: Digest?) throws(Failure) {
-        var files: [(String, [UInt8])] = [
-            ("id", Array(id.description.utf8)), ("size", Array("\(size)".utf8)),
-            ("distribution_layer_digest", origin.json()),
-        ]
-        if let cacheID { files.append(("cacheID", Array(cacheID.description.utf8))) }
-        for (name, bytes) in files { try Durable.write(bytes, to: "\(database)/\(name)") }
     }
 }

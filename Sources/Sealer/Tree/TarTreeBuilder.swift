@@ -39,6 +39,7 @@ package struct TarTreeBuilder {
         guard count <= Self.mostEntries else { throw refuse(header, "there are too many entries") }
         let path = try LayerEntryName.path(of: header) { refuse(header, $0) }
         guard !path.isEmpty else { return }
+        if let fault = LayerEntryName.faultOfNumbers(in: header) { throw refuse(header, fault) }
         var components = path.split(separator: UInt8(ascii: "/")).map(Array.init)
         let name = components.removeLast()
         let folder = try enter(components, header)
@@ -98,6 +99,7 @@ package struct TarTreeBuilder {
             throw refuse(header, "a whiteout must be an empty regular file")
         }
         if name == LayerWalk.opaqueName {
+            guard !folder.isOpaque else { throw refuse(header, "the name is there twice") }
             folder.isOpaque = true
             return
         }
@@ -144,6 +146,15 @@ enum LayerEntryName {
         let clean = Array(path)
         if !clean.isEmpty, let fault = Folder.fault(in: clean) { throw refuse(fault) }
         return clean
+    }
+
+    /// Why the numbers of an entry are none that Linux keeps; `nil` where they are.
+    static func faultOfNumbers(in header: TarHeader) -> String? {
+        // The number -1 tells chown(2) to change nothing.
+        if header.uid == .max || header.gid == .max { return "its owner's number is none" }
+        let isDevice = header.kind == .characterDevice || header.kind == .blockDevice
+        guard isDevice, header.deviceMajor >= 1 << 12 || header.deviceMinor >= 1 << 20 else { return nil }
+        return "its device number is beyond those of Linux"
     }
 }
 

@@ -47,6 +47,70 @@ import Testing
         }
     }
 
+    /// Layers as umoci, containerd and buildkit write them: whiteouts and opaque marks of any mode and owner, devices
+    /// 0/0 in their place, times that no file system keeps, pipes, further names of a file.
+    @Test(arguments: [0o600, 0o644, 0, 0o4777] as [UInt32])
+    func layersOfOtherWritersAreIntact(_ mode: UInt32) throws {
+        let scratch = try Scratch()
+        let id = try imported(
+            [
+                TarHeader(name: Array("etc".utf8), kind: .directory, mode: 0o755, mtime: -9_000_000_000),
+                TarHeader(name: Array("etc/.wh..wh..opq".utf8), mode: mode, uid: 7, mtime: 1 << 40),
+                TarHeader(name: Array("etc/.wh.gone".utf8), mode: mode, gid: 9, mtime: -(1 << 40)),
+                TarHeader(name: Array("etc/lost".utf8), kind: .characterDevice, mode: mode, uid: 3),
+                TarHeader(name: Array("etc/early".utf8), mode: 0o644, mtime: -(1 << 45)),
+                TarHeader(name: Array("etc/late".utf8), mode: 0o644, mtime: 1 << 45),
+                TarHeader(name: Array("etc/half".utf8), mode: 0o644, mtime: 1_600_000_000),
+                TarHeader(
+                    name: Array("etc/again".utf8), kind: .hardLink, mode: mode,
+                    linkName: Array("etc/half".utf8)),
+                TarHeader(name: Array("etc/pipe".utf8), kind: .fifo, mode: mode),
+                TarHeader(
+                    name: Array("etc/null".utf8), kind: .characterDevice, mode: 0o666, deviceMajor: 1,
+                    deviceMinor: 3),
+            ], scratch)
+        let store = try Store(at: scratch("store"))
+        #expect(LayerCheck(id, in: store).condition() == .intact)
+        #expect(LayerCheck(id, in: store).conditionByAttributes() == .intact)
+        // Another device, a whiteout that is gone, another file in the place of a further name: each is seen.
+        let harms: [(String, (String) throws -> Void)] = [
+            (
+                "null",
+                {
+                    unlink($0); #expect(mknod($0, S_IFCHR | 0o666, 0x0801) == 0)
+                }
+            ),
+            ("gone", { unlink($0) }), ("lost", { unlink($0) }),
+            (
+                "again",
+                {
+                    unlink($0); try "x".write(toFile: $0, atomically: true, encoding: .utf8)
+                }
+            ),
+        ]
+        for (name, harm) in harms {
+            let copy = try Store(at: scratch("copy-\(name)"))
+            try Golden.run("cp", "-a", store.path, copy.path)
+            try harm("\(copy.layerFolder(id))/etc/\(name)")
+            guard case .damaged = LayerCheck(id, in: copy).condition() else {
+                Issue.record("\(name): no damage is seen")
+                continue
+            }
+        }
+    }
+
+    private func imported(_ headers: [TarHeader], _ scratch: Scratch) throws -> Digest {
+        var tar: [UInt8] = []
+        for header in headers { tar += header.encoded() }
+        tar += TarBlock.end
+        try FileManager.default.createDirectory(atPath: scratch("blobs"), withIntermediateDirectories: false)
+        let content = FolderContent(path: scratch("blobs"))
+        let id = Digest(of: tar)
+        try Store(at: scratch("store")).writer().importLayer(
+            content.add(tar, type: "layer"), from: content, id: id, repository: nil)
+        return id
+    }
+
     @Test func aTarSplitOfAnotherLayerIsFoundAndMadeAnew() throws {
         let scratch = try Scratch()
         let store = try Store(at: scratch("store"))

@@ -38,8 +38,10 @@ struct GoldenBase {
         let name = "base-image/\(try #require(list.children.first).digest.hex).manifest.json"
         let manifest = try Manifest(parsing: GoldenCases.bytes(name), type: nil, artifact: "manifest")
         guard case .image(let config, let layers) = manifest.content else { throw CocoaError(.formatting) }
+        // `sealer tag` gave it an id that does not follow from its content.
         image = try SealerImage(
-            config: FolderContent(path: Golden.path("base-image")).bytes(of: config), artifact: "base")
+            config: FolderContent(path: Golden.path("base-image")).bytes(of: config), artifact: "base"
+        ).listed(as: Self.reference)
         self.layers = layers
     }
 

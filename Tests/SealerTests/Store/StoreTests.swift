@@ -24,7 +24,7 @@ import Testing
         for (id, layer) in zip(base.image.layerIDs, base.layers) {
             #expect(store.hasLayer(id))
             #expect(try Layer.measure(folder: store.layerFolder(id), tarSplit: nil).id == id)
-            #expect(try Self.mode(store.layerFolder(id)) == 0o755)
+            #expect(try Self.mode(store.layerFolder(id)) == 0o700)
             let entry = store.layerDatabase(id)
             #expect(try Self.text("\(entry)/id") == id.description)
             #expect(

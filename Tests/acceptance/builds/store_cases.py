@@ -64,9 +64,11 @@ def push_base(world, tag, seed):
 
 
 def push_image(world, name, seed):
-    layers = [images.Blob(images.OCI["layer"], images.compressed(images.tar(images.files(
-        [images.Entry(f"{name}{number}", 0o644, noise(f"{seed}{number}", 120_000))])))) for number in range(3)]
-    document = {"architecture": world.architectures[0], "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
+    tars = [images.tar(images.files([images.Entry(f"{name}{number}", 0o644, noise(f"{seed}{number}", 120_000))]))
+            for number in range(3)]
+    layers = [images.Blob(images.OCI["layer"], images.compressed(tar)) for tar in tars]
+    ids = [images.Blob("", tar).digest for tar in tars]
+    document = {"architecture": world.architectures[0], "os": "linux", "rootfs": {"type": "layers", "diff_ids": ids}}
     config = images.Blob(images.OCI["config"], json.dumps(document).encode())
     pushed(world, name, images.OCI, images.manifest(images.OCI, config, layers), [config, *layers])
 

@@ -26,7 +26,7 @@ struct StoreCleanCommand: AsyncParsableCommand {
             // What a killed run has left in staging goes as soon as another process takes the lock.
             let left = try store.garbage(keeping: kept)
             let writer = try store.writer()
-            try writer.remove(store.garbage(keeping: kept))
+            try writer.transaction { () throws(Failure) in try writer.remove(store.garbage(keeping: kept)) }
             return left
         }
         if json { return try Console.printJSON(garbage) }

@@ -22,6 +22,7 @@ struct StoreOption: ParsableArguments {
         let store = try Store(at: path)
         // A wrong path must not look like an empty store.
         _ = try Folder.open(store.path)
+        try store.refuseForeignFolder()
         return store
     }
 }
