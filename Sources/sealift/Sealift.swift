@@ -20,7 +20,8 @@ struct Sealift: AsyncParsableCommand {
 
             Data goes to stdout, all else to stderr. Exit codes: 0 done, 64 usage, 65 data is not what was \
             promised, 66 input missing, 69 upstream unavailable, 70 a fault of sealift, 73 no space, \
-            74 I/O error, 75 interrupted or busy (a rerun continues), 77 not permitted, 78 spec or configuration.
+            74 I/O error, 75 ended by SIGTERM or busy (a rerun continues), 77 not permitted, 78 spec or configuration. \
+            Ctrl-C ends it as a signal, so that a loop in a shell ends too.
             """,
         version: About.text,
         subcommands: [
@@ -29,7 +30,7 @@ struct Sealift: AsyncParsableCommand {
             ApplyCommand.self,
             SignCommand.self, KeygenCommand.self, DiffCommand.self, ImagesCommand.self,
             ServeCommand.self, PushCommand.self, ExportCommand.self,
-            InventoryCommand.self, StoreCommand.self,
+            InventoryCommand.self, StoreCommand.self, ManCommand.self,
         ])
 
     /// The arguments, with the options that the environment gives.
@@ -42,6 +43,7 @@ struct Sealift: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         for name in options.unknown { Console.say("no command has the option that \(name) would set") }
         do {
+            try checkArguments()
             var command = try parseAsRoot(options.arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
@@ -53,8 +55,13 @@ struct Sealift: AsyncParsableCommand {
             // Not exit(3): its handlers free what threads that still run work with.
             _exit(failure.kind.exitCode)
         } catch {
-            if exitCode(for: error) == .validationFailure, !options.used.isEmpty {
-                Console.say("used from the environment: \(options.used.joined(separator: ", "))")
+            if exitCode(for: error) == .validationFailure {
+                if !options.used.isEmpty {
+                    Console.say("used from the environment: \(options.used.joined(separator: ", "))")
+                }
+                let failure = usageFailure(error, arguments: options.arguments)
+                Console.report(failure)
+                _exit(failure.kind.exitCode)
             }
             let text = fullMessage(for: error)
             guard exitCode(for: error) != .success else { return Console.printText(text + "\n") }

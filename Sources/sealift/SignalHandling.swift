@@ -3,8 +3,9 @@ internal import Glibc
 internal import OCI
 internal import Synchronization
 
-/// Ctrl-C, SIGTERM and SIGHUP. All state on disk survives a kill at any moment, so the program says what comes
-/// next and ends at once with code 75; a server, which waits for just that, ends in its own way.
+/// Ctrl-C, SIGTERM and SIGHUP. All state on disk survives a kill at any moment, so the program says what comes next and ends at
+/// once: by SIGINT itself, so that a shell ends its loop, or with code 75. A server, which waits for just that,
+/// ends in its own way.
 enum Interruption {
     private static let waiting = Mutex<CheckedContinuation<Void, Never>?>(nil)
     /// What is thrown away when the program is interrupted: it has no use half-made.
@@ -26,8 +27,8 @@ enum Interruption {
             if number != SIGTERM, unsafeBitCast(old.__sigaction_handler.sa_handler, to: Int.self) == 1 {
                 continue
             }
-            signal(number) { _ in
-                var byte: UInt8 = 0
+            signal(number) { number in
+                var byte = UInt8(truncatingIfNeeded: number)
                 _ = write(Interruption.pipeEnd, &byte, 1)
             }
         }
@@ -42,7 +43,7 @@ enum Interruption {
                     defer { waiting = nil }
                     return waiting
                 }
-                guard let server else { end() }
+                guard let server else { end(by: Int32(byte)) }
                 server.resume()
             }
         }
@@ -56,13 +57,19 @@ enum Interruption {
     /// From now on, removes what is at `path` when the program is interrupted.
     static func discard(_ path: String) { halfMade.withLock { $0 = path } }
 
-    private static func end() -> Never {
+    private static func end(by number: Int32) -> Never {
         Console.showTyping()
         if let path = halfMade.withLock({ $0 }) { try? removeTree(at: path) }
         let failure = Failure(
-            .busy, "go on", "", because: "it was interrupted",
+            .busy, "finish", "", because: "it was interrupted",
             remedy: "run the same command again to resume")
-        Console.report(failure)
-        _exit(failure.kind.exitCode)
+        guard number == SIGINT else {
+            Console.report(failure)
+            _exit(failure.kind.exitCode)
+        }
+        Console.report(failure, exitCode: 128 + number)
+        signal(number, SIG_DFL)
+        raise(number)
+        _exit(128 + number)
     }
 }

@@ -10,6 +10,12 @@ struct ApplyCommand: AsyncParsableCommand {
         discussion: """
             Nothing is fetched. A failed or killed apply leaves what was there before; the same command finishes \
             it, and does only what is missing.
+
+            EXAMPLES:
+              sealift apply k8s.sealift --dry-run           # the plan, and what it would run
+              sealift apply k8s.sealift
+              sealift apply k8s-2.sealift --with k8s-1.sealift --store /data/sealer
+              sealift apply --rollback                      # undo the last one
             """)
 
     @Argument(help: "The bundle, or the first of its volumes.", completion: .file())
@@ -17,7 +23,9 @@ struct ApplyCommand: AsyncParsableCommand {
     @OptionGroup var access: BundleAccess
     @Option(help: "The layer store of sealer.", completion: .directory)
     var store = "/var/lib/sealer"
-    @Option(help: "Build for this platform. (default: that of this host)", transform: { try Platform($0) })
+    @Option(
+        help: "Build for this platform. (default: that of this host)", completion: BundleCompletion.platforms,
+        transform: { try Platform($0) })
     var platform: Platform?
     @OptionGroup var building: BuildOptions
     @Flag(help: "Print the plan, with the times to be expected, and change nothing.")
@@ -28,6 +36,7 @@ struct ApplyCommand: AsyncParsableCommand {
     var rollback = false
     @Flag(help: "Print the plan or the receipt as JSON.")
     var json = false
+    @OptionGroup var words: OutputOptions
 
     func validate() throws {
         if bundle == nil, !rollback { throw ValidationError("Missing expected argument '<bundle>'") }
@@ -82,7 +91,7 @@ struct ApplyCommand: AsyncParsableCommand {
     private func agrees(to applier: Applier) async throws(Failure) -> Bool {
         let commands = try await onThread { () throws(Failure) in try applier.commands() }
         guard !commands.isEmpty, Console.isInteractive else { return false }
-        for command in commands { Console.say(command) }
+        for command in commands { Console.say(command, isNeeded: true) }
         let answer = try await onThread { () throws(Failure) in
             Console.ask(
                 "run \(commands.count == 1 ? "this command" : "these \(commands.count) commands") on this host? [y/N] "

@@ -10,6 +10,12 @@ struct CollectCommand: AsyncParsableCommand {
         discussion: """
             Killed or cut off, the same command goes on where it stopped. With a lock, a collect \
             of what has not changed fetches nothing.
+
+            EXAMPLES:
+              sealift collect k8s.yaml --dry-run                         # what would be fetched
+              sealift collect k8s.yaml -o /media/usb/k8s.sealift --volume-size 4GB
+              sealift collect k8s.yaml -o k8s-2.sealift --since k8s-1.sealift --reuse k8s-1.sealift
+              sealift collect k8s.yaml --mirror docker.io=mirror.example/hub --ca site-ca.pem
             """)
 
     @Argument(
@@ -21,7 +27,7 @@ struct CollectCommand: AsyncParsableCommand {
     var output: String?
     @Option(
         help: "Carry this platform alone; may be repeated. (default: all of the spec)",
-        transform: { try Platform($0) })
+        completion: BundleCompletion.platforms, transform: { try Platform($0) })
     var platform: [Platform] = []
     @Option(
         help: ArgumentHelp(
@@ -50,6 +56,7 @@ struct CollectCommand: AsyncParsableCommand {
     var dryRun = false
     @Flag(help: "Print the outcome as JSON.")
     var json = false
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         let parsed = try SpecReader.read(path: spec)

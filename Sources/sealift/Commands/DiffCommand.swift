@@ -5,7 +5,11 @@ internal import OCI
 
 struct DiffCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "diff", abstract: "Show what one bundle has and another has not, by name and in bytes.")
+        commandName: "diff", abstract: "Show what one bundle has and another has not, by name and in bytes.",
+        discussion: """
+            EXAMPLES:
+              sealift diff k8s-1.sealift k8s-2.sealift
+            """)
 
     @Argument(help: "The older bundle.", completion: .file())
     var old: String
@@ -14,6 +18,7 @@ struct DiffCommand: AsyncParsableCommand {
     @OptionGroup var keys: KeyOptions
     @Flag(help: "Print the difference as JSON.")
     var json = false
+    @OptionGroup var words: OutputOptions
 
     private struct Facts: Encodable {
         struct Item: Encodable {

@@ -14,6 +14,7 @@ struct ExportCommand: AsyncParsableCommand {
             A file that is there is replaced once the new one is whole; a folder must be new or empty. In a \
             docker-archive a layer that several images share lies once.
 
+            EXAMPLES:
               sealift export demo.sealift registry:2.7.1 -o - | docker load
               sealift export demo.sealift 'calico/*' quay.io/tigera/operator:v1.17.4 -o images.tar
               sealift export demo.sealift --format oci -o layout
@@ -24,16 +25,20 @@ struct ExportCommand: AsyncParsableCommand {
     @Argument(
         help: ArgumentHelp(
             "Images, by reference or pattern; or the name of one file with --format file. (default: all images)",
-            valueName: "name"))
+            valueName: "name"), completion: BundleCompletion.names)
     var names: [String] = []
     @Option(name: [.short, .long], help: "Where it goes; - is stdout.", completion: .file())
     var output: String
     @Option(
         help: "docker-archive (one platform), oci-archive, oci (a folder) or file. (default: docker-archive)",
+        completion: .list(ImageExporter.Format.allCases.map(\.rawValue)),
         transform: { try ExportCommand.format(named: $0) })
     var format = ImageExporter.Format.dockerArchive
-    @Option(help: "Take this platform's image. (default: that of this host)", transform: { try Platform($0) })
+    @Option(
+        help: "Take this platform's image. (default: that of this host)",
+        completion: BundleCompletion.platforms, transform: { try Platform($0) })
     var platform: Platform?
+    @OptionGroup var words: OutputOptions
 
     private static func format(named name: String) throws -> ImageExporter.Format {
         if let format = ImageExporter.Format(rawValue: name) { return format }

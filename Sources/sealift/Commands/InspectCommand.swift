@@ -7,7 +7,13 @@ internal import Spec
 
 struct InspectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Show what a bundle holds and builds, without reading its layers.")
+        commandName: "inspect", abstract: "Show what a bundle holds and builds, without reading its layers.",
+        discussion: """
+            EXAMPLES:
+              sealift inspect k8s.sealift --layers
+              sealift inspect k8s.sealift --json | jq '.sizes.artifacts | max_by(.size)'
+              sealift inspect k8s-2.sealift --with k8s-1.sealift   # what a delta requires
+            """)
 
     @OptionGroup var source: BundleOptions
     @Flag(help: "Show each layer with its digest and size.")
@@ -17,6 +23,7 @@ struct InspectCommand: AsyncParsableCommand {
             "Print all of it as JSON: sizes by artifact, platform and layer, the spec, the lock, signers, outcome."
     )
     var json = false
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         let bundle = try await source.open()

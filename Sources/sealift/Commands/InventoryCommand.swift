@@ -11,9 +11,14 @@ struct InventoryCommand: AsyncParsableCommand {
         discussion: """
             JSON: the layers of the store, and the blobs that an apply finds again in it. A bundle collected \
             --since this file leaves them out.
+
+            EXAMPLES:
+              sealift inventory > inventory.json                          # on the isolated host
+              sealift collect k8s.yaml --since inventory.json             # on the connected one
             """)
 
     @OptionGroup var store: StoreOption
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         let store = try store.open()

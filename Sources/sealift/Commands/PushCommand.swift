@@ -18,6 +18,7 @@ struct PushCommand: AsyncParsableCommand {
             Where the bundle carries some platforms of an image and the registry takes no index with gaps, the tag \
             leads to an index of the carried platforms; its digest is another then, and a line says so.
 
+            EXAMPLES:
               sealift push demo.sealift --to harbor.site/mirror
               sealift push demo.sealift --to 10.0.0.5:5000 --insecure 10.0.0.5:5000 --only 'calico/*' 'files/*'
               sealift push demo.sealift --to harbor.site/mirror --rewrite quay.io/tigera=operators --dry-run
@@ -29,7 +30,8 @@ struct PushCommand: AsyncParsableCommand {
     var to: String
     @Option(
         parsing: .upToNextOption,
-        help: ArgumentHelp("Push only what matches: calico/*, files/*.", valueName: "pattern"))
+        help: ArgumentHelp("Push only what matches: calico/*, files/*.", valueName: "pattern"),
+        completion: BundleCompletion.images)
     var only: [String] = []
     @Option(
         help: ArgumentHelp(
@@ -38,7 +40,7 @@ struct PushCommand: AsyncParsableCommand {
     var rewrite: [NameMapping.Rule] = []
     @Option(
         help: "Push this platform alone; may be repeated. (default: all that are carried)",
-        transform: { try Platform($0) })
+        completion: BundleCompletion.platforms, transform: { try Platform($0) })
     var platform: [Platform] = []
     @Flag(help: "Fail where the registry does not take an index as it is.")
     var exact = false
@@ -52,6 +54,7 @@ struct PushCommand: AsyncParsableCommand {
     var dryRun = false
     @Flag(help: "Print the outcome as JSON.")
     var json = false
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         var options = PushOptions(try NameMapping(to: to, rules: rewrite))

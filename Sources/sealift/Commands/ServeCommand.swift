@@ -11,6 +11,11 @@ struct ServeCommand: AsyncParsableCommand {
         discussion: """
             Read-only. Images answer to their name with and without its domain, files at /files/NAME; / shows a \
             person what is there. Several bundles are laid over each other, the first on top. Ctrl-C ends it.
+
+            EXAMPLES:
+              sealift serve k8s.sealift --listen 0.0.0.0:5000
+              sealift serve k8s.sealift --tls-self-signed sea.hub --listen 0.0.0.0:5000
+              sealift serve k8s.sealift --listen 10.0.0.5:5000 --print-config containerd
             """)
 
     @Argument(help: "The bundles, or the first volume of each.", completion: .file())
@@ -34,8 +39,10 @@ struct ServeCommand: AsyncParsableCommand {
     var htpasswd: String?
     @Option(
         help: ArgumentHelp(
-            "Print the settings for docker, containerd, k3s or sealer, and end.", valueName: "client"))
+            "Print the settings for docker, containerd, k3s or sealer, and end.", valueName: "client"),
+        completion: .list(ClientConfiguration.Client.allCases.map(\.rawValue)))
     var printConfig: String?
+    @OptionGroup var words: OutputOptions
 
     func validate() throws {
         guard bundles.count > 0 else { throw ValidationError("name at least one bundle") }

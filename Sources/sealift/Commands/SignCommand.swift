@@ -11,6 +11,10 @@ struct SignCommand: AsyncParsableCommand {
         discussion: """
             The signature is over index.json, which names by digests every byte. A command that has a trusted key \
             (--key, --keys, or /etc/sealift/keys.d) refuses a bundle that none of its keys has signed.
+
+            EXAMPLES:
+              sealift sign k8s.sealift --key ops.key
+              sealift sign k8s.sealift --key audit.key --add     # keeps the signature of ops
             """)
 
     @Argument(help: "The bundle, or the first of its volumes.", completion: .file())
@@ -21,6 +25,7 @@ struct SignCommand: AsyncParsableCommand {
     @Flag(help: "Keep the signatures that are there, those of others.")
     var add = false
     @OptionGroup var passphrase: PassphraseOptions
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         let path = try await onThread { () throws(Failure) in
@@ -42,13 +47,18 @@ struct SignCommand: AsyncParsableCommand {
 
 struct KeygenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keygen", abstract: "Make a P-256 key pair for `sign`: NAME.key and NAME.pub.")
+        commandName: "keygen", abstract: "Make a P-256 key pair for `sign`: NAME.key and NAME.pub.",
+        discussion: """
+            EXAMPLES:
+              sealift keygen ops --encrypt     # ops.key and ops.pub
+            """)
 
     @Argument(help: "Where the keys go, without the endings.")
     var name: String
     @Flag(help: "Encrypt the private key with a passphrase.")
     var encrypt = false
     @OptionGroup var passphrase: PassphraseOptions
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         let fingerprint = try await onThread { () throws(Failure) in

@@ -10,6 +10,11 @@ struct VerifyCommand: AsyncParsableCommand {
         discussion: """
             What the system keeps of the bundle in memory is dropped first, so that the bytes are read from the medium. With \
             a trusted key (--key, --keys, or /etc/sealift/keys.d) the signature is verified before anything else.
+
+            EXAMPLES:
+              sealift verify /media/usb/k8s.sealift
+              sealift verify k8s.sealift --key ops.pub --report k8s-report   # to be filed
+              sealift verify k8s-2.sealift --with k8s-1.sealift --json
             """)
 
     @OptionGroup var source: BundleOptions
@@ -21,6 +26,7 @@ struct VerifyCommand: AsyncParsableCommand {
             "Write what was checked against what to FILE.json and, as a text to be filed, FILE.txt; also of a bundle that is refused.",
             valueName: "file"), completion: .file())
     var report: String?
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         let bundle: Bundle

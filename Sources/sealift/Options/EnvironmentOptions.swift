@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
-internal import FoundationEssentials
 
 /// Options that the environment gives: `SEALIFT_VOLUME_SIZE=4GB` is `--volume-size 4GB` for every command that
 /// has this option, unless the command line has it. Several values are parted by white space; a flag is
@@ -13,13 +12,13 @@ struct EnvironmentOptions {
     /// The variables that no command has an option for.
     private(set) var unknown: [String] = []
 
-    private static let prefix = "SEALIFT_"
+    fileprivate static let prefix = "SEALIFT_"
 
     /// Looks the options of the command that `arguments` name up in `environment`.
     init(_ root: any ParsableCommand.Type, _ arguments: [String], _ environment: [String: String]) {
         self.arguments = arguments
         let variables = environment.filter { $0.key.hasPrefix(Self.prefix) && !$0.value.isEmpty }
-        guard !variables.isEmpty, let tool = Self.describe(root) else { return }
+        guard !variables.isEmpty, let tool = try? CommandHelp(of: root) else { return }
         let names = Set(tool.allOptions.map(\.variable))
         unknown = variables.keys.filter { !names.contains($0) }.sorted()
         var command = tool
@@ -38,52 +37,36 @@ struct EnvironmentOptions {
         }
         self.arguments.insert(contentsOf: added, at: end)
     }
+}
 
-    private static func describe(_ root: any ParsableCommand.Type) -> Command? {
-        struct Tool: Decodable { let command: Command }
-        return try? JSONDecoder().decode(Tool.self, from: Data(root._dumpHelp().utf8)).command
+extension CommandHelp {
+    fileprivate var options: [Entry] {
+        (arguments ?? []).filter { $0.kind != "positional" && !["help", "version"].contains($0.name) }
+    }
+    fileprivate var allOptions: [Entry] { options + (subcommands ?? []).flatMap(\.allOptions) }
+}
+
+extension CommandHelp.Entry {
+    fileprivate var name: String { names?.first { $0.kind == "long" }?.name ?? "" }
+    fileprivate var variable: String {
+        EnvironmentOptions.prefix + name.uppercased().replacing("-", with: "_")
     }
 
-    /// What the argument parser tells of a command.
-    private struct Command: Decodable {
-        let commandName: String
-        let subcommands: [Command]?
-        let arguments: [Option]?
-
-        var options: [Option] {
-            (arguments ?? []).filter { $0.kind != "positional" && !["help", "version"].contains($0.name) }
+    fileprivate func isGiven(in arguments: ArraySlice<String>) -> Bool {
+        arguments.contains { argument in
+            (names ?? []).contains { name in
+                let written = name.kind == "short" ? "-\(name.name)" : "--\(name.name)"
+                return argument == written || argument.hasPrefix(written + "=")
+                    || (name.kind == "short" && argument.hasPrefix(written))
+            }
         }
-        var allOptions: [Option] { options + (subcommands ?? []).flatMap(\.allOptions) }
     }
 
-    private struct Option: Decodable {
-        struct Name: Decodable {
-            let kind: String
-            let name: String
+    fileprivate func arguments(for value: String) -> [String] {
+        if kind == "flag" {
+            return ["1", "true", "yes"].contains(value.lowercased()) ? ["--\(name)"] : []
         }
-        let kind: String
-        let isRepeating: Bool
-        let names: [Name]?
-
-        var name: String { names?.first { $0.kind == "long" }?.name ?? "" }
-        var variable: String { prefix + name.uppercased().replacing("-", with: "_") }
-
-        func isGiven(in arguments: ArraySlice<String>) -> Bool {
-            arguments.contains { argument in
-                (names ?? []).contains { name in
-                    let written = name.kind == "short" ? "-\(name.name)" : "--\(name.name)"
-                    return argument == written || argument.hasPrefix(written + "=")
-                        || (name.kind == "short" && argument.hasPrefix(written))
-                }
-            }
-        }
-
-        func arguments(for value: String) -> [String] {
-            if kind == "flag" {
-                return ["1", "true", "yes"].contains(value.lowercased()) ? ["--\(name)"] : []
-            }
-            let values = isRepeating ? value.split(whereSeparator: \.isWhitespace).map(String.init) : [value]
-            return values.map { "--\(name)=\($0)" }
-        }
+        let values = isRepeating ? value.split(whereSeparator: \.isWhitespace).map(String.init) : [value]
+        return values.map { "--\(name)=\($0)" }
     }
 }

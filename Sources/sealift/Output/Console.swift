@@ -19,6 +19,10 @@ enum Console {
     }
     static let manner: Manner =
         isTerminal ? .terminal : Sealift.options.arguments.contains("--json") ? .events : .lines
+    /// Whether only errors and questions are wanted.
+    static let isQuiet = OutputOptions.isGiven("quiet", in: Sealift.options.arguments)
+    /// Whether more is wanted than usual.
+    static let isVerbose = OutputOptions.isGiven("verbose", in: Sealift.options.arguments)
     /// Columns of the terminal; 80 where it is not known.
     static var width: Int { size.columns > 20 ? size.columns : 80 }
     /// Rows of the terminal; 24 where it is not known.
@@ -67,9 +71,13 @@ enum Console {
     /// Writes a line to a log on stderr, where nothing is drawn.
     static func log(_ line: String) { write(line.escapedForDisplay + "\n", to: STDERR_FILENO) }
 
-    /// Tells a program what happens; nothing unless it asked for it.
+    /// Tells a program what happens, if it asked for it; a person, under --verbose, when artifacts begin and end.
     static func tell(_ event: Event) {
-        guard manner == .events else { return }
+        if isQuiet, event.event != "failure" { return }
+        guard manner == .events else {
+            if isVerbose, let line = event.verbose { show(line.escapedForDisplay) }
+            return
+        }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let line = try? encoder.encode(event) else { return }
@@ -77,7 +85,9 @@ enum Console {
     }
 
     /// Writes a line for people, or several, of which all but the first are indented.
-    static func say(_ text: String) {
+    /// - Parameter isNeeded: also under --quiet: a question follows from it.
+    static func say(_ text: String, isNeeded: Bool = false) {
+        if isQuiet, !isNeeded { return }
         if manner == .events { return tell(Event("note", text: text)) }
         show(text.escapedParagraph)
     }
@@ -88,9 +98,16 @@ enum Console {
     }
 
     /// Writes a failure: what, on which artifact, why; then what to do next.
-    static func report(_ failure: Failure) {
-        if manner == .events { return tell(Event(failure)) }
-        let text = "sealift: \(failure)".escapedParagraph
+    /// - Parameter exitCode: the program's, where it is not that of the kind.
+    static func report(_ failure: Failure, exitCode: Int32? = nil) {
+        let code = exitCode ?? failure.kind.exitCode
+        if manner == .events {
+            var event = Event(failure)
+            event.exitCode = code
+            return tell(event)
+        }
+        let more = isVerbose ? "\n  (\(failure.kind.rawValue), exit code \(code))" : ""
+        let text = "sealift: \(failure)\(more)".escapedParagraph
         guard isColoured, let colon = text.firstIndex(of: ":") else { return show(text) }
         show("\u{1B}[1;31m\(text[...colon])\u{1B}[0m\(text[text.index(after: colon)...])")
     }

@@ -43,4 +43,14 @@ struct Event: Encodable {
         remedy = failure.remedy
         exitCode = failure.kind.exitCode
     }
+
+    /// What --verbose shows of it; `nil` for what is shown anyway.
+    var verbose: String? {
+        guard let name else { return nil }
+        switch event {
+        case "started": return "\(name): begins" + (total.map { ", \($0.asBytes)" } ?? "")
+        case "ended": return "\(name): done"
+        default: return nil
+        }
+    }
 }

@@ -65,6 +65,7 @@ final class Progress: Sendable {
             state.measure()
             return state
         }
+        if Console.isQuiet { return }
         switch Console.manner {
         case .terminal: draw(seen)
         case .lines where tick % 30 == 0: Console.log(ProgressLines(seen).log)
@@ -121,7 +122,7 @@ final class Progress: Sendable {
         }
         Console.tell(
             Event("waiting", name: name, text: reason, seconds: (time / .milliseconds(100)).rounded() / 10))
-        guard Console.manner == .lines, isNew else { return }
+        guard Console.manner == .lines, isNew, !Console.isQuiet else { return }
         Console.log("\(name): \(reason); goes on in \(time.asClock)")
     }
 

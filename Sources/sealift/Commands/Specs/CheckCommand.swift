@@ -11,6 +11,10 @@ struct CheckCommand: AsyncParsableCommand {
             Fetches the base's layers, the files and the configs of images, and runs every build in memory for each \
             platform: steps, edits, paths, Kubefiles, image names. No layer of an image is fetched, no bundle is \
             written, and a RUN is not executed. `collect` proves the same before it fetches images.
+
+            EXAMPLES:
+              sealift check k8s.yaml
+              sealift check k8s.yaml --platform linux/arm64
             """)
 
     @Argument(
@@ -19,9 +23,10 @@ struct CheckCommand: AsyncParsableCommand {
     var spec: String
     @Option(
         help: "Prove for this platform only; may be repeated. (default: all of the spec)",
-        transform: { try Platform($0) })
+        completion: BundleCompletion.platforms, transform: { try Platform($0) })
     var platform: [Platform] = []
     @OptionGroup var network: NetworkOptions
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         let parsed = try SpecReader.read(path: spec)

@@ -15,6 +15,11 @@ struct ImagesCommand: AsyncParsableCommand {
 
             What only may be an image (in env, arguments, annotations, text, or without a tag) is counted on stderr, and \
             listed with --possible.
+
+            EXAMPLES:
+              sealift images manifests/ chart.yaml
+              helm template CHART | sealift images - --check k8s.yaml
+              sealift images --rewrite sea.hub:5000 manifests/
             """)
 
     @Argument(help: "Files and folders to look into; - for standard input.", completion: .file())
@@ -32,6 +37,7 @@ struct ImagesCommand: AsyncParsableCommand {
     @Flag(help: "Print the references with their places as JSON.")
     var json = false
     @OptionGroup var rewriting: ImagesRewrite
+    @OptionGroup var words: OutputOptions
 
     func validate() throws {
         if rewriting.rewrite != nil, check != nil || json || possible || paths.contains("-") {

@@ -26,6 +26,7 @@ struct ImportCommand: AsyncParsableCommand {
         transform: { try Platform($0) })
     var platform: [Platform] = []
     @OptionGroup var target: SpecTarget
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         let list = try await onThread { () throws(Failure) in

@@ -37,6 +37,7 @@ struct InitCommand: AsyncParsableCommand {
     )
     var kind = Kind.mirror
     @OptionGroup var target: SpecTarget
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         try await target.write(kind.text, or: "\(kind.rawValue).yaml")

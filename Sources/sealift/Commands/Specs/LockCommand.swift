@@ -12,6 +12,10 @@ struct LockCommand: AsyncParsableCommand {
             Writes NAME.lock.json beside the spec. What is locked already stays; `lock SPEC --update NAME…` \
             resolves these entries anew, without a name all of them. `collect` obeys the lock: what has changed \
             upstream is an error.
+
+            EXAMPLES:
+              sealift lock k8s.yaml                             # k8s.lock.json beside it
+              sealift lock k8s.yaml --update calico/node:v3.19.1
             """)
 
     @Argument(
@@ -25,6 +29,7 @@ struct LockCommand: AsyncParsableCommand {
     @OptionGroup var network: NetworkOptions
     @Flag(help: "Print the lock as JSON.")
     var json = false
+    @OptionGroup var words: OutputOptions
 
     func validate() throws {
         guard names.isEmpty || update else {

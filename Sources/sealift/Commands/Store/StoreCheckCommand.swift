@@ -10,11 +10,15 @@ struct StoreCheckCommand: AsyncParsableCommand {
         discussion: """
             Changes nothing. Exits with 65 where a listed image is not whole; what nothing refers to is named, \
             and is no fault.
+
+            EXAMPLES:
+              sealift store check --store /var/lib/sealer
             """)
 
     @OptionGroup var store: StoreOption
     @Flag(help: "Print the findings as JSON.")
     var json = false
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         let findings = try await store.open().checked()

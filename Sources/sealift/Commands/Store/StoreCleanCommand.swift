@@ -10,6 +10,9 @@ struct StoreCleanCommand: AsyncParsableCommand {
         discussion: """
             Removed are layers and image files that no listed image has, and what a killed run has left. What the \
             last apply replaced stays, so that `apply --rollback` can restore it.
+
+            EXAMPLES:
+              sealift store gc --dry-run
             """)
 
     @OptionGroup var store: StoreOption
@@ -17,6 +20,7 @@ struct StoreCleanCommand: AsyncParsableCommand {
     var dryRun = false
     @Flag(help: "Print what goes as JSON.")
     var json = false
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         let store = try store.open()

@@ -5,11 +5,16 @@ internal import Sealer
 
 struct StoreListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ls", abstract: "List images and layers: sizes, platforms, and who uses what.")
+        commandName: "ls", abstract: "List images and layers: sizes, platforms, and who uses what.",
+        discussion: """
+            EXAMPLES:
+              sealift store ls --json
+            """)
 
     @OptionGroup var store: StoreOption
     @Flag(help: "Print the list as JSON.")
     var json = false
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         let store = try store.open()

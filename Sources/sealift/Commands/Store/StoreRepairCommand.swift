@@ -12,6 +12,9 @@ struct StoreRepairCommand: AsyncParsableCommand {
         discussion: """
             The store is checked first. Damaged layers are made anew beside the store, verified, and put in place \
             one at a time; whatever is sound stays as it is.
+
+            EXAMPLES:
+              sealift store repair k8s.sealift
             """)
 
     @Argument(help: "Bundles that were applied to the store.", completion: .file())
@@ -21,6 +24,7 @@ struct StoreRepairCommand: AsyncParsableCommand {
     @OptionGroup var consent: RunConsent
     @Flag(help: "Print what was repaired and what was not as JSON.")
     var json = false
+    @OptionGroup var words: OutputOptions
 
     func run() async throws {
         var opened: [Bundle] = []

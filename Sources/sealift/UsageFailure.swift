@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Glibc
+internal import OCI
+internal import YAML
+
+extension Sealift {
+    /// What the argument parser refuses, in the form of every other failure: the command's name, the reason, its usage.
+    static func usageFailure(_ error: any Error, arguments: [String]) -> Failure {
+        var command: any ParsableCommand.Type = Sealift.self
+        var path = ["sealift"]
+        var rest = arguments[...]
+        while let word = rest.first,
+            let next = command.configuration.subcommands.first(where: { $0.configuration.commandName == word }
+            )
+        {
+            command = next
+            path.append(word)
+            rest = rest.dropFirst()
+        }
+        let name = path.joined(separator: " ")
+        // The reason of a value's own parser ends with its remedy.
+        let parts = message(for: error).split(separator: "\n  → ", maxSplits: 1).map(String.init)
+        var reason = parts.first ?? "they are wrong"
+        if let first = reason.first, first.isUppercase { reason = first.lowercased() + reason.dropFirst() }
+        var remedies = parts.dropFirst().map { String($0) }
+        let commands = command.configuration.subcommands.filter { $0.configuration.shouldDisplay }
+            .compactMap { $0.configuration.commandName }
+        if !commands.isEmpty, let word = rest.first(where: { !$0.hasPrefix("-") }) {
+            reason = "'\(word.prefix(60))' is not a command"
+            if let meant = Likeness.nearest(to: word, among: commands) {
+                reason += "; did you mean '\(meant)'?"
+            } else {
+                remedies.append("the commands are \(commands.joined(separator: ", "))")
+            }
+        } else if commands.isEmpty {
+            let usage = usageString(for: command).split(separator: "\n").joined(separator: " ")
+            remedies.append("usage: " + usage.split(separator: " ").joined(separator: " "))
+        }
+        remedies.append("see `\(name) --help`")
+        return Failure(
+            .usage, "read the arguments of", name, because: reason, remedy: remedies.joined(separator: "\n"))
+    }
+
+    /// - Throws: a ``Failure`` of kind `configuration` where the system cannot say what the arguments are.
+    static func checkArguments() throws(Failure) {
+        guard CommandLine.arguments.count <= 1, access("/proc/self/cmdline", R_OK) != 0 else { return }
+        throw Failure(
+            .configuration, "read the arguments of", "sealift", because: "/proc is not mounted here",
+            remedy: "mount it first: mount -t proc proc /proc")
+    }
+}
