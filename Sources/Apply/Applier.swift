@@ -4,6 +4,7 @@ internal import Glibc
 internal import Build
 package import OCI
 internal import Sealer
+internal import Spec
 
 /// Brings a bundle into a sealer layer store: the base's layers, then the builds, then the receipt.
 ///
@@ -81,7 +82,7 @@ package struct Applier: Sendable {
                     bytes: layer.blob.size, isDone: store.hasLayer(layer.id)))
         }
         let receipt = try doneBefore()
-        for build in bundle.spec.builds {
+        for build in spec.builds {
             let isDone = receipt?.images.contains { $0.name == build.tag.description } ?? false
             steps.append(
                 .init(
@@ -121,7 +122,10 @@ package struct Applier: Sendable {
     private var builder: String? { settings.sealer == nil ? nil : "sealer" }
 
     /// The names that the run gives to images.
-    private var names: [Reference] { (base.map { [$0.reference] } ?? []) + bundle.spec.builds.map(\.tag) }
+    /// What is built, with the platform's placeholders filled in.
+    var spec: Spec { bundle.spec.filled(for: platform) }
+
+    private var names: [Reference] { (base.map { [$0.reference] } ?? []) + spec.builds.map(\.tag) }
 
     /// Holds the free space against what is certainly needed: the bytes that are read, none of which shrink.
     private func checkSpace(for plan: ApplyPlan) throws(Failure) {
@@ -157,7 +161,7 @@ package struct Applier: Sendable {
         if let base { images.append(try register(base, in: writer)) }
         let maker = StoreLayerMaker(writer)
         let session = try session(source, maker)
-        for number in bundle.spec.builds.indices {
+        for number in spec.builds.indices {
             images.append(
                 try step { () throws(Failure) in try build(number, by: session, maker) })
         }

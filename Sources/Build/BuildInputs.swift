@@ -43,7 +43,7 @@ package struct BuildInputs: Sendable {
         }
     }
 
-    /// What is built, and how.
+    /// What is built, and how, with the platform's placeholders filled in.
     package var spec: Spec
     /// What it is built for.
     package var platform: Platform
@@ -85,7 +85,7 @@ package struct BuildInputs: Sendable {
         spec: Spec, platform: Platform, files: [String: File], images: [RegistryImage],
         content: any ContentSource
     ) {
-        self.spec = spec
+        self.spec = spec.filled(for: platform)
         self.platform = platform
         self.files = files
         self.images = images

@@ -53,6 +53,7 @@ package final class BuildSession {
         lite.images = inputs.images
         lite.absent = inputs.absent
         lite.registry = inputs.spec.registry
+        lite.isNoImage = inputs.spec.isNoImage
         lite.carried = try carried(build, kubefile, assembler.taken)
         return lite
     }

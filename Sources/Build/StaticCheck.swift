@@ -9,8 +9,11 @@ package enum StaticCheck {
     package static func run(_ spec: Spec, _ problems: BuildProblems) throws(Failure) {
         for number in spec.builds.indices {
             try names(spec, number, problems)
-            try paths(spec.builds[number], number, problems)
-            try kubefile(spec, number, problems)
+            // What two platforms have in common is noted once.
+            for spec in spec.platforms.map(spec.filled) {
+                try paths(spec.builds[number], number, problems)
+                try kubefile(spec, number, problems)
+            }
         }
     }
 
@@ -110,17 +113,5 @@ extension Failure {
     /// The line of a Kubefile that the reason names.
     fileprivate var kubefileLine: Int? {
         reason.firstRange(of: "line ").flatMap { Int(reason[$0.upperBound...].prefix { $0.isNumber }) }
-    }
-}
-
-extension Spec.Step {
-    /// All paths of the context that the step names.
-    fileprivate var paths: [String] {
-        switch self {
-        case .layer(_, let paths): paths ?? []
-        case .putFile(let path, _), .putRepacked(let path, _), .putSaved(let path, _): [path]
-        case .edit(let path, _, _), .rewrite(let path): [path]
-        case .imageList: []
-        }
     }
 }

@@ -26,7 +26,7 @@ package struct Spec: Sendable, Codable, Equatable {
     package var charts: [Chart]?
     /// What is carried along with images; `nil` where nothing is.
     package var attached: [Attached]?
-    /// Patterns of what looks like an image in YAML and is none; `nil` where there is none.
+    /// Patterns of texts that look like an image and are none; `nil` where there is none.
     package var notImages: [String]?
     /// Where each registry may be fetched from instead, in order: domain to `[scheme://]host[:port][/path]`.
     package var registries: [String: [String]]
@@ -51,7 +51,8 @@ package struct Spec: Sendable, Codable, Equatable {
 
     /// How a layer of the base is recognised. Where both are given, both must hold.
     package struct LayerSelector: Sendable, Codable, Equatable {
-        /// A path that the layer must hold; the topmost such layer is meant.
+        /// A path that the layer must hold, in which `*`, `?` and `[…]` match within one part; the topmost such layer is
+        /// meant.
         package var holds: String?
         /// The layer's id by platform text (`linux/amd64`).
         package var id: [String: Digest]
@@ -123,7 +124,8 @@ package struct Spec: Sendable, Codable, Equatable {
         }
     }
 
-    /// One step of assembling a context. Paths are relative to the context, without `..`.
+    /// One step of assembling a context. Paths are relative to the context, without `..`; where a step takes or changes
+    /// what is there, `*`, `?` and `[…]` match within one part of a path.
     package enum Step: Sendable, Codable, Equatable {
         /// Takes the whole layer of the role, or only `paths` of it.
         case layer(role: String, paths: [String]?)
@@ -133,9 +135,12 @@ package struct Spec: Sendable, Codable, Equatable {
         case putRepacked(path: String, file: String)
         /// Puts a docker-archive of the image, as `docker save` writes it.
         case putSaved(path: String, image: Reference)
-        /// Removes keys from, and sets values in, a JSON or YAML file of the context.
+        /// Removes files and folders of the context.
+        case remove(paths: [String])
+        /// Removes keys from, and sets values in, the JSON or YAML files that `path` means: one, those that match it, or
+        /// those below a folder.
         case edit(path: String, remove: [String], set: [Assignment])
-        /// Leads every image reference in a YAML file of the context to ``Spec/registry``.
+        /// Leads every image reference in the YAML files that `path` means to ``Spec/registry``.
         case rewrite(path: String)
         /// Writes `imageList`: the images that a pattern means (`*`: any run of characters), led to ``Spec/registry``.
         case imageList(patterns: [String])
@@ -162,7 +167,7 @@ package struct Spec: Sendable, Codable, Equatable {
     package init(
         name: String, release: String? = nil, platforms: [Platform], base: Base? = nil,
         files: [String: FileSource] = [:], images: [Reference] = [], archives: [Archive] = [],
-        charts: [Chart] = [], attached: [Attached] = [],
+        charts: [Chart] = [], attached: [Attached] = [], notImages: [String] = [],
         registries: [String: [String]] = [:], registry: String = "sea.hub:5000", builds: [Build] = []
     ) {
         version = 1
@@ -175,6 +180,7 @@ package struct Spec: Sendable, Codable, Equatable {
         self.archives = archives.isEmpty ? nil : archives
         self.charts = charts.isEmpty ? nil : charts
         self.attached = attached.isEmpty ? nil : attached
+        self.notImages = notImages.isEmpty ? nil : notImages
         self.registries = registries
         self.registry = registry
         self.builds = builds

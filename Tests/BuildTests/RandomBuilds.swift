@@ -216,23 +216,24 @@ enum RandomSpec {
     private static func anyLayer(_ numbers: inout SeededNumbers) -> Spec.Step {
         .layer(
             role: numbers.pick(["root", "root", "root", "top"]),
-            paths: numbers.happens(75) ? nil : [numbers.pick(["etc", "etc/a.json", "d", "nothing", "sym"])])
+            paths: numbers.happens(75) ? nil : [numbers.pick(["etc", "etc/*.json", "d", "nothing", "sym"])])
     }
 
     private static func step(_ numbers: inout SeededNumbers) -> Spec.Step {
         if numbers.isCareful { return carefulStep(&numbers) }
         let path = numbers.pick(paths)
-        switch Int.random(in: 0..<8, using: &numbers) {
+        switch Int.random(in: 0..<9, using: &numbers) {
         case 0: return layer(&numbers)
         case 1: return .putFile(path: path, file: "one")
         case 2: return .putRepacked(path: path, file: "ball")
         case 3: return .putSaved(path: path, image: try! Reference("docker.io/a/b:1"))
         case 4, 5:
             return .edit(
-                path: numbers.pick(["etc/a.json", "etc/a.json", "etc/b.yaml", path]),
+                path: numbers.pick(["etc/a.json", "etc/a.json", "etc/b.yaml", "etc", "etc/*", path]),
                 remove: numbers.happens(30) ? [numbers.pick(["k", "m.n", "none"])] : [],
                 set: [.init(key: numbers.pick(["k", "m.n", "a.image", "new"]), value: "w")])
-        case 6: return .rewrite(path: numbers.pick(["etc/b.yaml", path]))
+        case 6: return .rewrite(path: numbers.pick(["etc/b.yaml", "etc", "*/*.yaml", path]))
+        case 7: return .remove(paths: [numbers.pick(["etc/a.json", "d", "*/f?", "none*", "sym", path])])
         default: return .imageList(patterns: [numbers.pick(["a/*", "*", "c/d"])])
         }
     }
@@ -243,7 +244,7 @@ enum RandomSpec {
             .putRepacked(path: "cri/ball.tar.gz", file: "ball"),
             .putSaved(path: "images/b.tar", image: try! Reference("docker.io/a/b:1")),
             .edit(path: "etc/a.json", remove: [], set: [.init(key: "m.n", value: "w")]),
-            .imageList(patterns: ["*"]), layer(&numbers),
+            .imageList(patterns: ["*"]), layer(&numbers), .remove(paths: ["d"]), .rewrite(path: "etc"),
         ])
     }
 

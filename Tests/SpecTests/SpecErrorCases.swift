@@ -172,7 +172,7 @@ extension SpecErrorTests {
         ),
         (
             "layer: rootfs", "layr: rootfs", "24:9",
-            "a step has exactly one of layer, put, edit, rewrite, imageList; this has none; did you mean 'layer'?"
+            "a step has exactly one of layer, put, edit, remove, rewrite, imageList; this has none; did you mean 'layer'?"
         ),
         (
             "put: cri/docker.tar.gz", "put: imageListWithAuth.yaml", "26:14",
@@ -180,11 +180,30 @@ extension SpecErrorTests {
         ),
         (
             "paths: [etc]", "put: x", "24:9",
-            "a step has exactly one of layer, put, edit, rewrite, imageList; this has layer and put"
+            "a step has exactly one of layer, put, edit, remove, rewrite, imageList; this has layer and put"
         ),
         (
             "paths: [etc]", "paths: [../x]", "25:17",
             "expected a path of the layer relative to the context; '../x' has '..' in it"
+        ),
+        (
+            "paths: [etc]", "paths: ['etc/{archh}']", "25:17",
+            "unknown placeholder {archh}; did you mean {arch}?"
+        ),
+        (
+            "paths: [etc]", "paths: ['etc/${arch}']", "25:17",
+            "a placeholder is written without '$', like {arch}; found 'etc/${arch}'"
+        ),
+        (
+            "rewrite: etc/a.yaml", "remove: [../x]", "33:18",
+            "expected a path to remove relative to the context; '../x' has '..' in it"
+        ),
+        (
+            "rewrite: etc/a.yaml", "remove: []", "33:17", "expected at least one of the paths to remove"
+        ),
+        (
+            "registry: sea.hub:5000", "notImages: [yes]", "20:13",
+            "expected a text that is not an image as text; found a truth value ('yes'); text that looks like a truth value goes in quotes"
         ),
         (
             "repack: docker", "repack: dokcer", "27:17",

@@ -62,13 +62,15 @@ import Testing
         #expect(
             spec.base?.image.description
                 == "registry.cn-qingdao.aliyuncs.com/sealer-io/kubernetes:v1.19.8")
-        #expect(spec.base?.layers["rootfs"] == Spec.LayerSelector(holds: "cri/docker.tar.gz"))
-        #expect(spec.base?.layers["network"] == Spec.LayerSelector(holds: "etc/tigera-operator.yaml"))
+        #expect(spec.base?.layers["rootfs"] == Spec.LayerSelector(holds: "etc/daemon.json"))
+        #expect(spec.base?.layers["cri"] == Spec.LayerSelector(holds: "cri/docker*.tar.gz"))
+        #expect(spec.base?.layers["operator"] == Spec.LayerSelector(holds: "etc/tigera-operator.yaml"))
         #expect(spec.images.map(\.familiar).last == "quay.io/tigera/operator:v1.17.4")
         #expect(spec.images.count == 7 && spec.registry == "sea.hub:5000" && spec.registries.isEmpty)
         #expect(
             spec.builds[0].context == [
-                .layer(role: "rootfs", paths: nil),
+                .layer(role: "rootfs", paths: nil), .layer(role: "cri", paths: nil),
+                .remove(paths: ["cri/docker*.tar.gz", "images/*registry*"]),
                 .putRepacked(path: "cri/docker.tar.gz", file: "docker"),
                 .putSaved(path: "images/registry.tar", image: try Reference("registry:2.7.1")),
                 .edit(path: "etc/daemon.json", remove: ["mirror-registries"], set: []),
@@ -76,7 +78,8 @@ import Testing
         #expect(spec.builds[0].kubefile == "FROM scratch\nCOPY . .\n")
         #expect(
             spec.builds[1].context == [
-                .layer(role: "network", paths: ["etc/tigera-operator.yaml", "etc/custom-resources.yaml"]),
+                .layer(role: "operator", paths: ["etc/tigera-operator.yaml"]),
+                .layer(role: "resources", paths: ["etc/custom-resources.yaml"]),
                 .edit(
                     path: "etc/custom-resources.yaml", remove: [],
                     set: [.init(key: "Installation:spec.registry", value: "sea.hub:5000")]),
@@ -84,8 +87,56 @@ import Testing
                 .imageList(patterns: ["calico/*", "tigera/*"]),
             ])
         #expect(spec.builds[1].tag.path == "sealer-io/kubernetes-rawdocker:v1.19.8")
-        #expect(parsed.place(of: .image(6)).hasSuffix("v1.19.8.yaml:36:5"))
-        #expect(parsed.line(of: .step(3, ofBuild: 1)) == 61)
+        #expect(parsed.place(of: .image(6)).hasSuffix("v1.19.8.yaml:38:5"))
+        #expect(parsed.line(of: .step(3, ofBuild: 1)) == 66)
+    }
+
+    /// The spec for sealer's auto-built bases: `{release}` is filled in when it is read.
+    @Test func readsTheSpecForSplitBases() throws {
+        let path = Self.root.appending(path: "bundles/kubernetes-rawdocker-basefs.yaml").path()
+        let spec = try SpecReader.read(path: path).spec
+        #expect(spec.base?.image.familiar.hasSuffix("kubernetes:v1.22.15") == true)
+        #expect(spec.builds[0].tag.tag == "v1.22.15")
+    }
+
+    @Test func placeholdersOfPathsAreFilledInForEachPlatform() throws {
+        let text = """
+            version: 1
+            name: x
+            release: v2
+            platforms: [linux/amd64, linux/arm64]
+            base: { image: "kubernetes:{release}", layers: { cri: "cri/docker-{arch}.tar.gz" } }
+            files: { one: { url: "https://a.example/x" } }
+            images: ["a/b:{release}"]
+            notImages: parameter.*
+            builds:
+              - tag: "x:{release}"
+                context:
+                  - { layer: cri, paths: "bin/{machine}/*" }
+                  - { put: "bin/{os}-{release}", file: one }
+                  - remove: "cri/docker-{arch}.tar.gz"
+                  - { edit: "etc/{arch}.json", remove: a }
+                  - rewrite: "etc/{arch}"
+                kubefile: |
+                  FROM kubernetes:{release}
+                  COPY {arch}/* ${ARCH} .
+                  RUN echo {arch} ${release}
+            """
+        let spec = try SpecReader.read(Array(text.utf8), path: "s.yaml").spec
+        #expect(spec.images[0].tag == "v2" && spec.builds[0].from == "kubernetes:v2")
+        #expect(spec.isNoImage("parameter.image") && !spec.isNoImage("nginx"))
+        let arm = try spec.filled(for: Platform("linux/arm64/v8"))
+        #expect(arm.base?.layers["cri"]?.holds == "cri/docker-arm64.tar.gz")
+        #expect(
+            arm.builds[0].context == [
+                .layer(role: "cri", paths: ["bin/aarch64/*"]), .putFile(path: "bin/linux-v2", file: "one"),
+                .remove(paths: ["cri/docker-arm64.tar.gz"]),
+                .edit(path: "etc/arm64.json", remove: ["a"], set: []),
+                .rewrite(path: "etc/arm64"),
+            ])
+        #expect(
+            arm.builds[0].kubefile == "FROM kubernetes:v2\nCOPY arm64/* ${ARCH} .\nRUN echo {arch} ${release}"
+        )
     }
 
     @Test func urlsAreFilledInForEachPlatform() throws {

@@ -35,6 +35,10 @@ import Testing
 
     @Test func itTakesWhatTheReaderTakes() throws {
         let shipped = try String(contentsOfFile: SpecReaderTests.shipped, encoding: .utf8)
+        let split = try String(
+            contentsOf: SpecReaderTests.root.appending(path: "bundles/kubernetes-rawdocker-basefs.yaml"),
+            encoding: .utf8)
+        #expect(try Self.verdicts([split]) == [true])
         #expect(
             try Self.verdicts([shipped, SpecReaderTests.forms, SpecErrorTests.good]) == [true, true, true])
     }

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sealer base image of the shape of `kubernetes:v1.19.8`: four layers, as `sealer push` leaves them.
+"""Sealer base images of two shapes, as `sealer push` leaves them.
 
-rootfs (`COPY . .`), the network's manifests (`COPY etc .`), the image list, and the `rootfs cache`
-that holds further images as registry storage. Layer ids and the image id follow sealer's rules.
+`kubernetes:v1.19.8`, the guide's: rootfs (`COPY . .`), the network's manifests (`COPY etc .`), the image list, and the
+`rootfs cache` that holds further images as registry storage. And that of sealer's own auto-build (sealerio/basefs), whose
+rootfs is split: what all architectures share (`COPY rootfs/* .`), then programs and archives (`COPY ${ARCH}/* .`).
+Layer ids and the image id follow sealer's rules.
 """
 
 import hashlib
@@ -64,6 +66,25 @@ def layers(architecture, registry_archive, stored, cached, image_list):
     return [
         ("COPY", ". .", rootfs(architecture, registry_archive, stored)),
         ("COPY", "etc .", images.files(tree("network"))),
+        ("COPY", "imageList manifests", images.files([Entry("manifests/imageList", 0o644, listed)])),
+        ("BASE", "rootfs cache", images.files(images.storage(cached, 0o600), folder_mode=0o750)),
+    ]
+
+
+def split_layers(architecture, registry_archive, cached, image_list):
+    """(type, value, entries) of the layers of a base of sealer's auto-build, as its branch sealer-v0.8.6 makes it."""
+    shared = tree("rootfs")
+    programs = [Entry(f"bin/{name}", 0o755, stand_in(name, "v1.22.15"))
+                for name in ("conntrack", "kubeadm", "kubectl", "kubelet")]
+    programs += [
+        Entry("Metadata", 0o644, json.dumps({"version": "v1.22.15", "arch": architecture}, indent=2).encode() + b"\n"),
+        Entry(f"cri/docker-{architecture}.tar.gz", 0o644, sealer_docker()),
+        Entry(f"images/docker-{architecture}-registry-image.tar.gz", 0o644, images.compressed(registry_archive)),
+    ]
+    listed = "".join(f"{name}\n" for name in image_list).encode()
+    return [
+        ("COPY", "rootfs/* .", images.files(shared)),
+        ("COPY", "${ARCH}/* .", images.files(programs)),
         ("COPY", "imageList manifests", images.files([Entry("manifests/imageList", 0o644, listed)])),
         ("BASE", "rootfs cache", images.files(images.storage(cached, 0o600), folder_mode=0o750)),
     ]

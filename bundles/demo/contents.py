@@ -29,6 +29,11 @@ DOCKER_BINARIES = {
 CALICO = ["calico/cni:v3.19.1", "calico/kube-controllers:v3.19.1", "calico/node:v3.19.1",
           "calico/pod2daemon-flexvol:v3.19.1", "calico/typha:v3.19.1"]
 OPERATOR = "tigera/operator:v1.17.4"
+# What the spec for sealer's auto-built bases takes from the web, and the images of it.
+BASEFS = "sealerio/basefs/ea0ee0ac5a602fe78129c35a71fa4408435aa97f/context"
+BASEFS_CALICO = ["calico/apiserver:v3.22.1", "calico/cni:v3.22.1", "calico/kube-controllers:v3.22.1", "calico/node:v3.22.1",
+                 "calico/pod2daemon-flexvol:v3.22.1", "calico/typha:v3.22.1"]
+BASEFS_OPERATOR = "tigera/operator:v1.25.3"
 
 
 def docker_tarball(root, work, target):
@@ -117,13 +122,14 @@ def container_images(roots):
         for architecture, root in roots.items()})
     forms = [DOCKER, OCI, DOCKER, OCI, DOCKER]
     calico = [small(name, types, roots) for name, types in zip(CALICO, forms)]
+    calico += [small(name, OCI, roots) for name in BASEFS_CALICO]
     architecture, root = next(iter(roots.items()))
     singles = [
         single("demo/schema2:1", DOCKER, architecture, root),
         single("demo/oci:1", OCI, architecture, root),
         single("demo/bare:1", OCI, architecture, root, with_media_type=False),
     ]
-    return {"docker.io": [registry, *calico, *singles], "quay.io": [small(OPERATOR, OCI, roots)]}
+    return {"docker.io": [registry, *calico, *singles], "quay.io": [small(OPERATOR, OCI, roots), small(BASEFS_OPERATOR, OCI, roots)]}
 
 
 def base_image(roots):
@@ -140,6 +146,28 @@ def base_image(roots):
         made, blobs, ids[architecture] = base.instance(architecture, parts)
         instances[architecture] = (made, blobs)
     return images.listed_image("sealer-io/kubernetes:v1.19.8", DOCKER, instances), ids
+
+
+def split_base_image(roots):
+    """The sealer base of the other shape."""
+    cached = [small(name, DOCKER, roots) for name in ("kube-proxy:v1.22.15", "pause:3.5")]
+    instances = {}
+    for architecture in roots:
+        archive = docker_archive("registry:2.7.1", architecture, [own_layer("registry of the base", architecture)])
+        parts = base.split_layers(architecture, archive, for_platform(cached, architecture, roots),
+                                  [image.name for image in cached])
+        made, blobs, _ = base.instance(architecture, parts)
+        instances[architecture] = (made, blobs)
+    return images.listed_image("sealer-io/kubernetes:v1.22.15", DOCKER, instances)
+
+
+def web_files():
+    """{path: bytes} of what the specs fetch from the web besides docker, below the folder of its host."""
+    network = base.HERE / "network/etc"
+    operator = (network / "tigera-operator.yaml").read_bytes().replace(
+        b"quay.io/tigera/operator:v1.17.4", b"sea.hub:5000/tigera/operator:v1.25.3").replace(b"v1.17.4", b"v1.25.3")
+    resources = (network / "custom-resources.yaml").read_bytes().replace(b"spec:\n", b"spec:\n  registry: sea.hub:5000\n", 1)
+    return {f"github/{BASEFS}/tigera-operator.yaml": operator, f"github/{BASEFS}/custom-resources.yaml": resources}
 
 
 def for_platform(stored, architecture, roots):

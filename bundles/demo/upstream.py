@@ -172,6 +172,11 @@ def fill(folder, roots, registry):
             images.push(image, registry, domain)
     made, ids = contents.base_image(roots)
     images.push(made, registry, "sealer")
+    images.push(contents.split_base_image(roots), registry, "sealer")
+    for path, data in contents.web_files().items():
+        place = folder / "www" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
     shutil.rmtree(folder / "debian")
     return ids
 
@@ -184,6 +189,7 @@ def description(folder, registry_port, web_port, roots, ids):
         "quay.io": f"{registry}/quay.io",
         "registry.cn-qingdao.aliyuncs.com": f"{registry}/sealer",
         "https://download.docker.com": f"http://127.0.0.1:{web_port}",
+        "https://raw.githubusercontent.com": f"http://127.0.0.1:{web_port}/github",
     }
     arguments = [part for pair in mirrors.items() for part in ("--mirror", "=".join(pair))]
     return {

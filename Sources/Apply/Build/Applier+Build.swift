@@ -65,7 +65,7 @@ extension Applier {
             case .imageList(let patterns):
                 let listed = Set(ImagePattern.select(bundle.spec.images, matching: patterns))
                 sizes += bundle.images.filter { listed.contains($0.reference) }.map(size)
-            case .layer, .edit, .rewrite: break
+            case .layer, .remove, .edit, .rewrite: break
             }
         }
         return sizes.clampedTotal { $0 }

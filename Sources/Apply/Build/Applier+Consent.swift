@@ -11,7 +11,7 @@ extension Applier {
     package func commands() throws(Failure) -> [String] {
         let plan = try plan()
         var commands: [String] = []
-        for build in bundle.spec.builds {
+        for build in spec.builds {
             guard plan.steps.contains(where: { !$0.isDone && $0.title == Self.title(of: build) }) else {
                 continue
             }

@@ -47,7 +47,7 @@ extension Applier {
     /// Refuses an argument that no Kubefile has.
     func checkArguments() throws(Failure) {
         var kubefiles: [Kubefile] = []
-        for build in bundle.spec.builds { kubefiles.append(try kubefile(build)) }
+        for build in spec.builds { kubefiles.append(try kubefile(build)) }
         for name in settings.arguments.keys.sorted() where !kubefiles.contains(where: { $0.mentions(name) }) {
             let known = Set(kubefiles.flatMap(\.arguments.keys)).sorted()
             throw Failure(
@@ -60,7 +60,7 @@ extension Applier {
 
     /// Whether `image` was built with the arguments that hold now.
     func isCurrent(_ image: SealerImage) throws(Failure) -> Bool {
-        guard let build = bundle.spec.builds.first(where: { $0.tag.description == image.name }) else {
+        guard let build = spec.builds.first(where: { $0.tag.description == image.name }) else {
             return true
         }
         let kubefile = try kubefile(build)
@@ -72,7 +72,7 @@ extension Applier {
     /// - Throws: a ``Failure`` of kind `data` where the store is damaged, `space` where there is no room.
     package func writeArchives(of receipt: Receipt, to folder: String) throws(Failure) -> [String] {
         var paths: [String] = []
-        let builds = bundle.spec.builds
+        let builds = spec.builds
         for (number, build) in builds.enumerated() {
             guard receipt.images.contains(where: { $0.name == build.tag.description }),
                 let image = try store.image(named: build.tag, for: platform)

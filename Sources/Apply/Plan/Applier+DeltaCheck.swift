@@ -24,7 +24,7 @@ extension Applier {
         }
     }
 
-    private var steps: [Spec.Step] { bundle.spec.builds.flatMap(\.context) }
+    private var steps: [Spec.Step] { spec.builds.flatMap(\.context) }
 
     private func add(_ name: String, to read: inout Set<Digest>) {
         if let file = bundle.file(name, for: platform) { read.insert(file.digest) }

@@ -22,8 +22,8 @@ extension Applier {
             let step = plan.steps[index]
             plan.steps[index].seconds = step.isDone ? 0 : Double(step.bytes) / slower
         }
-        let builds = plan.steps.suffix(bundle.spec.builds.count).indices
-        for (index, build) in zip(builds, bundle.spec.builds) where !plan.steps[index].isDone {
+        let builds = plan.steps.suffix(spec.builds.count).indices
+        for (index, build) in zip(builds, spec.builds) where !plan.steps[index].isDone {
             for case .putRepacked(_, let name) in build.context {
                 let size = bundle.file(name, for: platform)?.size ?? 0
                 plan.steps[index].seconds = (plan.steps[index].seconds ?? 0) + Double(size) / Self.repackRate

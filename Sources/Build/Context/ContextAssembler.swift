@@ -10,20 +10,20 @@ internal import YAML
 final class ContextAssembler {
     let session: BuildSession
     /// The number of the build in the spec.
-    private let number: Int
+    let number: Int
     /// The tree that becomes the context.
     let files: ContextTree
     /// The layers of the base that the context took whole.
     private(set) var taken: Set<Digest> = []
     /// The YAML that the build ships outside charts, by path, before its references are rewritten; and whether a step names it.
-    private(set) var shipped: [String: (node: FileNode, isNamed: Bool)] = [:]
+    var shipped: [String: (node: FileNode, isNamed: Bool)] = [:]
     /// Paths whose step failed: later steps there are not judged.
     private var failed: Set<String> = []
 
-    private var inputs: BuildInputs { session.inputs }
+    var inputs: BuildInputs { session.inputs }
     private var maker: any LayerMaker { session.maker }
-    private var problems: BuildProblems { session.problems }
-    private var spec: Spec { inputs.spec }
+    var problems: BuildProblems { session.problems }
+    var spec: Spec { inputs.spec }
 
     init(_ number: Int, of session: BuildSession) {
         self.session = session
@@ -60,15 +60,12 @@ final class ContextAssembler {
             ship(path)
         case .putRepacked(let path, let name): try putRepacked(path, name)
         case .putSaved(let path, let image): try putSaved(path, image)
-        case .edit(let path, let remove, let set):
-            try change(path) { (bytes) throws(Failure) in try edited(bytes, path, remove, set) }
-            ship(path)
-        case .rewrite(let path):
-            if let known = shipped[path] { shipped[path] = (known.node, true) }
-            try change(path) { (bytes) throws(Failure) in
-                try ImageScan.yaml(bytes, path: path, known: CarriedImages(spec.images)).rewritten(
-                    to: spec.registry)
+        case .remove(let paths):
+            for path in paths {
+                try problems.attempt(at: place) { () throws(Failure) in try remove(path) }
             }
+        case .edit(let path, let remove, let set): try edit(path, remove, set)
+        case .rewrite(let path): try rewrite(path)
         case .imageList(let patterns): try writeImageList(patterns)
         }
     }
@@ -88,28 +85,25 @@ final class ContextAssembler {
         }
         let isSmall = session.isSmall(try layer(role))
         let isNamed = paths != nil || isSmall
+        let patterns = paths?.map { PathPattern($0) }
         for (path, node) in Self.yaml(below: tree)
-        where paths == nil || paths!.contains(where: { Self.covers($0, path) }) {
+        where patterns?.contains(where: { $0.covers(path) }) ?? true {
             let before = shipped[path]?.isNamed ?? false
             shipped[path] = (node, isNamed || before)
         }
         guard let paths else { return try files.add(tree) }
         for path in paths {
             let isDone: Void? = try problems.attempt(at: place) { () throws(Failure) in
-                do throws(Failure) { try files.add(tree, path: path) } catch {
-                    guard error.kind == .input else { throw error }
-                    throw Failure(
-                        .input, "take from the layer '\(role)' for \(inputs.platform)", path,
-                        because: "the layer has no such file or folder",
-                        remedy: "correct the role or its paths in the spec")
-                }
+                let found = try PathPattern(path).matches(in: tree)
+                for (path, _) in found { try files.add(tree, at: path) }
+                guard found.isEmpty else { return }
+                throw Failure(
+                    .input, "take from the layer '\(role)' for \(inputs.platform)", path,
+                    because: "the layer has no such file or folder",
+                    remedy: "correct the role or its paths in the spec")
             }
             if isDone == nil { failed.insert(path) }
         }
-    }
-
-    private static func covers(_ folder: String, _ path: String) -> Bool {
-        path == folder || path.hasPrefix(folder + "/")
     }
 
     /// The YAML files of a layer outside charts.
@@ -130,10 +124,10 @@ final class ContextAssembler {
         return found.filter { file in !file.path.split(separator: "/").contains("charts") }
     }
 
-    private static func isYAML(_ path: String) -> Bool { path.hasSuffix(".yaml") || path.hasSuffix(".yml") }
+    static func isYAML(_ path: String) -> Bool { path.hasSuffix(".yaml") || path.hasSuffix(".yml") }
 
     /// Takes a file that a step wrote for one that the build ships.
-    private func ship(_ path: String) {
+    func ship(_ path: String) {
         guard Self.isYAML(path), let node = (try? files.root.find(Array(path.utf8))) ?? nil else { return }
         shipped[path] = (node, true)
     }
@@ -147,7 +141,7 @@ final class ContextAssembler {
         let candidates = selector.id[inputs.platform.description].map { [$0] } ?? ids.reversed()
         for id in candidates where ids.contains(id) {
             guard let path = selector.holds else { return id }
-            if try maker.tree(ofLayer: id).holds(path) { return id }
+            if PathPattern(path).holds(in: try maker.tree(ofLayer: id)) { return id }
         }
         throw Failure(
             .input, "find the layer '\(role)' of", base.name,
@@ -207,18 +201,6 @@ final class ContextAssembler {
         try checkRegistry(reference)
     }
 
-    private func edited(
-        _ bytes: [UInt8], _ path: String, _ remove: [String], _ set: [Spec.Assignment]
-    ) throws(Failure) -> [UInt8] {
-        var changes: [Edit.Change] = []
-        for key in remove { changes.append(.remove(try FieldPath(key))) }
-        for item in set {
-            changes.append(
-                .set(try FieldPath(item.key), item.literal ? .literal(item.value) : .text(item.value)))
-        }
-        return try Edit(changes).applied(to: bytes, path: path)
-    }
-
     private func writeImageList(_ patterns: [String]) throws(Failure) {
         let images = ImagePattern.select(spec.images, matching: patterns)
         guard !images.isEmpty else {
@@ -229,25 +211,13 @@ final class ContextAssembler {
         }
         try files.write(Array(ImagePattern.imageList(images, in: spec.registry).utf8), to: "imageList")
     }
-
-    /// Replaces the content of the file at `path` by what `body` makes of it.
-    func change(_ path: String, _ body: ([UInt8]) throws(Failure) -> [UInt8]) throws(Failure) {
-        let old: [UInt8]
-        do throws(Failure) { old = try files.read(path) } catch {
-            guard error.kind == .input else { throw error }
-            throw Failure(
-                .input, "edit", path, because: "the context for \(inputs.platform) has no such file",
-                remedy: "correct the path in the spec, or the layer and paths that it takes before")
-        }
-        try files.write(try body(old), to: path)
-    }
 }
 
 extension Spec.Step {
     /// The path of the context that the step writes or changes; `nil` for a layer.
     fileprivate var path: String? {
         switch self {
-        case .layer: nil
+        case .layer, .remove: nil
         case .putFile(let path, _), .putRepacked(let path, _), .putSaved(let path, _): path
         case .edit(let path, _, _), .rewrite(let path): path
         case .imageList: "imageList"

@@ -19,15 +19,30 @@ package final class ContextTree {
     /// content, at its own place.
     /// - Throws: a ``Failure`` of kind `input` where the layer has no such path.
     package func add(_ layer: FileNode, path: String? = nil) throws(Failure) {
-        var copier = TreeCopier(into: root, owner: owner)
-        guard let path else { return try copier.copyContent(of: layer, to: root, at: []) }
-        let bytes = Array(path.utf8)
-        guard try layer.find(bytes) != nil else {
+        guard let path else {
+            var copier = TreeCopier(into: root, owner: owner)
+            return try copier.copyContent(of: layer, to: root, at: [])
+        }
+        guard try layer.find(Array(path.utf8)) != nil else {
             throw Failure(
                 .input, "take from the layer", path, because: "the layer has no such file or folder",
                 remedy: "correct the path against the base image")
         }
-        try copier.copySame(bytes, of: layer)
+        try add(layer, at: Array(path.utf8))
+    }
+
+    /// Adds what a layer has at `path`, over what is there.
+    func add(_ layer: FileNode, at path: [UInt8]) throws(Failure) {
+        var copier = TreeCopier(into: root, owner: owner)
+        try copier.copySame(path, of: layer)
+    }
+
+    /// Removes the file, link or folder at `path`.
+    /// - Precondition: something is there.
+    func remove(_ path: [UInt8]) throws(Failure) {
+        let parts = path.split(separator: UInt8(ascii: "/")).map(Array.init)
+        let folder = try root.find(Array(parts.dropLast().joined(separator: [UInt8(ascii: "/")])))
+        if let name = parts.last { folder?.remove(name) }
     }
 
     /// The bytes of a regular file.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Glibc
 internal import OCI
 internal import Sealer
 
@@ -66,48 +65,14 @@ struct CopySources {
     /// `*`, `?` and `[…]` match within one component; below a folder that matches nothing more is looked for.
     /// - Throws: a ``Failure`` of kind `input` where there is nothing.
     static func resolve(_ source: String, in context: FileNode) throws(Failure) -> [[UInt8]] {
-        let components = clean(source).drop { $0 == ".." }
-        let plain = components.prefix { !isPattern($0) }
-        let base = plain.joined(separator: "/")
-        let pattern = components.dropFirst(plain.count)
-        if pattern.isEmpty { return [Array(base.utf8)] }
-        var found: [[UInt8]] = []
-        try match(pattern, in: context, at: Array(base.utf8), into: &found)
+        let pattern = PathPattern(Array(clean(source).drop { $0 == ".." }))
+        if !pattern.isPattern { return [pattern.path] }
+        let found = try pattern.matches(in: context).map(\.path)
         guard !found.isEmpty else {
             throw Failure(
                 .input, "copy", source, because: "nothing in the context matches it",
                 remedy: "check the Kubefile's COPY against the files of the context")
         }
         return found
-    }
-
-    private static func match(
-        _ pattern: ArraySlice<String>, in context: FileNode, at base: [UInt8], into found: inout [[UInt8]]
-    ) throws(Failure) {
-        guard let folder = try context.find(base), folder.isFolder else { return }
-        for name in folder.names {
-            let text = name.map { CChar(bitPattern: $0) } + [0]
-            guard fnmatch(pattern.first!, text, FNM_PATHNAME) == 0 else { continue }
-            let path = base.isEmpty ? name : base + [UInt8(ascii: "/")] + name
-            if pattern.count == 1 {
-                found.append(path)
-            } else if folder.children[name]?.isFolder == true {
-                try match(pattern.dropFirst(), in: context, at: path, into: &found)
-            }
-        }
-    }
-
-    private static func isPattern(_ component: String) -> Bool {
-        var escaped = false
-        for scalar in component.unicodeScalars {
-            if escaped {
-                escaped = false
-            } else if scalar == "\\" {
-                escaped = true
-            } else if ["*", "?", "["].contains(scalar) {
-                return true
-            }
-        }
-        return false
     }
 }

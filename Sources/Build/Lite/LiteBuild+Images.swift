@@ -14,7 +14,7 @@ extension LiteBuild {
         let catalog = RegistryCatalog(images, registry: registry)
         var found: [Reference: RegistryImage] = [:]
         var (missing, notes): ([String], [String]) = ([], [])
-        for mention in mentions {
+        for mention in mentions where !isNoImage(mention.text) {
             do throws(Failure) {
                 let reference = try Reference(mention.text)
                 if let image = try catalog.image(reference) {
@@ -41,7 +41,9 @@ extension LiteBuild {
                 .input, "build", name.description,
                 because: "images that its files name are not at hand:\n    "
                     + missing.joined(separator: "\n    "),
-                remedy: "add them to `images` of the spec and collect again, or correct the names")
+                remedy:
+                    "add them to `images` of the spec and collect again, or correct the names; what only looks like an image "
+                    + "goes into `notImages`")
             try problems.note(failure, at: place)
         }
         return (found.sorted { $0.key < $1.key }.map(\.value), notes)

@@ -32,6 +32,8 @@ package struct LiteBuild {
     /// The registry that the cluster pulls from: `sea.hub:5000/calico/node:v3` means whichever of
     /// ``images`` has that path.
     package var registry: String?
+    /// Whether a text that stands where an image is named names none.
+    package var isNoImage: (String) -> Bool = { _ in false }
     /// Layers of another image of the store whose container images the built one shall have as well.
     ///
     /// A guide's context is assembled from one layer of the published base and built FROM scratch: the

@@ -139,7 +139,7 @@ struct LiteBuildRun {
         }
         let (build, count) = (build, layers.count)
         try problems.attempt(at: place) { () throws(Failure) in try build.checkCount(count) }
-        notes += scan.templated.map {
+        notes += scan.templated.filter { !build.isNoImage($0.text) }.map {
             "\($0.place): the image '\($0.text)' is known only once the template is rendered; "
                 + "name it in manifests/imageList"
         }

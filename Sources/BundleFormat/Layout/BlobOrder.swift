@@ -88,7 +88,7 @@ private struct Use {
                 if let image = byReference.keys.sorted().meant(by: reference).flatMap({ byReference[$0] }) {
                     add(image)
                 }
-            case .layer, .edit, .rewrite, .imageList: break
+            case .layer, .remove, .edit, .rewrite, .imageList: break
             }
         }
         for file in lock.files { add(file) }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Build
 internal import BundleFormat
 internal import OCI
 internal import Spec
@@ -25,10 +26,10 @@ struct ImageListCheck: Sendable {
 
     /// What disagrees; YAML that does not parse is passed over, as a base may hold templates of that name.
     func findings(base: ResolvedImage) async throws -> [SpecFinding] {
-        guard let spec = parsed.spec.base else { return [] }
         var findings: [SpecFinding] = []
         for (platform, manifest) in base.instances {
-            guard case .image(let config, _) = manifest.content else { continue }
+            let filled = parsed.spec.filled(for: platform)
+            guard case .image(let config, _) = manifest.content, let spec = filled.base else { continue }
             let bytes = try await content.bytes(config, of: base.reference, limit: 8 << 20)
             let layers = try BaseLayers(base.reference, platform, manifest: manifest, config: bytes)
             let probes = try await probe(layers)
@@ -36,11 +37,13 @@ struct ImageListCheck: Sendable {
             for (role, selector) in spec.layers {
                 let pinned = try layers.pinned(selector, role: role)
                 found[role] = probes.last { layer in
-                    pinned.map { $0.id == layer.id } ?? selector.holds.map { layer.names.contains($0) }
+                    pinned.map { $0.id == layer.id } ?? selector.holds.map {
+                        layer.names.contains(where: PathPattern($0).matches)
+                    }
                         ?? false
                 }
             }
-            for (number, build) in parsed.spec.builds.enumerated() {
+            for (number, build) in filled.builds.enumerated() {
                 let shipped = shipped(build, found)
                 if shipped.isEmpty { continue }
                 findings += try SpecImageCheck.findings(ofBuild: number, in: parsed, shipped: shipped)
@@ -103,7 +106,7 @@ struct ImageListCheck: Sendable {
         build.context.flatMap { step -> [ShippedFile] in
             guard case .layer(let role, let paths) = step, let layer = layers[role] else { return [] }
             return layer.files.filter { file in
-                paths?.contains { file.path == $0 || file.path.hasPrefix($0 + "/") } ?? true
+                paths?.contains { PathPattern($0).covers(file.path) } ?? true
             }
         }
     }

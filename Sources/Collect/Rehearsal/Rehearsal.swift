@@ -173,13 +173,13 @@ final class Rehearsal: @unchecked Sendable {
 
     /// Roles that no step uses must mean a layer too.
     private func roles(_ stage: Stage, _ gathered: BuildProblems) throws(Failure) {
-        guard let base = stage.base, let layers = spec.base?.layers else { return }
+        guard let base = stage.base, let layers = stage.session.inputs.spec.base?.layers else { return }
         for (role, selector) in layers.sorted(by: { $0.key < $1.key }) {
             try gathered.attempt(at: .role(role)) { () throws(Failure) in
                 let candidates = selector.id[stage.platform.description].map { [$0] } ?? base.layerIDs
                 for id in candidates where base.layerIDs.contains(id) {
                     guard let path = selector.holds else { return }
-                    if try stage.maker.tree(ofLayer: id).holds(path) { return }
+                    if PathPattern(path).holds(in: try stage.maker.tree(ofLayer: id)) { return }
                 }
                 throw Failure(
                     .input, "find the layer '\(role)' of", spec.base!.image.familiar,

@@ -62,7 +62,8 @@ package enum SpecImageCheck {
         for file in shipped where file.isImageList { check.list(file.bytes) }
         for file in shipped where !file.isImageList {
             let scan = try ImageScan.yaml(
-                file.bytes, path: file.path, known: CarriedImages(parsed.spec.images))
+                file.bytes, path: file.path, known: CarriedImages(parsed.spec.images)
+            ).without(parsed.spec.isNoImage)
             for image in scan.references { check.need(image, in: scan.source) }
             for image in scan.unreadable {
                 check.add(
@@ -82,7 +83,8 @@ package enum SpecImageCheck {
         var check = Comparison(parsed, build: nil, present: [])
         var missing: [Reference] = []
         for scan in scans {
-            for image in scan.references where check.need(image, in: scan.source) {
+            for image in scan.without(parsed.spec.isNoImage).references
+            where check.need(image, in: scan.source) {
                 missing.append(image.reference)
             }
             for image in scan.possible { check.consider(image, in: scan.source, severityOfPossible) }
@@ -190,8 +192,8 @@ private struct Comparison {
         let name = image.reference.repository
         let isCarried =
             image.isComplete ? carried(image.reference) != nil : images.contains { $0.repository == name }
-        let patterns = parsed.spec.notImages ?? []
-        if isCarried || patterns.contains(where: { ImagePattern($0).matches(image.reference) }) { return }
+        let isNone = parsed.spec.isNoImage(image.text) || parsed.spec.isNoImage(image.name)
+        if isCarried || isNone { return }
         guard told.insert(image.text).inserted else { return }
         add(
             severity, "\(source.path):\(image.position)",

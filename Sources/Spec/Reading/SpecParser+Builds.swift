@@ -41,7 +41,11 @@ extension SpecReading {
 
     /// The Kubefile, whose first instruction must build on something that will be there.
     private mutating func kubefile(_ node: YamlNode) -> String? {
-        guard let text = text(node, "the Kubefile") else { return nil }
+        guard let written = text(node, "the Kubefile") else { return nil }
+        let text = Placeholders.fill(kubefile: written, for: nil, release: context.release)
+        if text.split(separator: "\n").contains(where: Self.lacksRelease) {
+            note(node, "{release} is used, and the spec has no 'release'")
+        }
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         for (number, line) in lines.enumerated() {
             let words = line.split(whereSeparator: \.isWhitespace)
@@ -56,6 +60,11 @@ extension SpecReading {
         }
         note(node, "the Kubefile has no instruction; it begins with 'FROM image'")
         return nil
+    }
+
+    /// Whether FROM or COPY still has `{release}`.
+    private static func lacksRelease(_ line: Substring) -> Bool {
+        Placeholders.fill(kubefile: String(line), for: nil, release: "") != line
     }
 
     private mutating func from(_ name: String, _ offset: Int) {

@@ -7,14 +7,15 @@ extension SpecReading {
     /// Each verb and the keys that may stand beside it.
     private static let verbs: [(verb: String, beside: [String])] = [
         ("layer", ["paths"]), ("put", ["file", "repack", "save"]), ("edit", ["remove", "set"]),
-        ("rewrite", []),
-        ("imageList", []),
+        ("remove", []), ("rewrite", []), ("imageList", []),
     ]
 
     mutating func step(_ node: YamlNode) -> Spec.Step? {
         let verbs = Self.verbs.map(\.verb)
-        let present = (node.entries ?? []).compactMap(\.key.text).filter(verbs.contains)
-        guard let entries = node.entries else {
+        let keys = (node.entries ?? []).compactMap(\.key.text)
+        // `remove` is a step, and what an edit removes.
+        let present = keys.filter { verbs.contains($0) && !($0 == "remove" && keys.contains("edit")) }
+        guard node.entries != nil else {
             note(
                 node,
                 "expected a step: a mapping with one of \(verbs.joined(separator: ", ")); found \(shown(node))"
@@ -23,7 +24,6 @@ extension SpecReading {
         }
         guard present.count == 1, let (verb, beside) = Self.verbs.first(where: { $0.verb == present[0] })
         else {
-            let keys = entries.compactMap(\.key.text)
             let meant = keys.lazy.compactMap { Likeness.nearest(to: $0, among: verbs) }.first
             let advice = present.isEmpty ? meant.map { "; did you mean '\($0)'?" } ?? "" : ""
             note(
@@ -41,6 +41,9 @@ extension SpecReading {
         case "layer": return layer(value, paths: fields["paths"])
         case "put": return put(value, fields)
         case "edit": return edit(value, fields)
+        case "remove":
+            let paths = oneOrMore(value, "the paths to remove").compactMap { path($0, "a path to remove") }
+            return .remove(paths: paths)
         case "rewrite": return path(value, "the file to rewrite").map { .rewrite(path: $0) }
         default: return imageList(value)
         }
@@ -135,7 +138,8 @@ extension SpecReading {
     private mutating func imageList(_ node: YamlNode) -> Spec.Step? {
         var patterns: [String] = []
         for item in oneOrMore(node, "the patterns of imageList") {
-            guard let pattern = text(item, "a pattern of image names") else { continue }
+            guard let written = text(item, "a pattern of image names"), let pattern = released(written, item)
+            else { continue }
             patterns.append(pattern)
             if ImagePattern.select(context.images, matching: [pattern]).isEmpty {
                 let names = context.images.flatMap { [$0.repository, $0.domain + "/" + $0.repository] }

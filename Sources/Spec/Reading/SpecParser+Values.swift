@@ -43,7 +43,9 @@ extension SpecReading {
     }
 
     mutating func reference(_ node: YamlNode, _ what: String, _ defaults: Reference.Defaults) -> Reference? {
-        guard let text = text(node, "\(what)'s reference") else { return nil }
+        guard let written = text(node, "\(what)'s reference"), let text = released(written, node) else {
+            return nil
+        }
         do throws(Failure) { return try Reference(text, defaults: defaults) } catch {
             note(node, "'\(text.prefix(120))' is no image reference: \(error.reason)")
             return nil
@@ -91,7 +93,7 @@ extension SpecReading {
             } else {
                 nil
             }
-        guard let reason else { return text }
+        guard let reason else { return placeholders(of: text, node) ? text : nil }
         note(node, "expected \(what) relative to the context; '\(text.prefix(80))' \(reason)")
         return nil
     }
@@ -155,11 +157,25 @@ extension SpecReading {
         return placeholders(of: text, node) ? text : nil
     }
 
+    /// `text` with `{release}` filled in; `nil` where the spec has no release.
+    mutating func released(_ text: String, _ node: YamlNode) -> String? {
+        guard Placeholders.words(in: text).contains("release") else { return text }
+        guard let release = context.release else {
+            note(node, "{release} is used, and the spec has no 'release'")
+            return nil
+        }
+        return Placeholders.fill(text, for: nil, release: release)
+    }
+
     private mutating func placeholders(of text: String, _ node: YamlNode) -> Bool {
-        for placeholder in Spec.FileSource.placeholders(in: text) {
-            guard Spec.FileSource.knownPlaceholders.contains(placeholder) else {
-                let known = Spec.FileSource.knownPlaceholders.map { "{\($0)}" }
-                let meant = Likeness.nearest(to: placeholder, among: Spec.FileSource.knownPlaceholders)
+        if text.contains("${") {
+            note(node, "a placeholder is written without '$', like {arch}; found '\(text.prefix(80))'")
+            return false
+        }
+        for placeholder in Placeholders.words(in: text) {
+            guard Placeholders.known.contains(placeholder) else {
+                let known = Placeholders.known.map { "{\($0)}" }
+                let meant = Likeness.nearest(to: placeholder, among: Placeholders.known)
                 let advice =
                     meant.map { "did you mean {\($0)}?" } ?? "there are \(known.joined(separator: ", "))"
                 note(node, "unknown placeholder {\(placeholder)}; \(advice)")

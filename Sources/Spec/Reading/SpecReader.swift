@@ -87,7 +87,7 @@ extension SpecReading {
     mutating func spec(_ root: YamlNode) -> Spec? {
         let keys = [
             "version", "name", "release", "platforms", "base", "files", "images", "charts", "attached",
-            "registries", "registry", "builds", "notImages",
+            "registries", "registry", "notImages", "builds",
         ]
         guard let fields = mapping(root, "the spec", keys: keys, required: ["version", "name", "platforms"])
         else {
@@ -107,16 +107,16 @@ extension SpecReading {
         if let node = fields["attached"] { attached(node, of: nil) }
         let registries = self.registries(fields["registries"])
         let registry = fields["registry"].flatMap { domain($0, "the registry") } ?? "sea.hub:5000"
+        let notImages = oneOrMore(fields["notImages"], "notImages").compactMap {
+            text($0, "a text that is not an image")
+        }
         let builds = self.builds(fields["builds"])
-        let notImages = list(fields["notImages"], "notImages").compactMap { text($0, "what is not an image") }
         guard let name else { return nil }
-        var spec = Spec(
+        return Spec(
             name: name, release: context.release, platforms: platforms, base: context.base,
             files: context.files,
             images: context.images, archives: context.archives, charts: charts, attached: context.attached,
-            registries: registries, registry: registry, builds: builds)
-        spec.notImages = notImages.isEmpty ? nil : notImages
-        return spec
+            notImages: notImages, registries: registries, registry: registry, builds: builds)
     }
 
     private mutating func platforms(_ node: YamlNode?) -> [Platform] {

@@ -30,7 +30,8 @@ package struct Edit: Sendable {
         /// Gives the field a value, and makes it the last of its mapping where it is missing.
         case set(FieldPath, Value)
 
-        var path: FieldPath {
+        /// The field that it is about.
+        package var path: FieldPath {
             switch self {
             case .remove(let path), .set(let path, _): path
             }
@@ -61,6 +62,22 @@ package struct Edit: Sendable {
         var state = try EditState(SourceText(bytes, path: path), syntax)
         for change in changes { state = try state.after(change) }
         return state.source.bytes
+    }
+}
+
+extension Edit {
+    /// Whether a document of the file has the field.
+    /// - Throws: a ``Failure`` of kind `data` where the file is not JSON or YAML.
+    package static func has(_ field: FieldPath, in bytes: [UInt8], path: String) throws(Failure) -> Bool {
+        let state = try EditState(SourceText(bytes, path: path), Syntax(path: path))
+        return state.documents.contains {
+            field.admits($0) && EditTarget.reach(field.parts, $0.root) == field.parts.count
+        }
+    }
+
+    /// Whether the file is what its name says: JSON or YAML.
+    package static func parses(_ bytes: [UInt8], path: String) -> Bool {
+        (try? EditState(SourceText(bytes, path: path), Syntax(path: path))) != nil
     }
 }
 

@@ -56,7 +56,7 @@ struct EditTarget {
     }
 
     /// How many parts of the path lead somewhere.
-    private static func reach(_ parts: [FieldPath.Part], _ root: YamlNode) -> Int {
+    static func reach(_ parts: [FieldPath.Part], _ root: YamlNode) -> Int {
         var node = root
         for (depth, part) in parts.enumerated() {
             guard let next = child(of: node, part) else { return depth }

@@ -44,7 +44,7 @@ package struct ImagePattern: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Matches greedily and goes back to the last star alone, so that the time stays linear in the product.
-    private static func match(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
+    static func match(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
         var (at, to) = (pattern.startIndex, text.startIndex)
         var star: (pattern: Int, text: Int)?
         while to < text.endIndex {

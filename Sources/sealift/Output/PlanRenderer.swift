@@ -76,6 +76,7 @@ extension Spec.Step {
         case .putFile(let path, let file): "put \(path): the file \(file)"
         case .putRepacked(let path, let file): "put \(path): \(file), repacked"
         case .putSaved(let path, let image): "put \(path): \(image.familiar), saved"
+        case .remove(let paths): "remove " + paths.joined(separator: ", ")
         case .edit(let path, let remove, let set):
             "edit \(path): "
                 + (remove.map { "remove \($0)" } + set.map { "set \($0.key) to \($0.value)" }).joined(

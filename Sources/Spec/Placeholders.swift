@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+package import OCI
+
+/// The words in braces that texts of a spec may have: `{machine}` stands for x86_64, `{arch}` for amd64, `{os}` for linux,
+/// `{release}` for the spec's release.
+enum Placeholders {
+    /// Those that differ from platform to platform.
+    static let platform = ["machine", "arch", "os"]
+    /// All of them.
+    static let known = platform + ["release"]
+
+    /// The words in braces of `text`, in order.
+    static func words(in text: String) -> [String] {
+        text.split(separator: "{", omittingEmptySubsequences: false).dropFirst().map {
+            String($0.prefix { $0 != "}" })
+        }
+    }
+
+    /// `text` with its placeholders filled in: those of a platform where one is given, that of the release where
+    /// there is one. Other words in braces, and what a `$` precedes, stay.
+    static func fill(_ text: String, for platform: Platform?, release: String?) -> String {
+        var values: [Substring: String] = [:]
+        if let release { values["release"] = release }
+        if let platform {
+            values["machine"] = platform.machine
+            values["arch"] = platform.architecture
+            values["os"] = platform.os
+        }
+        var parts = text.split(separator: "{", omittingEmptySubsequences: false)
+        var out = String(parts.removeFirst())
+        for part in parts {
+            let word = part.prefix { $0 != "}" }
+            guard word.count < part.count, out.last != "$", let value = values[word] else {
+                out += "{" + part
+                continue
+            }
+            out += value + part.dropFirst(word.count + 1)
+        }
+        return out
+    }
+
+    /// A Kubefile with the placeholders of its FROM and COPY filled in; in RUN and CMD braces are the shell's.
+    static func fill(kubefile: String, for platform: Platform?, release: String?) -> String {
+        kubefile.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            let word = line.split(whereSeparator: \.isWhitespace).first?.lowercased()
+            guard word == "from" || word == "copy" else { return String(line) }
+            return fill(String(line), for: platform, release: release)
+        }
+        .joined(separator: "\n")
+    }
+}
+
+extension Spec {
+    /// The spec as it is for one platform: every placeholder of its layers' paths, steps and Kubefiles is filled in.
+    package func filled(for platform: Platform) -> Spec {
+        var spec = self
+        let release = release
+        func fill(_ text: String) -> String { Placeholders.fill(text, for: platform, release: release) }
+        if var base {
+            base.layers = base.layers.mapValues { .init(holds: $0.holds.map(fill), id: $0.id) }
+            spec.base = base
+        }
+        spec.builds = builds.map { build in
+            var build = build
+            build.context = build.context.map { $0.mapPaths(fill) }
+            build.kubefile = Placeholders.fill(kubefile: build.kubefile, for: platform, release: release)
+            return build
+        }
+        return spec
+    }
+}
+
+extension Spec.Step {
+    /// The step with every path of the context or of a layer replaced.
+    fileprivate func mapPaths(_ change: (String) -> String) -> Spec.Step {
+        switch self {
+        case .layer(let role, let paths): .layer(role: role, paths: paths?.map(change))
+        case .putFile(let path, let file): .putFile(path: change(path), file: file)
+        case .putRepacked(let path, let file): .putRepacked(path: change(path), file: file)
+        case .putSaved(let path, let image): .putSaved(path: change(path), image: image)
+        case .remove(let paths): .remove(paths: paths.map(change))
+        case .edit(let path, let remove, let set): .edit(path: change(path), remove: remove, set: set)
+        case .rewrite(let path): .rewrite(path: change(path))
+        case .imageList: self
+        }
+    }
+
+    /// The paths of the context that the step writes, changes or removes, and those that it takes from a layer.
+    package var paths: [String] {
+        switch self {
+        case .layer(_, let paths): paths ?? []
+        case .putFile(let path, _), .putRepacked(let path, _), .putSaved(let path, _): [path]
+        case .remove(let paths): paths
+        case .edit(let path, _, _), .rewrite(let path): [path]
+        case .imageList: []
+        }
+    }
+}

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a spec can say: paths of each platform, several files at once, removed files, what is no image; the shipped specs on
+the bases that sealer's auto-build makes."""
+
+import json
+import re
+
+import base
+import images
+from harness import ROOT, SPEC, Store, case, equal, require
+from images import Entry
+from refusal_base_cases import GOOD, STEPS, mini_base
+
+DOCKER = "https://download.docker.com/linux/static/stable/{machine}/docker-19.03.15.tgz"
+
+
+def collected(world, name, text):
+    """Collects the spec; gives the bundle."""
+    folder = world.folder(f"spec-{name}")
+    made = folder / "mini.sealift"
+    world.ok("collect", world.spec(folder, text), "-o", made, *world.network)
+    return made
+
+
+def built(world, name, text):
+    """Collects the spec and applies the bundle for the machine's platform; gives the store."""
+    made = collected(world, name, text)
+    store = world.folder(f"spec-store-{name}")
+    world.ok("apply", made, "--store", store, "--platform", world.own)
+    return Store(store)
+
+
+def small_docker(world):
+    """The URL of a docker tarball of a few bytes."""
+    program = Entry("docker/dockerd", 0o755, base.stand_in("dockerd", "19.03.15"))
+    tarball = world.upstream_folder / "www/small/docker-19.03.15.tgz"
+    tarball.parent.mkdir(exist_ok=True)
+    tarball.write_bytes(images.compressed(images.tar(images.files([program]))))
+    return f"{world.said['web']}/small/docker-19.03.15.tgz"
+
+
+def shape(world, name):
+    """(type, value, entries) of the layers of a small base as a branch of sealerio/basefs makes it."""
+    architecture = world.architectures[0]
+    cri = "cri/docker.tar.gz" if name in ("main", "pull-10") else f"cri/docker-{architecture}.tar.gz"
+    script = "scripts/install-cri.sh" if name == "sealer-v0.8.6" else "scripts/docker.sh"
+    shared = [Entry("etc/daemon.json", 0o644, GOOD["etc/daemon.json"]),
+              Entry(script, 0o755, b"#!/bin/bash\nDOCKER_VERSION=\"19.03.14-sealer\"\ntar -zxf ../cri/docker*.tar.gz -C /usr/bin\n"),
+              Entry("scripts/init-registry.sh", 0o755, b"#!/bin/bash\ndocker run $regArgs registry:2.7.1 || startRegistry\n")]
+    programs = [Entry(cri, 0o644, base.sealer_docker()), Entry("bin/kubeadm", 0o755, b"x"),
+                Entry(f"images/docker-{architecture}-registry-image.tar.gz", 0o644, b"old")]
+    layers = [("COPY", "rootfs/* .", images.files(shared)), ("COPY", "${ARCH}/* .", images.files(programs)),
+              ("COPY", "imageList manifests", images.files([Entry("manifests/imageList", 0o644, b"pause:3.5\n")]))]
+    if name == "pull-10":
+        for file in ("tigera-operator.yaml", "custom-resources.yaml"):
+            layers.append(("COPY", f"{file} etc/", images.files([Entry(f"etc/{file}", 0o644, GOOD[f"etc/{file}"])])))
+    return layers
+
+
+def shipped(world, spec, name, layers, before):
+    """A shipped spec on a base of these layers, with a small docker."""
+    architecture = world.architectures[0]
+    made, blobs, _ = base.instance(architecture, layers)
+    top = images.listed_image(f"{name}:1", images.DOCKER, {architecture: (made, blobs)})
+    images.push(top, f"http://{world.registry}", "shape")
+    text = spec.read_text().replace(f"image: {before}", f"image: {world.registry}/shape/{name}:1")
+    return text.replace("[linux/amd64, linux/arm64]", f"[{world.own}]").replace(DOCKER, small_docker(world))
+
+
+def check_rawdocker(world, store, name, registry="registry"):
+    """The built rootfs has upstream's docker alone, the saved registry alone, and no key of sealer's docker."""
+    target = world.folder("spec-merged")
+    store.merged(name, target)
+    equal([path.name for path in (target / "cri").iterdir()], ["docker.tar.gz"], "cri/")
+    equal([path.name for path in (target / "images").iterdir()], ["registry.tar"], "images/")
+    require("mirror-registries" not in json.loads((target / "etc/daemon.json").read_text()), "daemon.json is as it was")
+    scripts = "".join(path.read_text() for path in (target / "scripts").iterdir())
+    require("registry:2.7.1" in scripts, "the scripts are lost")
+    return target
+
+
+@case
+def the_guides_spec_builds_on_a_base_whose_rootfs_is_split(world):
+    """The shipped spec takes the scripts, docker and calico's YAML from the four layers where pull/10 of sealerio/basefs has
+    them, and the script that pins docker demands the new one."""
+    text = shipped(world, SPEC, "pull-10", shape(world, "pull-10"), "kubernetes:v1.19.8")
+    store = built(world, "pull-10", text)
+    target = check_rawdocker(world, store, "kubernetes-rawdocker:v1.19.8")
+    require("19.03.15" in (target / "scripts/docker.sh").read_text(), "docker.sh demands sealer's docker")
+    require("sea.hub:5000/tigera/operator" in (target / "etc/tigera-operator.yaml").read_text(), "the operator's image")
+
+
+@case
+def the_spec_for_auto_built_bases_builds_on_each_of_their_layouts(world):
+    """sealerio/basefs of the branches main, new_basefs and sealer-v0.8.6: docker.tar.gz or docker-ARCH.tar.gz, docker.sh or
+    install-cri.sh."""
+    spec = ROOT / "bundles/kubernetes-rawdocker-basefs.yaml"
+    for name in ("main", "new_basefs", "sealer-v0.8.6"):
+        text = shipped(world, spec, name, shape(world, name), "kubernetes:{release}")
+        check_rawdocker(world, built(world, name, text), "kubernetes-rawdocker:v1.22.15")
+
+
+@case
+def the_split_base_of_the_demo_is_carried_for_every_platform(world):
+    """The spec for auto-built bases as it is shipped, with the upstream's base of that shape: both platforms have a recorded
+    outcome, and the images of the base's own registry stay."""
+    text = (ROOT / "bundles/kubernetes-rawdocker-basefs.yaml").read_text().replace(DOCKER, small_docker(world))
+    platforms = ", ".join(f"linux/{name}" for name in world.architectures)
+    made = collected(world, "basefs", text.replace("[linux/amd64, linux/arm64]", f"[{platforms}]"))
+    said = json.loads(world.ok("inspect", made, "--json").out)
+    require(json.dumps(said).count("kubernetes-rawdocker:v1.22.15") >= len(world.architectures), "an outcome is missing")
+    store = world.folder("spec-store-basefs")
+    world.ok("apply", made, "--store", store, "--platform", world.own)
+    target = check_rawdocker(world, Store(store), "kubernetes-rawdocker:v1.22.15")
+    tags = target / "registry/docker/registry/v2/repositories"
+    require((tags / "kube-proxy/_manifests/tags/v1.22.15").is_dir(), "an image of the base is lost")
+    require((tags / "calico/apiserver/_manifests/tags/v3.22.1").is_dir(), "an image of the spec is lost")
+
+
+@case
+def steps_take_folders_patterns_and_placeholders(world):
+    """One step rewrites a folder and another edits what matches; {arch} in a path and COPY is the platform's; a template is
+    passed over with a note."""
+    architecture = world.architectures[0]
+    files = {**GOOD, "deploy/a.yaml": b"image: quay.io/tigera/operator:v1.17.4\ncount: 1\n", "deploy/b.yml": b"count: 1 # kept\n",
+             "deploy/sub/c.yaml": b"x: 1\n", "deploy/t.yaml": b"{{ if .x }}\na: [\n{{ end }}\n",
+             f"opt/{architecture}/bin": b"own", "opt/other/bin": b"other", "junk/a/b": b"x", "junk2": b"x"}
+    steps = STEPS + ("      - rewrite: deploy\n      - edit: deploy/*.y*ml\n        set: { count: 2 }\n      - remove: [junk, 'junk?']\n"
+                     "      - edit: 'opt/{arch}.json'\n        set: { a: b }\n")
+    files[f"opt/{architecture}.json"] = b"{}"
+    files.pop("deploy/t.yaml")
+    text = mini_base(world, "several", files).replace(STEPS, steps)
+    text = text.replace("      COPY . .\n", "      COPY . .\n      COPY opt/{arch}/* here\n")
+    store = built(world, "several", text)
+    target = store.merged("mini/several-built:1", world.folder("spec-several-merged"))
+    equal((target / "deploy/a.yaml").read_text(), "image: sea.hub:5000/tigera/operator:v1.17.4\ncount: 2\n", "a.yaml")
+    equal((target / "deploy/b.yml").read_text(), "count: 2 # kept\n", "b.yml")
+    equal((target / "deploy/sub/c.yaml").read_text(), "x: 1\n", "c.yaml")
+    equal((target / "here/bin").read_text(), "own", "what COPY {arch} took")
+    equal(json.loads((target / f"opt/{architecture}.json").read_text()), {"a": "b"}, "the edited file")
+    require(not (target / "junk").exists() and not (target / "junk2").exists(), "what was removed is there")
+    files["deploy/t.yaml"] = b"{{ if .x }}\na: [\n{{ end }}\n"
+    folder = world.folder("spec-template")
+    text = mini_base(world, "template", files).replace(STEPS, STEPS + "      - rewrite: deploy\n")
+    said = world.ok("check", world.spec(folder, text), *world.network, cwd=folder)
+    require("deploy/t.yaml is no plain YAML" in said.err, f"the template is not named: {said}")
+
+
+@case
+def what_several_files_lack_is_a_mistake(world):
+    """A key that none of the files has, a pattern that no file matches, a name that is not there."""
+    for name, steps, word in [
+            ("key", "      - edit: etc\n        set: { no.key: 1 }\n", "none of the"),
+            ("pattern", "      - rewrite: etc/x*.yaml\n", "no file that matches"),
+            ("remove", "      - remove: etc/none\n", "no such file or folder"),
+            ("arch", "      - layer: rootfs\n        paths: 'etc/{arch}.yaml'\n", f"etc/{world.architectures[0]}.yaml")]:
+        folder = world.folder(f"spec-lack-{name}")
+        spec = world.spec(folder, mini_base(world, f"lack-{name}", GOOD).replace(STEPS, STEPS + steps))
+        world.refused((66, 78), [word, r"kubernetes-rawdocker.yaml:\d+:9"], "collect", spec, "-o", folder / "mini.sealift",
+                      *world.network)
+
+
+@case
+def what_only_looks_like_an_image_is_said_once(world):
+    """A text in an image key that names none is refused with the way out, and with notImages collected, applied and left as
+    it is."""
+    files = {**GOOD, "manifests/app.yaml": b"image: parameter.image\nother:\n  image: '#Image & {x}'\n"}
+    text = mini_base(world, "looks", files)
+    folder = world.folder("spec-looks")
+    spec = world.spec(folder, text)
+    world.refused(66, ["parameter.image", "notImages"], "collect", spec, "-o", folder / "mini.sealift", *world.network)
+    more = text.replace("registry: sea.hub:5000", 'notImages: [parameter.*, "#Image & *"]\nregistry: sea.hub:5000')
+    store = built(world, "looks", more.replace(STEPS, STEPS + "      - rewrite: manifests/app.yaml\n"))
+    merged = store.merged("mini/looks-built:1", world.folder("spec-looks-merged"))
+    equal((merged / "manifests/app.yaml").read_bytes(), files["manifests/app.yaml"], "the file")
