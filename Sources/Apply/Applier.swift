@@ -106,7 +106,12 @@ package struct Applier: Sendable {
         try checkComplete(plan, source)
         try checkSpace(for: plan)
         let writer = try store.writer()
-        let record = try ApplyRecord(bundle, store: store, platform: platform, builder: builder, names: names)
+        let record = try ApplyRecord(
+            ApplyRecord.Identity(
+                bundle: bundle.indexDigest, name: bundle.spec.name, platform: platform,
+                signers: bundle.signers,
+                builder: builder),
+            store: store, names: names)
         return try writer.transaction { () throws(Failure) in
             do throws(Failure) {
                 try record.begin()
@@ -121,11 +126,11 @@ package struct Applier: Sendable {
     /// Who builds, as a receipt names it.
     private var builder: String? { settings.sealer == nil ? nil : "sealer" }
 
-    /// The names that the run gives to images.
     /// What is built, with the platform's placeholders filled in.
     var spec: Spec { bundle.spec.filled(for: platform) }
 
-    private var names: [Reference] { (base.map { [$0.reference] } ?? []) + spec.builds.map(\.tag) }
+    /// The names that the run gives to images.
+    private var names: [Reference] { (base.map { [$0.name] } ?? []) + spec.builds.map(\.tag) }
 
     /// Holds the free space against what is certainly needed: the bytes that are read, none of which shrink.
     private func checkSpace(for plan: ApplyPlan) throws(Failure) {

@@ -9,11 +9,12 @@ extension Collector {
     /// Prepares; what a failure leaves of scratch files is removed.
     func prepare(fetchingFiles: Bool = true) async throws -> Prepared {
         let parsed = try options.spec.narrowed(to: options.platforms)
-        let output = options.output ?? "\(parsed.spec.name).sealift"
+        let named = options.output ?? "\(parsed.spec.name).sealift"
+        let hold = try await onThread { () throws(Failure) in try OutputHold(named) }
         do {
-            return try await prepare(parsed, output, fetchingFiles: fetchingFiles)
+            return try await prepare(parsed, hold, fetchingFiles: fetchingFiles)
         } catch {
-            Scratch(beside: output).remove()
+            Scratch(beside: hold.path).remove()
             throw error
         }
     }
@@ -21,8 +22,9 @@ extension Collector {
     /// Resolves the spec, notes the mistakes that show without layers, and lays the bundle out.
     /// - Throws: a ``Failure`` that lists the mistakes where the base cannot be had: nothing of a build is known then.
     private func prepare(
-        _ parsed: ParsedSpec, _ output: String, fetchingFiles: Bool
+        _ parsed: ParsedSpec, _ hold: OutputHold, fetchingFiles: Bool
     ) async throws -> Prepared {
+        let output = hold.path
         let spec = parsed.spec
         let proved = BuildProblems(gathering: true)
         try StaticCheck.run(spec, proved)
@@ -55,7 +57,7 @@ extension Collector {
             tools: options.tools.map(\.tool))
         return Prepared(
             parsed: parsed, lock: resolved, images: images, files: files.files, bundled: bundled, had: had,
-            plan: plan, output: output, known: content.bundles, tools: options.tools.map(\.tool),
+            plan: plan, hold: hold, known: content.bundles, tools: options.tools.map(\.tool),
             faults: faults, unknown: files.unknown)
     }
 

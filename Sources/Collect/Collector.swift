@@ -31,7 +31,8 @@ package struct Collector: Sendable {
         /// The blobs that the isolated host has.
         let had: Set<Digest>
         let plan: BundlePlan
-        let output: String
+        let hold: OutputHold
+        var output: String { hold.path }
         /// Bundles at hand: blobs are copied out of them in place of the network.
         let known: [Bundle]
         /// The executables that travel with it.

@@ -37,10 +37,16 @@ struct Sealift: AsyncParsableCommand {
     static let options = EnvironmentOptions(
         Sealift.self, Array(CommandLine.arguments.dropFirst()), ProcessInfo.processInfo.environment)
 
+    /// Ends by `_exit` on every path, as `Console` keeps nothing back: the handlers of exit(3) free what threads that
+    /// still run work with.
     static func main() async {
         Interruption.watch()
         // A peer that closes its socket must be an error of that transfer, not the end of the program.
         signal(SIGPIPE, SIG_IGN)
+        if let failure = faultOfArguments() {
+            Console.report(failure)
+            _exit(failure.kind.exitCode)
+        }
         for name in options.unknown { Console.say("no command has the option that \(name) would set") }
         do {
             try checkArguments()
@@ -52,7 +58,6 @@ struct Sealift: AsyncParsableCommand {
             }
         } catch let failure as Failure {
             Console.report(failure)
-            // Not exit(3): its handlers free what threads that still run work with.
             _exit(failure.kind.exitCode)
         } catch {
             if exitCode(for: error) == .validationFailure {
@@ -64,9 +69,40 @@ struct Sealift: AsyncParsableCommand {
                 _exit(failure.kind.exitCode)
             }
             let text = fullMessage(for: error)
-            guard exitCode(for: error) != .success else { return Console.printText(text + "\n") }
-            if !text.isEmpty { Console.say(text) }
+            if exitCode(for: error) == .success {
+                Console.printText(text + "\n")
+            } else if !text.isEmpty {
+                Console.say(text)
+            }
             _exit(exitCode(for: error).rawValue)
         }
+        _exit(0)
+    }
+
+    /// Why the arguments, or the variables that stand for options, cannot be used as they were given; `nil` where they
+    /// can. Text that is not UTF-8 would name another file.
+    private static func faultOfArguments() -> Failure? {
+        guard CommandLine.argc > 0 else {
+            return Failure(
+                .configuration, "read the command line", "", because: "/proc is not mounted here",
+                remedy: "mount it: mount -t proc proc /proc")
+        }
+        func refuse(_ what: String, _ bytes: UnsafePointer<CChar>) -> Failure {
+            let shown = String(displaying: UnsafeRawBufferPointer(start: bytes, count: strlen(bytes)))
+            return Failure(
+                .usage, "use the \(what)", shown, because: "it is not UTF-8, and would name something else",
+                remedy: "rename the file or folder that it names")
+        }
+        for index in 0..<Int(CommandLine.argc) {
+            guard let argument = CommandLine.unsafeArgv[index] else { continue }
+            if String(validatingCString: argument) == nil { return refuse("argument", argument) }
+        }
+        var next = environ
+        while let variable = next.pointee {
+            let isOption = strncmp(variable, "SEALIFT_", 8) == 0
+            if isOption, String(validatingCString: variable) == nil { return refuse("variable", variable) }
+            next += 1
+        }
+        return nil
     }
 }

@@ -10,7 +10,7 @@ extension Applier {
     }
 
     /// Proves that what `receipt` tells of is in the store as it was put there: every layer is read again and
-    /// held to its id, every image to what the bundle and its own id say.
+    /// verified against its id, every image to what the bundle and its own id say.
     /// - Parameter progress: given the bytes read since the last call, from any thread.
     /// - Throws: a ``Failure`` of kind `data` that names what is damaged.
     package func verify(

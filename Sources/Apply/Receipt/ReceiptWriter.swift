@@ -11,13 +11,21 @@ struct ApplyRecord {
     private let earlier: [UInt8]?
     private let started: Receipt
 
-    /// Notes what the store has before `bundle` gives `names` to images. A run that continues where another one
+    /// Which apply it is.
+    struct Identity: Sendable {
+        var bundle: Digest
+        var name: String
+        var platform: Platform
+        var signers: [Signer] = []
+        var builder: String?
+    }
+
+    /// Notes what the store has before `apply` gives `names` to images. A run that continues where another one
     /// was killed keeps what that one noted.
-    init(
-        _ bundle: Bundle, store: Store, platform: Platform, builder: String?, names: [Reference]
-    ) throws(Failure) {
+    init(_ apply: Identity, store: Store, names: [Reference]) throws(Failure) {
         self.store = store
-        let path = Receipt.path(store: store.path, bundle: bundle.indexDigest, platform: platform)
+        let platform = apply.platform
+        let path = Receipt.path(store: store.path, bundle: apply.bundle, platform: platform)
         let earlier = try Receipt.load(path)
         self.earlier = access(path, F_OK) == 0 ? try File.open(path).bytes(limit: Receipt.largestSize) : nil
         let survey = try store.survey()
@@ -40,8 +48,8 @@ struct ApplyRecord {
         let last = try Receipt.all(in: store.path).last?.sequence ?? 0
         started = Receipt(
             path: path, sequence: earlier?.isDone == false ? earlier!.sequence : last + 1, isDone: false,
-            bundle: bundle.indexDigest, name: bundle.spec.name, platform: platform,
-            signers: bundle.signers.isEmpty ? nil : bundle.signers, builder: builder, images: [],
+            bundle: apply.bundle, name: apply.name, platform: platform,
+            signers: apply.signers.isEmpty ? nil : apply.signers, builder: apply.builder, images: [],
             replaced: replaced,
             before: .init(layers: layers.sorted(), images: images.sorted()), added: nil)
     }

@@ -18,7 +18,7 @@ package struct StoreRepair: Sendable {
     private let settings: BuildSettings
     private let events: @Sendable (ApplyEvent) -> Void
 
-    /// Prepares to mend `store`.
+    /// Prepares to repair `store`.
     /// - Parameter settings: how damaged layers of builds are made again.
     package init(
         _ store: Store, settings: BuildSettings = BuildSettings(),
@@ -32,7 +32,7 @@ package struct StoreRepair: Sendable {
     /// Repairs what `findings` of a check name, as far as `bundles` go. What is harmless is left as it is.
     ///
     /// What was put in place is read again there: only what is right then counts as repaired, and the rest is as it was.
-    /// - Throws: a ``Failure``, of kind `busy` where somebody else is at work in the store. Whatever was repaired
+    /// - Throws: a ``Failure``, of kind `busy` where another process is at work in the store. Whatever was repaired
     ///   until then is; listed images have all the layers that they had at every moment.
     package func run(_ findings: [StoreFinding], from bundles: [Bundle]) throws(Failure) -> Outcome {
         var outcome = Outcome(left: findings.filter { !$0.isHarmless })
@@ -45,13 +45,13 @@ package struct StoreRepair: Sendable {
         }
         for bundle in bundles {
             for platform in bundle.spec.platforms where !outcome.left.isEmpty {
-                try mend(&outcome, from: bundle, for: platform, writer)
+                try repair(&outcome, from: bundle, for: platform, writer)
             }
         }
         return outcome
     }
 
-    private func mend(
+    private func repair(
         _ outcome: inout Outcome, from bundle: Bundle, for platform: Platform, _ writer: StoreWriter
     ) throws(Failure) {
         // An image that has lost its file says nothing of its layers: then everything may be needed.
@@ -88,16 +88,16 @@ package struct StoreRepair: Sendable {
         return true
     }
 
-    /// Moves what `mend` says that it has repaired, and what is right then.
+    /// Moves the findings that `repair` says that it has repaired, where they are right then.
     private func settle(
-        _ outcome: inout Outcome, _ writer: StoreWriter, _ mend: (StoreFinding) throws(Failure) -> Bool
+        _ outcome: inout Outcome, _ writer: StoreWriter, _ repair: (StoreFinding) throws(Failure) -> Bool
     ) throws(Failure) {
         var left: [StoreFinding] = []
         for finding in outcome.left {
             var isRight = false
             do throws(Failure) {
                 try writer.transaction { () throws(Failure) in
-                    guard try mend(finding) else { return }
+                    guard try repair(finding) else { return }
                     if let fault = try fault(of: finding) { throw fault }
                     isRight = true
                 }

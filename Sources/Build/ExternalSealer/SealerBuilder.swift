@@ -84,15 +84,18 @@ package struct SealerBuilder: Sendable {
             "HOME": "/tmp/home",
         ]
         let (words, program, layers) = (arguments, program, base.layerIDs)
+        // Once it has a process namespace the thread of the isolation can start no thread, and a server needs some.
+        let helper = try HelperThread()
         return try Isolation(operation: "start \(program) for", artifact: build.name.description).run {
             (isolation) throws(Failure) in
             try place.mount(layers, program: program, context: context, isolation)
             let sockets = try network.sockets(isolation)
             // An array's elements may go, and close, right after its last use.
+            let descriptors = sockets.map(\.descriptor)
             let stop = try withExtendedLifetime(sockets) { () throws(Failure) in
-                try serve(sockets.map(\.descriptor))
+                try helper.run { () throws(Failure) in try serve(descriptors) }
             }
-            defer { stop() }
+            defer { try? helper.run { () throws(Failure) in stop() } }
             return try isolation.start(words, environment: environment, output: output)
         }
     }

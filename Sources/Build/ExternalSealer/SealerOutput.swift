@@ -24,11 +24,16 @@ struct SealerResult {
         var staged: [StagedLayer] = []
         do throws(Failure) {
             var layers = base.layers
+            // sealer does not repeat what a layer below holds already.
+            var lower = base.layerIDs.map(writer.store.layerFolder)
             let carrier = StoreLayerMaker(writer)
             for layer in build.carried {
-                if let carried = try build.carry(layer, by: carrier) { layers.append(carried) }
+                guard let carried = try build.carry(layer, by: carrier), let id = carried.id else { continue }
+                layers.append(carried)
+                if writer.store.hasLayer(id) { lower.append(writer.store.layerFolder(id)) }
             }
             staged += carrier.staged
+            lower += carrier.staged.map(\.files)
             var (folders, notes): ([String], [String]) = ([], build.kubefile.warnings)
             for var layer in image.layers.dropFirst(base.layers.count) {
                 guard let id = layer.id else {
@@ -45,12 +50,14 @@ struct SealerResult {
                 staged.append(made)
                 folders.append(made.files)
                 layer.id = made.id
+                // An image has each layer once: of two equal ones the upper gives all that the lower gave.
+                layers.removeAll { $0.id == made.id }
                 layers.append(layer)
             }
             let trees = try folders.map { (folder) throws(Failure) in try FileNode.scanned(folder) }
             let (found, open) = try build.resolve(
                 BuildImageScan(layers: trees).mentions, BuildProblems(gathering: false), at: .build(0))
-            for saved in found { try check(saved, in: folders) }
+            for saved in found { try check(saved, in: lower + folders) }
             image.layers = layers
             image.id = ""
             let registered = try writer.register(image, with: staged)

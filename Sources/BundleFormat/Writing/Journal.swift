@@ -39,7 +39,8 @@ final class Journal: Sendable {
     init(_ path: String) throws(Failure) {
         self.path = path
         while true {
-            let descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o644)
+            let descriptor = open(
+                path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
             guard descriptor >= 0 else { throw Failure.system("create", path) }
             let file = File(taking: descriptor, path: path)
             guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else {

@@ -37,8 +37,8 @@ extension Durable {
         private let target: String
         private let owner: (user: uid_t, group: gid_t)
         private let mode: mode_t
-        private var new: String { "\(target).\(getpid()).tmp" }
-        private var old: String { "\(target).\(getpid()).old" }
+        private var new: String { Durable.temporaryPath(for: target) }
+        private var old: String { "\(target).\(Durable.token).old" }
 
         init(_ path: String) throws(Failure) {
             target = try File.resolve(path)

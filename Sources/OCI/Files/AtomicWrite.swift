@@ -21,6 +21,7 @@ package enum Durable {
     package static func write(
         to path: String, mode: UInt32 = 0o644, _ body: (File) throws(Failure) -> Void
     ) throws(Failure) {
+        let path = try target(of: path)
         let temporary = temporaryPath(for: path)
         unlink(temporary)
         do throws(Failure) {
@@ -54,8 +55,35 @@ package enum Durable {
         }
     }
 
-    /// Where this process prepares what goes to `path`.
-    package static func temporaryPath(for path: String) -> String { "\(path).\(getpid()).tmp" }
+    /// Where this process prepares what goes to `path`: a name that no other user can foresee.
+    package static func temporaryPath(for path: String) -> String { "\(path).\(token).tmp" }
+
+    /// 64 random bits, the same for the whole process.
+    static let token: String = {
+        var random = SystemRandomNumberGenerator()
+        return String(random.next() as UInt64, radix: 16)
+    }()
+
+    /// The path that content for `path` is written to: `path` itself, or the file that it is a symbolic link to.
+    /// - Throws: a ``Failure`` of kind `space` where a folder, a device or another special file is there: a file must
+    ///   not take its place.
+    package static func target(of path: String) throws(Failure) -> String {
+        func refuse(_ reason: String) -> Failure {
+            Failure(
+                .space, "write", path, because: reason, remedy: "name a file that is there, or a new one")
+        }
+        var status = stat()
+        guard lstat(path, &status) == 0 else {
+            if errno == ENOENT, !path.isEmpty, path.last != "/" { return path }
+            throw errno == ENOENT ? refuse("it names a folder") : Failure.system("write", path)
+        }
+        let isLink = status.st_mode & S_IFMT == S_IFLNK
+        if isLink, stat(path, &status) != 0 { throw refuse("it is a symbolic link to nothing") }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw refuse("\(File.kind(of: status.st_mode)) is there")
+        }
+        return isLink ? try File.resolve(path) : path
+    }
 
     /// Gives what is at `source` the name `target`, replacing a file there, and flushes the folder.
     package static func rename(_ source: String, to target: String) throws(Failure) {

@@ -32,7 +32,7 @@ package final class File: Sendable {
         return file
     }
 
-    private static func kind(of mode: mode_t) -> String {
+    static func kind(of mode: mode_t) -> String {
         switch mode & S_IFMT {
         case S_IFDIR: "a folder"
         case S_IFIFO: "a named pipe"
@@ -46,10 +46,20 @@ package final class File: Sendable {
     ///   - path: the file, in a folder that exists.
     ///   - exclusive: refuse a file that is there already.
     ///   - mode: the permission bits of a new file.
+    /// - Throws: a ``Failure``, of kind `space` where something else than a file is there.
     package static func create(
         _ path: String, exclusive: Bool = false, mode: UInt32 = 0o644
     ) throws(Failure) -> File {
-        try File(opening: path, O_RDWR | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : 0), "create", mode: mode)
+        let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+        let file = try File(opening: path, flags | (exclusive ? O_EXCL : 0), "create", mode: mode)
+        var status = stat()
+        guard fstat(file.descriptor, &status) == 0 else { throw Failure.system("examine", path) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw Failure(
+                .space, "create", path, because: "\(kind(of: status.st_mode)) is there",
+                remedy: "remove it, or name another place")
+        }
+        return file
     }
 
     private convenience init(

@@ -23,13 +23,30 @@ extension Store {
             for id in image.layerIDs where sizes[id] == nil {
                 sizes[id] = try add(id, to: &archive)
             }
-            let layout = ArchivedImage(image, sizes: sizes)
+            let layout = ArchivedImage(image, sizes: sizes, runtime: containerRuntime(of: image))
             for blob in [layout.config, layout.manifest] {
                 try archive.file("blobs/sha256/\(Digest(of: blob).hex)", blob)
             }
             try archive.file("index.json", layout.index)
             try archive.finish()
         }
+    }
+
+    /// The container runtime that the image's nodes get: sealer 0.9 and later takes docker where no label names it. The
+    /// topmost layer with packages of one in `cri/` tells; `nil` where none has any.
+    func containerRuntime(of image: SealerImage) -> String? {
+        let packages = [("docker", ["docker"]), ("containerd", ["containerd", "cri-containerd", "nerdctl"])]
+        for id in image.layerIDs.reversed() {
+            guard let layer = try? Folder.open(layerFolder(id)),
+                let names = try? layer.folder(Array("cri".utf8)).names()
+            else { continue }
+            let found = names.map { String(decoding: $0, as: UTF8.self) }
+            for (runtime, starts) in packages
+            where found.contains(where: { name in starts.contains(where: name.hasPrefix) }) {
+                return runtime
+            }
+        }
+        return nil
     }
 
     /// Adds the tar of a layer and returns its size.
@@ -60,7 +77,13 @@ struct ArchivedImage {
     let manifest: [UInt8]
     let index: [UInt8]
 
-    init(_ image: SealerImage, sizes: [Digest: Int64]) {
+    /// The label by which sealer 0.9 and later knows the container runtime (`pkg/cluster-runtime/utils.go`).
+    static let runtimeKey = "cluster.alpha.sealer.io/container-runtime-type"
+
+    init(_ image: SealerImage, sizes: [Digest: Int64], runtime: String? = nil) {
+        var labels = image.labels
+        labels["io.sealer.version"] = image.sealerVersion
+        if let runtime, labels[Self.runtimeKey] == nil { labels[Self.runtimeKey] = runtime }
         // A moment would make each archive another one.
         let created: Tree = .string("1970-01-01T00:00:00Z")
         let platform: Tree = .fields([
@@ -74,7 +97,7 @@ struct ArchivedImage {
         config = Tree.object(
             [.init(key: "created", value: created)] + platform.members
                 + Tree.fields([
-                    "config": .fields(["Labels": .map(["io.sealer.version": image.sealerVersion])]),
+                    "config": .fields(["Labels": .map(labels)]),
                     "rootfs": .fields([
                         "type": .string("layers"), "diff_ids": .array(ids.map { .string($0.description) }),
                     ]),

@@ -53,7 +53,7 @@ package final class StoreWriter: Sendable {
     // remove the staging folder of the one that has the lock.
     private static func takeLock(of store: Store) throws(Failure) -> File {
         let file = try File.create("\(store.path)/.sealift/lock", mode: 0o600)
-        // An earlier sealift let all read it, and whoever can open it can hold the lock.
+        // An earlier sealift let all read it, and a user that can open it can hold the lock.
         guard fchmod(file.descriptor, 0o600) == 0 else { throw Failure.system("set the mode of", file.path) }
         if flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 {
             var (own, there) = (stat(), stat())
@@ -138,7 +138,7 @@ package final class StoreWriter: Sendable {
                 because: "its tar is \(measure.id), and the image's config says \(id)",
                 remedy: "the image was damaged before it was pushed: collect it from another registry")
         }
-        // Not 0755, as sealer's pull gives it: nobody but root reaches the set-id programs and devices below.
+        // Not 0755, as sealer's pull gives it: only root reaches the set-id programs and devices below.
         guard chmod(layer.files, 0o700) == 0 else { throw Failure.system("set the mode of", layer.files) }
         var origin: [Tree] = []
         if let repository {

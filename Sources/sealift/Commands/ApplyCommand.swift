@@ -44,6 +44,7 @@ struct ApplyCommand: AsyncParsableCommand {
 
     func run() async throws {
         if rollback { return try await undo() }
+        try building.checkArchiveFolder()
         let bundle = try await access.open(bundle ?? "")
         let display = ApplyDisplay()
         var settings = try building.settings(for: bundle)

@@ -2,6 +2,7 @@
 internal import Apply
 internal import ArgumentParser
 internal import BundleFormat
+internal import Glibc
 internal import OCI
 
 /// Whether the RUN of a bundle's Kubefiles may be executed.
@@ -53,6 +54,14 @@ struct BuildOptions: ParsableArguments {
         guard let output, output == "oci-archive" || output.hasPrefix("oci-archive:") else { return nil }
         let folder = output.dropFirst(12)
         return folder.isEmpty ? "." : String(folder)
+    }
+
+    /// Refuses a folder for archives into which none can be written, before anything is built.
+    /// - Throws: a ``Failure`` of kind `input` where it is not there or is not a folder, `denied` where it is closed.
+    func checkArchiveFolder() throws(Failure) {
+        guard let folder = archiveFolder else { return }
+        _ = try Folder.open(folder)
+        guard access(folder, W_OK | X_OK) == 0 else { throw Failure.system("write archives into", folder) }
     }
 
     /// What the pipeline is told.

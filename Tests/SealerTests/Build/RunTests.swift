@@ -152,3 +152,20 @@ import Testing
         }
     }
 }
+
+/// A thread with namespaces of its own can start no thread; a helper that was started before can.
+@Suite(.enabled(if: isRoot)) struct HelperThreadTests {
+    @Test func aHelperStartsThreadsForAnIsolatedThread() throws {
+        let helper = try HelperThread()
+        let started = try Isolation(operation: "test", artifact: "").run { (_) throws(Failure) -> [Bool] in
+            let own = spawnThread {} == nil
+            let helped = try helper.run { () throws(Failure) in spawnThread {} == nil }
+            return [own, helped]
+        }
+        #expect(started == [false, true])
+        let failure = #expect(throws: Failure.self) {
+            try helper.run { () throws(Failure) in throw Failure(.data, "a", "b", because: "c") }
+        }
+        #expect(failure?.reason == "c")
+    }
+}

@@ -59,3 +59,33 @@ import Testing
             })
     }
 }
+
+/// sealer 0.9 and later takes docker for the runtime of an image without a label.
+struct RuntimeLabelTests {
+    @Test(
+        arguments: [
+            (["docker.tar.gz"], "docker"), (["containerd-1.5.tar.gz"], "containerd"),
+            (["cri-containerd-cni.tar.gz"], "containerd"), (["other.tar.gz"], nil),
+        ] as [([String], String?)])
+    func theTopmostPackagesTell(_ names: [String], _ runtime: String?) throws {
+        let scratch = try Scratch()
+        let store = try Store(at: scratch("store"))
+        let writer = try store.writer()
+        var image = SealerImage()
+        image.name = "example.org/app:1"
+        for below in [["containerd.tar.gz"], names] where runtime != nil || below == names {
+            let layer = try #require(
+                try writer.stageLayer { (folder) throws(Failure) in
+                    try makeFolders("\(folder)/cri")
+                    for name in below { try Durable.write([1], to: "\(folder)/cri/\(name)") }
+                })
+            image.layers.append(.init(id: layer.id, type: "COPY", value: "cri ."))
+            image.id = ""
+            image = try writer.register(image, with: [layer]).image
+        }
+        #expect(store.containerRuntime(of: image) == runtime)
+        let layout = ArchivedImage(image, sizes: [:], runtime: runtime)
+        let config = String(decoding: layout.config, as: UTF8.self)
+        #expect(config.contains(ArchivedImage.runtimeKey) == (runtime != nil))
+    }
+}

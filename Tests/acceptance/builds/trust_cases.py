@@ -3,6 +3,8 @@
 
 import json
 import os
+import re
+import shutil
 
 import base
 import images
@@ -127,3 +129,45 @@ def a_relative_store_is_built_in(world):
     bundle, folder = collected(world, "relative"), world.folder("trust-relative")
     said = world.ok("apply", bundle, "--store", "some/store", "--platform", world.own, "--json", cwd=folder)
     require(str(folder / "some/store") in said.out, f"the receipt: {said}")
+
+
+@case
+def a_layer_that_is_gone_is_brought_again(world):
+    """"Nothing to do" is said only where every layer of the images is there."""
+    bundle, store = collected(world, "gone"), world.folder("trust-gone")
+    command = ["apply", bundle, "--store", store, "--platform", world.own]
+    world.ok(*command)
+    require("nothing to do" in world.ok(*command).err, "an equal apply did something")
+    for part in ("data/overlay2", "metadata/layerdb/sha256"):
+        layer = next((store / part).iterdir())
+        shutil.rmtree(layer)
+        require("nothing to do" not in world.ok(*command, "--verify").err, f"{part}: a layer is gone and nothing was done")
+        require(layer.is_dir(), f"{part} is not there again")
+    world.ok("store", "check", "--store", store)
+
+
+@case
+def names_are_given_after_content_is_on_the_medium(world):
+    """Of an apply under strace: syncfs before a layer's name, a flush of each folder after it, the list last."""
+    bundle, store = collected(world, "order"), world.folder("trust-order")
+    trace = world.folder("trust-trace") / "calls"
+    world.ok("apply", bundle, "--store", store, "--platform", world.own,
+             prefix=["strace", "-f", "-y", "-o", trace, "-e", "trace=syncfs,fsync,rename"])
+    calls = [line.split(" ", 1)[1].strip() for line in trace.read_text().splitlines() if "resumed" not in line]
+
+    def first(what, start=0):
+        found = [number for number, line in enumerate(calls) if number >= start and re.search(what, line)]
+        require(found, f"no call {what} after {start} of {calls}")
+        return found[0]
+
+    flushed = first(r"^syncfs")
+    layer = first(r"^rename\(.*data/overlay2/")
+    entry = first(r"^rename\(.*metadata/layerdb/sha256/", layer)
+    image = first(r"^rename\(.*metadata/imagedb/", entry)
+    listed = first(r"^rename\(.*images_metadata.json", image)
+    require(flushed < layer, "a layer has its name before its content is on the medium")
+    first(r"^fsync\(.*data/overlay2>", layer)
+    require(first(r"^fsync\(.*data/overlay2>", layer) < entry, "the entry comes before the folder is flushed")
+    require(first(r"^fsync\(.*layerdb/sha256>", entry) < image, "the image comes before the entry is flushed")
+    require(first(r"^fsync\(.*imagedb>", image) < listed, "the list comes before the image is flushed")
+    first(r"^fsync\(.*metadata>", listed)

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import OCI
+import Testing
+
+@testable import Apply
+@testable import Sealer
+
+/// The receipt of an apply and its rollback, through kills, reruns and failures, over a real store.
+final class ReceiptTests {
+    private let folder: String
+    private let store: Store
+    private let amd = try! Platform("linux/amd64")
+    private let name = try! Reference("example.org/app:1")
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "receipts-\(UUID())").path()
+        store = try Store(at: folder)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    private func image(_ content: String, platform: Platform? = nil, by writer: StoreWriter) throws
+        -> SealerImage
+    {
+        let layer = try #require(
+            try writer.stageLayer { (folder) throws(Failure) in
+                try Durable.write(Array(content.utf8), to: "\(folder)/file")
+            })
+        var image = SealerImage()
+        image.name = name.description
+        image.platform = .init(platform ?? amd)
+        image.layers = [.init(id: layer.id, type: "COPY", value: content)]
+        return try writer.register(image, with: [layer], created: 0).image
+    }
+
+    private func record(_ number: UInt8 = 1, platform: Platform? = nil) throws -> ApplyRecord {
+        try ApplyRecord(
+            .init(bundle: Digest(of: [number]), name: "test \(number)", platform: platform ?? amd),
+            store: store,
+            names: [name])
+    }
+
+    /// An apply that comes to its end.
+    @discardableResult
+    private func applied(_ number: UInt8, _ content: String, platform: Platform? = nil) throws -> Receipt {
+        let writer = try store.writer()
+        let record = try record(number, platform: platform)
+        try record.begin()
+        let receipt = try record.end(images: [image(content, platform: platform, by: writer)])
+        writer.commit()
+        return receipt
+    }
+
+    /// An apply that is killed after it has listed its image.
+    private func killed(_ number: UInt8, _ content: String) throws {
+        let writer = try store.writer()
+        try record(number).begin()
+        _ = try image(content, by: writer)
+    }
+
+    private func rolledBack(_ number: UInt8? = nil, platform: Platform? = nil) throws -> Rollback.Outcome {
+        try #require(
+            try Rollback(store: store.path, bundle: number.map { Digest(of: [$0]) }, platform: platform)
+        ).run()
+    }
+
+    /// What sealer sees: every file of data and metadata but times.
+    private func content() throws -> [String: String] {
+        var found: [String: String] = [:]
+        for case let path as String in FileManager.default.enumerator(atPath: folder) ?? .init()
+        where path.hasPrefix("data/overlay2/") || path.hasPrefix("metadata/") {
+            var isFolder: ObjCBool = false
+            _ = FileManager.default.fileExists(atPath: "\(folder)/\(path)", isDirectory: &isFolder)
+            found[path] =
+                isFolder.boolValue
+                ? "" : try Digest(of: Array(Data(contentsOf: URL(filePath: "\(folder)/\(path)")))).hex
+        }
+        return found
+    }
+
+    @Test func aRollbackGivesBackWhatWasThere() throws {
+        try applied(1, "one")
+        let before = try content()
+        try applied(2, "two")
+        let outcome = try rolledBack()
+        #expect(outcome.layers.count == 1 && outcome.images.count == 1)
+        #expect(try content() == before)
+        #expect(try Receipt.all(in: store.path).map(\.name) == ["test 1"])
+    }
+
+    @Test func killedThenRerunThenRolledBack() throws {
+        try applied(1, "one")
+        let before = try content()
+        try killed(2, "two")
+        try applied(2, "two")
+        _ = try rolledBack()
+        #expect(try content() == before)
+    }
+
+    @Test func killedTwiceInOtherPlacesThenRolledBack() throws {
+        try applied(1, "one")
+        let before = try content()
+        try killed(2, "half")
+        try killed(2, "two")
+        _ = try rolledBack()
+        #expect(try content() == before)
+    }
+
+    @Test func appliedAgainKeepsWhatTheFirstReplaced() throws {
+        try applied(1, "one")
+        let before = try content()
+        try applied(2, "two")
+        let again = try applied(2, "two")
+        #expect(again.sequence == 3)
+        _ = try rolledBack(2)
+        #expect(try content() == before)
+    }
+
+    @Test func aRollbackOfOnePlatformLeavesTheOther() throws {
+        let arm = try Platform("linux/arm64")
+        try applied(1, "amd")
+        let before = try content()
+        try applied(1, "arm", platform: arm)
+        _ = try rolledBack(1, platform: arm)
+        #expect(try content() == before)
+        #expect(try store.images().map(\.platform.value) == [amd])
+    }
+
+    @Test func aRollbackIsRefusedWhereOthersDepend() throws {
+        try applied(1, "one")
+        let writer = try store.writer()
+        var other = try #require(try store.image(named: name, for: amd))
+        (other.name, other.id) = ("example.org/other:1", "")
+        try writer.register(other)
+        writer.commit()
+        let before = try content()
+        let rollback = try #require(try Rollback(store: store.path, bundle: nil, platform: nil))
+        let failure = #expect(throws: Failure.self) { try rollback.plan() }
+        #expect(failure?.kind == .busy && failure?.reason.contains("example.org/other:1") == true)
+        #expect(try content() == before)
+    }
+
+    @Test func aRollbackIsRefusedWhereTheNameIsAnotherImage() throws {
+        try applied(1, "one")
+        try applied(2, "two")
+        let failure = #expect(throws: Failure.self) { try rolledBack(1) }
+        #expect(failure?.kind == .busy)
+    }
+
+    /// The receipt goes last: where it cannot, everything else comes back.
+    @Test func aRollbackThatFailsChangesNothing() throws {
+        try applied(1, "one")
+        let receipt = try applied(2, "two")
+        let before = try content()
+        let rollback = try #require(try Rollback(store: store.path, bundle: nil, platform: nil))
+        try FileManager.default.removeItem(atPath: receipt.path)
+        try FileManager.default.createDirectory(atPath: receipt.path, withIntermediateDirectories: false)
+        #expect(throws: Failure.self) { try rollback.run() }
+        #expect(try content() == before)
+    }
+
+    @Test func aFailedRunPutsTheReceiptBack() throws {
+        let receipt = try applied(1, "one")
+        // As another version might write it.
+        let text = "\n" + (try String(contentsOfFile: receipt.path, encoding: .utf8))
+        try text.write(toFile: receipt.path, atomically: true, encoding: .utf8)
+        let again = try record(1)
+        try again.begin()
+        #expect(try String(contentsOfFile: receipt.path, encoding: .utf8) != text)
+        try again.takeBack()
+        #expect(try String(contentsOfFile: receipt.path, encoding: .utf8) == text)
+    }
+
+    @Test func aFailedFirstRunLeavesNoReceipt() throws {
+        let writer = try store.writer()
+        let record = try record(1)
+        try record.begin()
+        #expect(FileManager.default.fileExists(atPath: "\(folder)/sealift"))
+        try record.takeBack()
+        #expect(!FileManager.default.fileExists(atPath: "\(folder)/sealift"))
+        try writer.rollBack()
+    }
+
+    @Test func whatTheLastApplyReplacedIsKeptFromGarbage() throws {
+        let first = try applied(1, "one")
+        try applied(2, "two")
+        let kept = try Receipt.restorable(in: store.path)
+        #expect(kept == [first.images[0].id])
+        #expect(try store.garbage(keeping: kept).isEmpty)
+        #expect(try !store.garbage().isEmpty)
+    }
+}
