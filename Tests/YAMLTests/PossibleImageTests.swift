@@ -72,3 +72,23 @@ import YAML
         #expect(!known.contains(try Reference("q.io/a/b:2")))
     }
 }
+
+/// Documents of any size.
+@Suite struct LargeDocumentTests {
+    @Test(arguments: [("", ""), ("  anchor: &a {x: y}\n", "  other: *a\n")])
+    func aListOfManyPodsIsReadAndRewritten(first: String, second: String) throws {
+        var text = "kind: List\nitems:\n"
+        for pod in 0..<20_000 {
+            let extra = pod == 1 ? first : pod == 19_999 ? second : ""
+            text +=
+                "- metadata: {name: p\(pod)}\n  spec: {containers: [{image: q.io/a/b:\(pod % 3), x: [1, 2, 3]}]}\n\(extra)"
+        }
+        text += "image: c/d:1\n"
+        let scan = try ImageScan.yaml(Array(text.utf8), path: "pods.yaml")
+        #expect(scan.references.count == 20_001)
+        #expect(scan.references.last?.position == scan.source.position(of: text.utf8.count - 6))
+        let after = String(decoding: try scan.rewritten(to: "sea.hub:5000"), as: UTF8.self)
+        #expect(
+            after == text.replacing("q.io", with: "sea.hub:5000").replacing("c/d", with: "sea.hub:5000/c/d"))
+    }
+}

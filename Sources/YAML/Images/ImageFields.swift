@@ -27,11 +27,11 @@ struct ImageFields {
     private(set) var isEmpty = true
 
     /// The fields of a mapping; aliases and what they stand for are not merged.
-    init(_ mapping: Int, in table: NodeTable) {
+    init(_ mapping: Int, in table: NodeTable, _ keys: KeyWords) {
         var children = table.children(mapping)
         while let key = children.next(), let value = children.next() {
             guard table.isScalar(key),
-                let field = Key.named[String(decoding: table.bytes(key), as: UTF8.self)],
+                let field = keys.word(table.bytes(key)).field,
                 nodes[field.rawValue] == .max
             else { continue }
             nodes[field.rawValue] = UInt32(value)
@@ -43,5 +43,32 @@ struct ImageFields {
     subscript(key: Key) -> Int? {
         let node = nodes[key.rawValue]
         return node == .max ? nil : Int(node)
+    }
+}
+
+/// What the name of a key says; the names of a file are few, and each is looked at once.
+final class KeyWords {
+    /// One name.
+    struct Word {
+        let text: String
+        /// What it is in an image that several values make up.
+        let field: ImageFields.Key?
+        /// Whether it has the word `image` in it.
+        let saysImage: Bool
+        /// What it ends in.
+        let place: ImageScope.Place
+    }
+
+    private var words: [String: Word] = [:]
+    private static let most = 20_000
+
+    func word(_ key: ArraySlice<UInt8>) -> Word {
+        let text = String(decoding: key, as: UTF8.self)
+        if let word = words[text] { return word }
+        let word = Word(
+            text: text, field: ImageFields.Key.named[text], saysImage: ImageScope.says(key),
+            place: ImageScope.place(ofKeyEndingIn: key))
+        if words.count < Self.most { words[text] = word }
+        return word
     }
 }

@@ -193,20 +193,21 @@ extension ImageFinder {
         }
         let range = table.textRange(node)
         let bytes = scan.source.bytes
-        var around = ("", "")
-        if table.nodes[node].kind == .plain, table.nodes[node].inFlow { around = ("\"", "\"") }
-        if table.nodes[node].kind == .plain, range.isEmpty {
+        let isPlain = table.nodes[node].kind == .plain
+        let isQuoted = isPlain && table.nodes[node].inFlow
+        var filling = isQuoted ? ImageSpot.Filling.quotes : .none
+        if isPlain, range.isEmpty {
             guard range.lowerBound > 0, bytes[range.lowerBound - 1] == UInt8(ascii: ":") else {
                 return fix(
                     reference.description, start(node), "its registry has no value that could be changed")
             }
-            around.0 = " " + around.0
+            filling = isQuoted ? .blankAndQuotes : .blank
         }
         scan.spots.append(
             ImageSpot(
                 range: range, scalar: table.range(node).lowerBound, offset: 0,
                 text: String(decoding: bytes[range], as: UTF8.self), reference: reference, part: part,
-                around: around))
+                filling: filling))
     }
 
     private mutating func take(

@@ -170,7 +170,7 @@ extension ImageFinder {
             return map?.written(range)
         }
         for spot in found.spots where known.contains(spot.reference) {
-            guard let range = written(spot.range), isOneLine(range), spot.around == ("", "") else {
+            guard let range = written(spot.range), isOneLine(range), spot.filling == .none else {
                 fix(spot.text, scalar, "it is in a document within text, and cannot be changed there")
                 continue
             }

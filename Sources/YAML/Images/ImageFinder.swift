@@ -16,6 +16,7 @@ struct ImageFinder {
     var suspected: Set<Int> = []
     /// Where scalars with an anchor begin, and an alias of each that is no image.
     private var otherUses: [Int: (name: String, line: Int)] = [:]
+    private let keys = KeyWords()
     /// Names that occur again and again are read once.
     private var read: [String: Reference] = [:]
 
@@ -51,6 +52,15 @@ struct ImageFinder {
         table = document
         handled = []
         walk(0, ImageScope(isRoot: true))
+    }
+
+    /// Takes in the images of an item of a list, which is dropped from the table afterwards.
+    mutating func look(at item: Int, in document: NodeTable) {
+        table = document
+        handled.removeAll(keepingCapacity: true)
+        walk(item, ImageScope())
+        // The table is only shared while it is read, so that it need not be copied.
+        table = NodeTable(empty: scan.source)
     }
 
     /// - Precondition: documents nest at most as deep as ``NodeTable`` admits.
@@ -89,7 +99,7 @@ struct ImageFinder {
 
     private mutating func walkEntries(_ node: Int, _ scope: ImageScope) {
         var scope = scope
-        let fields = ImageFields(node, in: table)
+        let fields = ImageFields(node, in: table, keys)
         if !fields.isEmpty {
             scope.enter(fields, in: table)
             considerShapes(of: fields, node, scope)
@@ -97,7 +107,7 @@ struct ImageFinder {
         var children = table.children(node)
         while let key = children.next(), let value = children.next() {
             guard table.isScalar(key) else { continue }
-            let inner = scope.value(under: table.bytes(key), fields, in: table)
+            let inner = scope.value(under: keys.word(table.bytes(key)), fields, in: table)
             if inner.place == .image || inner.place == .namedImage || inner.place == .repository {
                 considerSiblings(of: key, value, node, inner)
             }

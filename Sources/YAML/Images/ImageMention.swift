@@ -87,7 +87,9 @@ package struct ImageScan: Sendable {
         }
         var finder = ImageFinder(source, known: known)
         let events = try YamlEvents(source)
-        while let table = try NodeTable(next: events) { finder.look(into: table) }
+        while let table = try NodeTable(next: events, item: { finder.look(at: $1, in: $0) }) {
+            finder.look(into: table)
+        }
         return finder.found()
     }
 

@@ -31,10 +31,11 @@ extension ImageScan {
                 because: first.reason + more, remedy: "write the name out at each place, on one line")
         }
         var changes: [ImageChange] = []
-        for spot in spots.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+        var last: (range: Range<Int>, after: String)?
+        for spot in spotsInOrder {
             let after = spot.text(in: registry)
-            if let last = changes.last, last.range == spot.range {
-                guard last.after == after else {
+            if let before = last, before.range == spot.range {
+                guard before.after == after else {
                     throw Failure(
                         .configuration, "rewrite the image '\(spot.text)' in",
                         source.place(spot.range.lowerBound),
@@ -43,13 +44,22 @@ extension ImageScan {
                 }
                 continue
             }
+            last = (spot.range, after)
+            if spot.text == after { continue }
             changes.append(
                 ImageChange(
                     range: spot.range, position: source.position(of: spot.range.lowerBound),
-                    before: spot.text, after: after, written: spot.around.0 + after + spot.around.1,
+                    before: spot.text, after: after, written: spot.filling.around(after),
                     scalar: spot.scalar, offset: spot.offset))
         }
-        return changes.filter { $0.before != $0.after }
+        return changes
+    }
+
+    private var spotsInOrder: [ImageSpot] {
+        let isOrdered = zip(spots, spots.dropFirst()).allSatisfy {
+            $0.range.lowerBound <= $1.range.lowerBound
+        }
+        return isOrdered ? spots : spots.sorted { $0.range.lowerBound < $1.range.lowerBound }
     }
 
     /// The bytes with every image moved to `registry`, every other byte as it was. The result is read again:
@@ -76,7 +86,7 @@ extension ImageScan {
         result.append(contentsOf: source.bytes[at...])
         guard isYAML else { return result }
         var proof = RewriteProof(changes)
-        try proof.check(source, SourceText(result, path: source.path))
+        try proof.check(source, SourceText(uncounted: result, path: source.path))
         return result
     }
 

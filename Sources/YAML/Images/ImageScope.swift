@@ -119,13 +119,13 @@ struct ImageScope {
     }
 
     /// The place of the value under `key`.
-    func value(under key: ArraySlice<UInt8>, _ fields: ImageFields, in table: NodeTable) -> ImageScope {
+    func value(under key: KeyWords.Word, _ fields: ImageFields, in table: NodeTable) -> ImageScope {
         var inner = self
         inner.isRoot = false
         inner.isContainer = false
         inner.place = .other
-        inner.saysImage = Self.says(key)
-        let name = String(decoding: key, as: UTF8.self)
+        inner.saysImage = key.saysImage
+        let name = key.text
         switch name {
         case "image":
             inner.place = object == .sealerCluster ? .prose : .image
@@ -145,19 +145,20 @@ struct ImageScope {
         case "steps", "sidecars": inner.place = .containers
         case "tags" where place == .images: inner.place = .images
         case "package" where object == .crossplane: inner.place = .namedImage
-        default: inner.place = Self.place(key, below: place)
+        default:
+            inner.place = place == .text ? .text : key.place
+            if place == .images, key.place == .other { inner.place = .imageEntry }
         }
         return inner
     }
 
-    private static func place(_ key: ArraySlice<UInt8>, below place: Place) -> Place {
-        if place == .text { return .text }
+    /// The place that the end of a key makes.
+    static func place(ofKeyEndingIn key: ArraySlice<UInt8>) -> Place {
         if ends(key, "image") { return .namedImage }
         if ends(key, "images") { return .images }
         if ends(key, "containers") { return .containers }
         if ends(key, "args") || ends(key, "command") { return .argument }
-        if ends(key, "repository") { return .repository }
-        return place == .images ? .imageEntry : .other
+        return ends(key, "repository") ? .repository : .other
     }
 
     /// Whether a key ends in a word, upper or lower case; blanks and underscores before it do not matter.

@@ -30,8 +30,22 @@ struct ImageSpot: Sendable {
     /// The image that it belongs to.
     let reference: Reference
     let part: Part
+    /// What is written around a value that is filled in.
+    var filling = Filling.none
+
     /// What is written around a value that is filled in: a blank after the colon, quotes in JSON.
-    var around = ("", "")
+    enum Filling: Sendable {
+        case none, blank, quotes, blankAndQuotes
+
+        func around(_ text: String) -> String {
+            switch self {
+            case .none: text
+            case .blank: " " + text
+            case .quotes: "\"" + text + "\""
+            case .blankAndQuotes: " \"" + text + "\""
+            }
+        }
+    }
 
     /// What the part becomes in `registry`.
     func text(in registry: String) -> String {

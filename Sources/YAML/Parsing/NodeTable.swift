@@ -40,8 +40,11 @@ struct NodeTable {
     init(empty source: SourceText) { self.source = source }
 
     /// Reads the next document; `nil` after the last.
+    /// - Parameter item: is given each item of `items` at the root, as `kind: List` has them, and the table so far. The
+    ///   item is dropped afterwards, so that a list takes no more memory than its largest item. Those after the first
+    ///   anchor are kept in place of that.
     /// - Throws: a ``Failure`` of kind `data` with line and column where it is not well-formed YAML.
-    init?(next events: YamlEvents) throws(Failure) {
+    init?(next events: YamlEvents, item: (NodeTable, Int) -> Void = { _, _ in }) throws(Failure) {
         source = events.source
         while true {
             var event = yaml_event_t()
@@ -52,7 +55,7 @@ struct NodeTable {
             _ = start
         }
         nodes.reserveCapacity(min(source.bytes.count / 8 + 16, 1 << 16))
-        try read(events)
+        try read(events, item)
     }
 
     /// What is open while a document is read.
@@ -62,7 +65,7 @@ struct NodeTable {
         let isFlow: Bool
     }
 
-    private mutating func read(_ events: YamlEvents) throws(Failure) {
+    private mutating func read(_ events: YamlEvents, _ item: (NodeTable, Int) -> Void) throws(Failure) {
         var open: [Open] = []
         var anchors: [String: Int] = [:]
         repeat {
@@ -74,6 +77,10 @@ struct NodeTable {
                 guard let last = open.popLast() else { continue }
                 close(last, at: end)
                 if let anchor = last.anchor { anchors[anchor] = last.node }
+                if open.count == 2, anchors.isEmpty, isList(open) {
+                    item(self, last.node)
+                    drop(from: last.node)
+                }
             case YAML_ALIAS_EVENT:
                 let name = YamlEvents.text(event.data.alias.anchor) ?? ""
                 guard let target = anchors[name] else {
@@ -95,6 +102,22 @@ struct NodeTable {
             default: throw refuse(start, "it ends where a value is expected", "complete the document")
             }
         } while !open.isEmpty
+    }
+
+    /// Whether the innermost open node is the list `items` of the root.
+    private func isList(_ open: [Open]) -> Bool {
+        let (root, list) = (open[0].node, open[1].node)
+        return nodes[root].kind == .mapping && nodes[list].kind == .sequence && open[1].anchor == nil
+            && isScalar(list - 1) && bytes(list - 1).elementsEqual("items".utf8)
+    }
+
+    /// Takes away the last nodes; what holds them ends where they did.
+    private mutating func drop(from node: Int) {
+        if !texts.isEmpty { texts = texts.filter { $0.key < node } }
+        if !tags.isEmpty { tags = tags.filter { $0.key < node } }
+        let last = nodes[node].end
+        nodes.removeSubrange(node...)
+        nodes[nodes.count - 1].end = max(nodes[nodes.count - 1].end, last)
     }
 
     private mutating func append(_ kind: Kind, _ start: Int, _ end: Int, inFlow: Bool) {
@@ -241,7 +264,10 @@ extension NodeTable {
 extension SourceText {
     /// Whether the bytes of `range` are these.
     fileprivate func holds(_ value: UnsafeBufferPointer<UInt8>, in range: Range<Int>) -> Bool {
-        range.count == value.count && bytes[range].elementsEqual(value)
+        range.count == value.count
+            && bytes.withUnsafeBytes { bytes in
+                bytes[range].elementsEqual(UnsafeRawBufferPointer(value))
+            }
     }
 
     /// Where a node's own text begins, whose marks begin with its anchor and its tag.

@@ -30,7 +30,7 @@ package struct SourceText: Sendable {
     package let path: String
     /// All bytes, a byte-order mark included.
     package let bytes: [UInt8]
-    private let lineStarts: [Int]
+    private let lineStarts: [UInt32]
 
     /// Takes `bytes` as the content of the file `path`.
     package init(_ bytes: [UInt8], path: String) {
@@ -39,8 +39,14 @@ package struct SourceText: Sendable {
         lineStarts = bytes.withUnsafeBufferPointer(Self.lineStarts)
     }
 
-    private static func lineStarts(_ bytes: UnsafeBufferPointer<UInt8>) -> [Int] {
-        var starts = [0]
+    /// A text whose lines are not counted: each place is in the first.
+    init(uncounted bytes: [UInt8], path: String) {
+        (self.bytes, self.path) = (bytes, path)
+        lineStarts = [0]
+    }
+
+    private static func lineStarts(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt32] {
+        var starts: [UInt32] = [0]
         guard let base = bytes.baseAddress else { return starts }
         // Nearly all files have no lone CR, and memchr finds a line's end far faster than a loop.
         let hasReturns = memchr(base, 0x0D, bytes.count) != nil
@@ -50,11 +56,11 @@ package struct SourceText: Sendable {
                 let byte = bytes[at]
                 at += 1
                 let loneReturn = byte == 0x0D && (at == bytes.count || bytes[at] != 0x0A)
-                if byte == 0x0A || loneReturn { starts.append(at) }
+                if byte == 0x0A || loneReturn { starts.append(UInt32(clamping: at)) }
             } else {
                 guard let found = memchr(base + at, 0x0A, bytes.count - at) else { break }
                 at = UnsafeRawPointer(found) - UnsafeRawPointer(base) + 1
-                starts.append(at)
+                starts.append(UInt32(clamping: at))
             }
         }
         return starts
@@ -66,7 +72,7 @@ package struct SourceText: Sendable {
     /// Line and column of the byte at `offset`, 0 to the count of bytes.
     package func position(of offset: Int) -> SourcePosition {
         let line = lineNumber(of: offset)
-        let start = max(lineStarts[line - 1], min(markLength, offset))
+        let start = max(Int(lineStarts[line - 1]), min(markLength, offset))
         let characters = bytes[start..<max(start, min(offset, bytes.count))].count { $0 & 0xC0 != 0x80 }
         return SourcePosition(line: line, column: characters + 1)
     }
@@ -91,7 +97,7 @@ package struct SourceText: Sendable {
 
     /// The byte at a position of this text.
     func offset(of position: SourcePosition) -> Int {
-        var at = max(lineStarts[position.line - 1], position.line == 1 ? markLength : 0)
+        var at = max(Int(lineStarts[position.line - 1]), position.line == 1 ? markLength : 0)
         var column = 1
         while column < position.column, at < bytes.count {
             repeat { at += 1 } while at < bytes.count && bytes[at] & 0xC0 == 0x80
@@ -101,14 +107,14 @@ package struct SourceText: Sendable {
     }
 
     /// Where the first byte of a line lies; `line` counts from 1.
-    func start(ofLine line: Int) -> Int { lineStarts[line - 1] }
+    func start(ofLine line: Int) -> Int { Int(lineStarts[line - 1]) }
 
     private func lineNumber(of offset: Int) -> Int {
         var low = 0
         var high = lineStarts.count
         while high - low > 1 {
             let middle = (low + high) / 2
-            if lineStarts[middle] <= offset { low = middle } else { high = middle }
+            if Int(lineStarts[middle]) <= offset { low = middle } else { high = middle }
         }
         return low + 1
     }
