@@ -17,7 +17,7 @@ import YAML
 
     static let digest = "sha256:" + String(repeating: "0a", count: 32)
 
-    static let shapes: [Shape] = parts + inherited + objects + collections
+    static let shapes: [Shape] = parts + more + inherited + objects + collections
 
     static let parts: [Shape] = [
         Shape(
@@ -116,6 +116,29 @@ import YAML
             before: "image: {registry: quay.io, repository: ghcr.io/a/b, tag: v1}\n",
             after: "image: {registry: quay.io, repository: ghcr.io/a/b, tag: v1}\n",
             possible: ["ghcr.io/a/b:v1"]),
+    ]
+
+    static let more: [Shape] = [
+        Shape(
+            name: "parts that are merged",
+            before: "d: &d {registry: quay.io, tag: v9}\nm: {image: {<<: *d, repository: a/b}}\n",
+            after: "d: &d {registry: sea.hub:5000, tag: v9}\nm: {image: {<<: *d, repository: a/b}}\n",
+            images: ["quay.io/a/b:v9"]),
+        Shape(
+            name: "a repository that may be of sources",
+            before: "s: {repository: q.io/a/b}\nt: {gitRepository: github.com/a/b}\n",
+            after: "s: {repository: q.io/a/b}\nt: {gitRepository: github.com/a/b}\n", possible: ["q.io/a/b"]),
+        Shape(
+            name: "repo and sha", before: "image: {repo: q.io/a/b, tag: v1, sha: \(digest.dropFirst(7))}\n",
+            after: "image: {repo: sea.hub:5000/a/b, tag: v1, sha: \(digest.dropFirst(7))}\n",
+            images: ["q.io/a/b:v1@\(digest)"]),
+        Shape(
+            name: "a ClusterConfiguration within another object",
+            before:
+                "x: {clusterConfiguration: {imageRepository: q.io/k, dns: {imageRepository: q.io/c, imageTag: v1}}}\n",
+            after:
+                "x: {clusterConfiguration: {imageRepository: sea.hub:5000/k, dns: {imageRepository: sea.hub:5000/c, imageTag: v1}}}\n"
+        ),
     ]
 
     static let inherited: [Shape] = [

@@ -19,14 +19,14 @@ struct ImageFields {
             "defaultImageRegistry": .defaultImageRegistry, "baseImage": .baseImage, "kind": .kind,
             "apiVersion": .apiVersion, "newName": .newName, "newTag": .newTag, "url": .url, "ref": .ref,
             "global": .global, "resources": .resources, "bases": .bases, "components": .components,
-            "package": .package,
+            "package": .package, "repo": .repository, "sha": .digest,
         ]
     }
 
     private var nodes = SIMD32<UInt32>(repeating: .max)
     private(set) var isEmpty = true
 
-    /// The fields of a mapping; aliases and what they stand for are not merged.
+    /// The fields of a mapping, and those that `<<` merges into it.
     init(_ mapping: Int, in table: NodeTable, _ keys: KeyWords) {
         var children = table.children(mapping)
         while let key = children.next(), let value = children.next() {
@@ -36,6 +36,28 @@ struct ImageFields {
             else { continue }
             nodes[field.rawValue] = UInt32(value)
             isEmpty = false
+        }
+        merge(mapping, in: table, keys)
+    }
+
+    /// Takes over what the mapping has not from those under `<<`. Those of those are not followed.
+    private mutating func merge(_ mapping: Int, in table: NodeTable, _ keys: KeyWords) {
+        var children = table.children(mapping)
+        while let key = children.next(), let value = children.next() {
+            guard table.isScalar(key), table.nodes[key].end - table.nodes[key].start == 2,
+                table.bytes(key).elementsEqual("<<".utf8)
+            else { continue }
+            let list = table.nodes[value].kind == .sequence ? Array(table.children(value)) : [value]
+            for node in list.map(table.resolved) where table.nodes[node].kind == .mapping {
+                var merged = table.children(node)
+                while let key = merged.next(), let value = merged.next() {
+                    guard table.isScalar(key), let field = keys.word(table.bytes(key)).field,
+                        nodes[field.rawValue] == .max
+                    else { continue }
+                    nodes[field.rawValue] = UInt32(value)
+                    isEmpty = false
+                }
+            }
         }
     }
 

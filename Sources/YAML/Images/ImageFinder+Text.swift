@@ -50,7 +50,9 @@ extension ImageFinder {
             return true
         }
         guard isTagged || domain != nil || text.contains("/") || scope.place == .image else { return false }
-        if scope.place == .repository, domain == nil { return false }
+        // A repository may be one of sources.
+        let isSource = scope.place == .repository && !scope.saysImage
+        if isSource, domain == nil || Self.forges.contains(domain ?? "") { return false }
         guard suspected.insert(start).inserted else { return true }
         addPossible(
             reference, isComplete: isTagged, text, at: start,
@@ -58,9 +60,15 @@ extension ImageFinder {
             isTagged
                 ? "a registry above it may come before it"
                 : domain == nil ? "it has neither a registry nor a tag" : "it has no tag")
-        if domain != nil, depth == 0 { write(reference, text, .name, in: node) }
+        if domain != nil, depth == 0, !isSource || known.containsName(of: reference) {
+            write(reference, text, .name, in: node)
+        }
         return true
     }
+
+    private static let forges: Set<String> = [
+        "github.com", "gitlab.com", "bitbucket.org", "gitee.com", "codeberg.org",
+    ]
 
     /// Takes in the words of a text that are carried images, and notes those that look like images.
     private mutating func considerText(_ node: Int, _ scope: ImageScope) -> Bool {

@@ -138,6 +138,7 @@ struct ImageScope {
             inner.place = .argument
             inner.saysImage =
                 fields[.name].flatMap(table.text).map { Self.says(Array($0.utf8)[...]) } ?? false
+        case "clusterConfiguration": inner.object = .kubeadm
         case "env": inner.place = .environment
         case "args", "command": inner.place = .argument
         case "data", "stringData", "annotations", "binaryData": inner.place = .text

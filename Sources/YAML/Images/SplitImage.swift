@@ -86,7 +86,8 @@ struct SplitImage {
         if let tag {
             result = tag.hasPrefix("sha256:") || tag.hasPrefix("@") ? "@" + tag.drop { $0 == "@" } : ":" + tag
         }
-        if let digest {
+        // A commit is no digest.
+        if let digest, digest.utf8.count >= 64 {
             let isBare = digest.utf8.count == 64 && digest.utf8.allSatisfy { Words.isPart($0) }
             result += "@" + (isBare ? "sha256:" : "") + digest
         }
