@@ -129,9 +129,10 @@ import YAML
             before: "s: {repository: q.io/a/b}\nt: {gitRepository: github.com/a/b}\n",
             after: "s: {repository: q.io/a/b}\nt: {gitRepository: github.com/a/b}\n", possible: ["q.io/a/b"]),
         Shape(
-            name: "repo and sha", before: "image: {repo: q.io/a/b, tag: v1, sha: \(digest.dropFirst(7))}\n",
+            name: "repo and sha, carried",
+            before: "image: {repo: q.io/a/b, tag: v1, sha: \(digest.dropFirst(7))}\n",
             after: "image: {repo: sea.hub:5000/a/b, tag: v1, sha: \(digest.dropFirst(7))}\n",
-            images: ["q.io/a/b:v1@\(digest)"]),
+            images: ["q.io/a/b:v1@\(digest)"], known: ["q.io/a/b:v1"]),
         Shape(
             name: "a ClusterConfiguration within another object",
             before:

@@ -8,7 +8,7 @@ struct ImageFields {
         case imageRepository, imageRegistry, imageTag, imageDigest, defaultRegistry, defaultImageRegistry,
             baseImage
         case kind, apiVersion, newName, newTag, url, ref, global, resources, bases, components, package,
-            templating
+            repo
 
         /// The keys as they are written.
         static let named: [String: Key] = [
@@ -19,7 +19,7 @@ struct ImageFields {
             "defaultImageRegistry": .defaultImageRegistry, "baseImage": .baseImage, "kind": .kind,
             "apiVersion": .apiVersion, "newName": .newName, "newTag": .newTag, "url": .url, "ref": .ref,
             "global": .global, "resources": .resources, "bases": .bases, "components": .components,
-            "package": .package, "repo": .repository, "sha": .digest,
+            "package": .package, "repo": .repo, "sha": .digest,
         ]
     }
 

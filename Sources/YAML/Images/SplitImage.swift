@@ -40,12 +40,15 @@ struct SplitImage {
             let isJoined = !("/" + repository).hasSuffix("/" + last) && Self.isComponent(last)
             (nameNode, self.name) = (fields[.repository]!, isJoined ? repository + "/" + last : repository)
             (more, isCertain) = ([fields[.name]!], true)
-        } else if let repository = name(.repository) {
+        } else if let node = fields[.repository] ?? fields[.repo],
+            let repository = name(.repository) ?? name(.repo)
+        {
             guard isImage || scope.place == .imageEntry || hasRegistry || hasTag || has(.digest) else {
                 return nil
             }
-            (nameNode, self.name) = (fields[.repository]!, repository)
-            isCertain = isImage || scope.place == .imageEntry && ImageName.domain(ofName: repository) != nil
+            (nameNode, self.name) = (node, repository)
+            let isSure = isImage || scope.place == .imageEntry && ImageName.domain(ofName: repository) != nil
+            isCertain = isSure && fields[.repository] != nil
         } else if let image, !scope.isContainer,
             hasRegistry || hasTag || has(.digest) || scope.tag != nil && !image.contains("/")
         {
