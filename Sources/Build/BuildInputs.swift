@@ -59,11 +59,12 @@ package struct BuildInputs: Sendable {
     /// Takes what is for `platform` of all that is carried.
     /// - Parameters:
     ///   - files: each with its name and its platform, `nil` for all.
-    ///   - images: what each reference resolved to, and the manifest of the platform where there is one.
-    /// - Throws: a ``Failure`` of kind `data` where an index does not name the platform's manifest.
+    ///   - images: the manifests of each reference, from what it resolved to down to that of the platform; none where
+    ///     there is nothing for the platform.
+    /// - Throws: a ``Failure`` of kind `data` where an index does not name the manifest below it.
     package init(
         spec: Spec, platform: Platform, files: [(name: String, platform: Platform?, file: File)],
-        images: [(reference: Reference, top: Manifest, instance: Manifest?)], content: any ContentSource
+        images: [(reference: Reference, manifests: [Manifest])], content: any ContentSource
     ) throws(Failure) {
         var found: [String: File] = [:]
         for file in files where file.platform == nil || file.platform == platform {
@@ -71,11 +72,8 @@ package struct BuildInputs: Sendable {
         }
         var carried: [RegistryImage] = []
         for image in images where image.reference != spec.base?.image {
-            guard let instance = image.instance else { continue }
-            let isWhole = instance.descriptor.digest == image.top.descriptor.digest
-            carried.append(
-                try RegistryImage(
-                    reference: image.reference, manifests: isWhole ? [instance] : [image.top, instance]))
+            if image.manifests.isEmpty { continue }
+            carried.append(try RegistryImage(reference: image.reference, manifests: image.manifests))
         }
         self.init(spec: spec, platform: platform, files: found, images: carried, content: content)
     }

@@ -20,6 +20,11 @@ extension Collector {
         }
         let sink = try await onThread { () throws(Failure) in try writer.sink(for: blob) }
         let present = sink.received
+        if let bytes = sources.content.kept(blob.digest) {
+            try await copy(to: sink) { () throws(Failure) in MemoryStream(bytes) }
+            events(.copied(bytes: blob.size - present))
+            return (blob.size, 0)
+        }
         switch sources.source(of: blob) {
         case .registry(let reference):
             try await client.fetch(blob, of: reference, into: sink)
@@ -60,19 +65,21 @@ struct Sources: Sendable {
     }
     private var places: [Digest: Source] = [:]
     /// Bundles at hand: blobs are copied out of them in place of the network.
-    let known: [Bundle]
+    var known: [Bundle] { content.bundles }
+    let content: KnownContent
     /// What the items of a transfer are called before people: blobs by digest, files by URL.
     private(set) var names: [String: String] = [:]
 
     init(_ prepared: Collector.Prepared) {
-        known = prepared.known
+        content = prepared.content
         for file in prepared.files {
             let source = file.local.map { Source.file($0) } ?? .url(file.urls)
             places[file.locked.digest] = source
             for url in file.urls { names[url] = file.locked.name }
         }
         for image in prepared.images {
-            for blob in image.instances.flatMap(\.manifest.children) where places[blob.digest] == nil {
+            let manifests = [image.top] + image.instances.map(\.manifest) + image.others
+            for blob in manifests.flatMap(\.blobs) where places[blob.digest] == nil {
                 places[blob.digest] = image.local.map { .archive($0) } ?? .registry(image.reference)
                 names["\(blob.digest)"] = "\(image.reference.familiar) \(blob.digest.short)"
             }

@@ -57,7 +57,7 @@ extension Collector {
             tools: options.tools.map(\.tool))
         return Prepared(
             parsed: parsed, lock: resolved, images: images, files: files.files, bundled: bundled, had: had,
-            plan: plan, hold: hold, known: content.bundles, tools: options.tools.map(\.tool),
+            plan: plan, hold: hold, content: content, tools: options.tools.map(\.tool),
             faults: faults, unknown: files.unknown)
     }
 
@@ -83,6 +83,12 @@ extension Collector {
     private func provePins(
         of base: ResolvedImage, _ parsed: ParsedSpec, _ content: KnownContent, _ faults: inout SpecFaults
     ) async throws {
+        if base.instances.isEmpty {
+            let failure = Failure(
+                .data, "read the base", base.reference.familiar, because: "it is no image of any platform",
+                remedy: "name a sealer image (0.8 line) as base.image")
+            faults.note(failure, at: "base")
+        }
         for (platform, manifest) in base.instances {
             guard case .image(let config, _) = manifest.content else { continue }
             let read = try await attempted {

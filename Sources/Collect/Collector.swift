@@ -34,7 +34,8 @@ package struct Collector: Sendable {
         let hold: OutputHold
         var output: String { hold.path }
         /// Bundles at hand: blobs are copied out of them in place of the network.
-        let known: [Bundle]
+        var known: [Bundle] { content.bundles }
+        let content: KnownContent
         /// The executables that travel with it.
         let tools: [CarriedTool]
         /// The mistakes that were found so far.
@@ -46,7 +47,7 @@ package struct Collector: Sendable {
         var neededToProve: Set<Digest> {
             var needed = Set(files.map(\.locked.digest))
             for image in bundled {
-                for case .image(let config, let layers) in image.instances.map(\.content) {
+                for case .image(let config, let layers) in image.manifests.map(\.content) {
                     needed.insert(config.digest)
                     if image.reference == parsed.spec.base?.image { needed.formUnion(layers.map(\.digest)) }
                 }

@@ -11,6 +11,12 @@ struct ExportedLayout {
     /// Blobs that are in no source: see ``wrap(_:_:)``.
     private(set) var made: [(Descriptor, [UInt8])] = []
 
+    /// The algorithms of all digests, in order of name.
+    var algorithms: [Digest.Algorithm] {
+        let all = Set((blobs + made.map(\.0)).map(\.digest.algorithm))
+        return Digest.Algorithm.allCases.filter(all.contains)
+    }
+
     /// The content of `oci-layout`.
     static let marker = Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8)
 
@@ -59,6 +65,12 @@ struct ExportedLayout {
         guard depth < Manifest.deepestNesting else { return [] }
         var instances: [Descriptor] = []
         for child in children {
+            guard MediaType.accepted.contains(child.mediaType) else {
+                if (try? source.open(child)) != nil, seen.insert(child.digest).inserted {
+                    blobs.append(child)
+                }
+                continue
+            }
             let below: Manifest
             do throws(Failure) { below = try source.manifest(child) } catch {
                 // An index keeps naming the platforms that the bundle does not carry.

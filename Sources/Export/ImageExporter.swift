@@ -49,13 +49,12 @@ package enum ImageExporter {
             try archive.file("oci-layout", ExportedLayout.marker)
             try archive.file("index.json", layout.index)
             try archive.folder("blobs")
-            try archive.folder("blobs/sha256")
+            for algorithm in layout.algorithms { try archive.folder("blobs/\(algorithm.rawValue)") }
             for (descriptor, bytes) in layout.made {
-                try archive.file("blobs/sha256/\(descriptor.digest.hex)", bytes)
+                try archive.file(descriptor.digest.layoutPath, bytes)
             }
             for blob in layout.blobs {
-                try archive.file(
-                    "blobs/sha256/\(blob.digest.hex)", size: blob.size, from: try source.open(blob))
+                try archive.file(blob.digest.layoutPath, size: blob.size, from: try source.open(blob))
             }
             try archive.finish()
         }
@@ -92,18 +91,19 @@ package enum ImageExporter {
         _ layout: ExportedLayout, from source: any ContentSource, to path: String,
         _ progress: @escaping (Int64) -> Void
     ) throws(Failure) {
-        for folder in ["", "/blobs", "/blobs/sha256"] where mkdir(path + folder, 0o755) != 0 {
+        let algorithms = layout.algorithms.map { "/blobs/\($0.rawValue)" }
+        for folder in ["", "/blobs"] + algorithms where mkdir(path + folder, 0o755) != 0 {
             throw Failure.system("create", path + folder)
         }
         var written: Int64 = 0
         for blob in layout.blobs {
-            try Durable.write(to: "\(path)/blobs/sha256/\(blob.digest.hex)") { (file) throws(Failure) in
+            try Durable.write(to: "\(path)/\(blob.digest.layoutPath)") { (file) throws(Failure) in
                 try copy(blob, from: source, to: file) { progress(written + $0) }
             }
             written += blob.size
         }
         for (descriptor, bytes) in layout.made {
-            try Durable.write(bytes, to: "\(path)/blobs/sha256/\(descriptor.digest.hex)")
+            try Durable.write(bytes, to: "\(path)/\(descriptor.digest.layoutPath)")
         }
         try Durable.write(ExportedLayout.marker, to: path + "/oci-layout")
         try Durable.write(layout.index, to: path + "/index.json")

@@ -29,10 +29,13 @@ struct PushPlan: Sendable {
         let name: String
         let reference: Reference
         let top: Manifest
-        /// The manifests that are pushed before an index.
+        /// The manifests that are pushed before an index, each after all that it names.
         let children: [Manifest]
         /// What the tag leads to where the registry does not take the whole index; `nil` where it is whole.
         let narrowed: Manifest?
+
+        /// All of its manifests.
+        var manifests: [Manifest] { children + [top] }
     }
     /// A blob, and every repository that needs it.
     struct Blob: Sendable {
@@ -81,22 +84,25 @@ struct PushPlan: Sendable {
     }
 
     private static func item(_ image: BundleImage, _ options: PushOptions) throws(Failure) -> Item {
-        var carried: [Manifest] = []
-        for (platform, manifest) in zip(image.locked.platforms, image.instances)
-        where options.platforms.isEmpty || options.platforms.contains(platform.platform) {
-            carried.append(manifest)
-        }
-        guard !carried.isEmpty else {
-            let there = image.locked.platforms.map { "\($0.platform)" }.joined(separator: ", ")
+        let there = image.locked.platforms.map(\.platform)
+        let wanted = options.platforms.isEmpty ? there : there.filter(options.platforms.contains)
+        guard !wanted.isEmpty || there.isEmpty else {
             throw Failure(
-                .input, "push", "\(image.reference)", because: "it is there for \(there) alone",
+                .input, "push", "\(image.reference)",
+                because: "it is there only for \(there.map(\.description).joined(separator: ", "))",
                 remedy: "choose other platforms, or leave it out with --only")
         }
-        let isIndex = carried[0].descriptor.digest != image.top.descriptor.digest
+        var parts = Array(image.manifests.dropFirst())
+        var kept = Set((parts.map(\.descriptor) + image.blobs).map(\.digest))
+        if wanted.count < there.count, case .index = image.top.content {
+            kept.formIntersection(try image.selection().kept(for: wanted))
+            let serving = wanted.compactMap { image.instance(for: $0)?.descriptor.digest }
+            kept.formUnion(serving)
+            parts.removeAll { !kept.contains($0.descriptor.digest) }
+        }
         return Item(
             name: image.reference.familiar, reference: try options.mapping.reference(for: image.reference),
-            top: image.top, children: isIndex ? carried : [],
-            narrowed: try image.top.narrowed(to: Set(carried.map(\.descriptor.digest))))
+            top: image.top, children: parts, narrowed: try image.top.narrowed(to: kept))
     }
 
     private mutating func add(_ item: Item, _ options: PushOptions) throws(Failure) {
@@ -108,8 +114,8 @@ struct PushPlan: Sendable {
                 remedy: "lead one of them elsewhere with --rewrite FROM=TO, or choose with --only")
         }
         items.append(item)
-        for manifest in item.children.isEmpty ? [item.top] : item.children {
-            for blob in manifest.children { add(blob, item) }
+        for manifest in item.manifests {
+            for blob in manifest.blobs { add(blob, item) }
         }
     }
 

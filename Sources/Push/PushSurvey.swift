@@ -65,8 +65,7 @@ package struct PushSurvey: Sendable, Encodable {
         let absent = Set(
             moves.flatMap { move in move.absent.map { [$0.repository, "\(move.blob.descriptor.digest)"] } })
         items = states.map { state in
-            let manifests = state.item.children.isEmpty ? [state.item.top] : state.item.children
-            let isWhole = manifests.flatMap(\.children).allSatisfy {
+            let isWhole = state.item.manifests.flatMap(\.blobs).allSatisfy {
                 !absent.contains([state.item.reference.repository, "\($0.digest)"])
             }
             return Item(

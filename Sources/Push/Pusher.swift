@@ -152,8 +152,16 @@ package struct Pusher: Sendable {
         let children = survey.states.flatMap { state in state.missing.map { (state.item.reference, $0) } }
             .filter { seen.insert([$0.0.repository, "\($0.1.descriptor.digest)"]).inserted }
         let client = client
-        _ = try await inParallel(children, width: options.jobs) { reference, manifest in
+        func isIndex(_ manifest: Manifest) -> Bool {
+            MediaType.indexes.contains(manifest.descriptor.mediaType)
+        }
+        _ = try await inParallel(children.filter { !isIndex($0.1) }, width: options.jobs) {
+            reference, manifest in
             try await client.push(manifest, to: reference.pinned(manifest.descriptor.digest))
+        }
+        // An index within an index comes after all that it names.
+        for (reference, index) in children where isIndex(index) {
+            try await client.push(index, to: reference.pinned(index.descriptor.digest))
         }
     }
 

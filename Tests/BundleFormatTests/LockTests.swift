@@ -63,9 +63,9 @@ import Testing
             "line 6: the key 'files[0].platform' is unknown or null"
         ),
         ("\"name\" : \"docker\"", "\"name\" : \"../docker\"", "a file's name"),
-        ("sha256:ab", "sha256:AB", "expected 'sha256:' and 64 lower-case"),
-        ("sha256:ab", "sha512:ab", "expected 'sha256:' and 64 lower-case"),
-        ("sha256:ab", "sha256:../", "expected 'sha256:' and 64 lower-case"),
+        ("sha256:ab", "sha256:AB", "expected 'sha256:' and 64, or 'sha512:' and 128"),
+        ("sha256:ab", "sha512:ab", "expected 'sha256:' and 64, or 'sha512:' and 128"),
+        ("sha256:ab", "sha256:../", "expected 'sha256:' and 64, or 'sha512:' and 128"),
         ("linux/amd64", "linux amd64", "expected OS/ARCHITECTURE"),
         ("library/registry:2.7.1", "library/Registry:2.7.1", "a name has lower-case letters"),
         ("library/registry:2.7.1", "library/registry:2.7.1\\n", "the tag"),

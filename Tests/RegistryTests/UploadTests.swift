@@ -229,7 +229,7 @@ struct MemorySource: ContentSource {
             ("read-only", Failure.Kind.denied, "405 UNSUPPORTED: it takes no pushes", "read-only"),
             ("no-repository", .unavailable, "404 NAME_UNKNOWN", "create the repository"),
             ("too-large", .unavailable, "413", "--chunk-size"),
-            ("broken", .unavailable, "500 UNKNOWN", "is well"),
+            ("broken", .unavailable, "500 UNKNOWN", "check the status"),
             ("cut-always", .unavailable, "broke off", "run it again"),
             ("lies", .data, "says that it has sha256:0000", "explained it"),
             ("mount-lies", .data, "says that it has sha256:0000", "explained it"),

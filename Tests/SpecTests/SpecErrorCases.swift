@@ -118,7 +118,7 @@ extension SpecErrorTests {
         ),
         (
             "- calico/cni:v3.19.1", "- calico/cni:v3.19.1\n  - a@sha256:x", "18:5",
-            "'a@sha256:x' is no image reference: expected 'sha256:' and 64 lower-case hexadecimal digits"
+            "'a@sha256:x' is no image reference: expected 'sha256:' and 64, or 'sha512:' and 128, lower-case hexadecimal digits"
         ),
         (
             "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1, from: docker-daemon:x }", "17:40",

@@ -17,7 +17,7 @@ extension Applier {
         let inputs = try BuildInputs(
             spec: bundle.spec, platform: platform,
             files: bundle.files.map { ($0.name, $0.platform, .init(descriptor: $0.descriptor, url: $0.url)) },
-            images: bundle.images.map { ($0.reference, $0.top, $0.instance(for: platform)) }, content: source)
+            images: bundle.images.map { ($0.reference, $0.manifests(leadingTo: platform)) }, content: source)
         return BuildSession(
             inputs, base: base, maker: maker,
             problems: BuildProblems(gathering: false), note: { events(.note($0)) })

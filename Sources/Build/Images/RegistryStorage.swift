@@ -51,21 +51,26 @@ package struct RegistryTree: Sendable {
             for manifest in image.manifests {
                 let digest = manifest.descriptor.digest
                 storage.addBlob(manifest.descriptor, .bytes(manifest.raw))
-                storage.addLink("\(repository)/_manifests/revisions/sha256/\(digest.hex)", to: digest)
+                storage.addLink("\(repository)/_manifests/revisions/\(digest.folder)", to: digest)
             }
             let top = image.manifests[0].descriptor.digest
             // An image without a tag is pulled by its digest, and has no tag in the registry either.
             if let name = image.reference.tag {
                 let tag = "\(repository)/_manifests/tags/\(name)"
                 storage.addLink("\(tag)/current", to: top)
-                storage.addLink("\(tag)/index/sha256/\(top.hex)", to: top)
+                storage.addLink("\(tag)/index/\(top.folder)", to: top)
             }
             for blob in image.blobs {
                 storage.addBlob(blob, .blob(blob, source))
-                storage.addLink("\(repository)/_layers/sha256/\(blob.digest.hex)", to: blob.digest)
+                storage.addLink("\(repository)/_layers/\(blob.digest.folder)", to: blob.digest)
             }
         }
     }
+}
+
+extension Digest {
+    /// The two folders that the registry names after a digest.
+    fileprivate var folder: String { "\(algorithm.rawValue)/\(hex)" }
 }
 
 /// Puts files below `docker/registry/v2`.
@@ -77,7 +82,9 @@ private struct RegistryStorage {
 
     func addBlob(_ blob: Descriptor, _ content: FileContent) {
         let hex = blob.digest.hex
-        add("data", in: "blobs/sha256/\(hex.prefix(2))/\(hex)", content, size: blob.size)
+        add(
+            "data", in: "blobs/\(blob.digest.algorithm.rawValue)/\(hex.prefix(2))/\(hex)", content,
+            size: blob.size)
     }
 
     /// Adds the file `link` in `folder`: the digest, no newline.

@@ -73,11 +73,11 @@ extension Bundle {
     /// carried.
     fileprivate func blobs(of change: Change) -> Set<Descriptor> {
         if let image = images.first(where: { "\($0.reference)" == change.owner }) {
-            let platforms = change.platform.map { [$0] } ?? image.locked.platforms.map(\.platform)
-            let instances = platforms.compactMap { image.instance(for: $0) }
+            let parts =
+                change.platform.map { [image.instance(for: $0)].compactMap(\.self) } ?? image.manifests
             // The first to name a digest counts: types and annotations may differ.
             var seen: Set<Digest> = []
-            let all = [image.top.descriptor] + instances.flatMap { [$0.descriptor] + $0.children }
+            let all = [image.top.descriptor] + parts.flatMap { [$0.descriptor] + $0.blobs }
             return Set(all.filter { seen.insert($0.digest).inserted })
         }
         return Set(files.filter { $0.title == change.owner }.map(\.descriptor))

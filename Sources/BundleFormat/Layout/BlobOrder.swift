@@ -24,12 +24,13 @@ struct Contents {
     init(spec: Spec, lock: Lock, images: [BundleImage], have: Set<Digest>) throws(Failure) {
         self.have = have
         for image in images {
-            for manifest in [image.top, try image.wrapper()].compactMap(\.self) + image.instances {
+            let parts = image.manifests.dropFirst()
+            for manifest in [image.top, try image.wrapper()].compactMap(\.self) + parts {
                 try add(manifest, owner: "\(image.reference)")
             }
         }
         for image in images {
-            for case .image(let config, _) in image.instances.map(\.content) {
+            for case .image(let config, _) in image.manifests.map(\.content) {
                 try addSmall(Item(descriptor: config, owner: "\(image.reference)"))
             }
         }
@@ -96,8 +97,15 @@ private struct Use {
     }
 
     private mutating func add(_ image: BundleImage) {
-        for case .image(_, let layers) in image.instances.map(\.content) {
-            for layer in layers { order.append((layer, "\(image.reference)")) }
+        let rest = image.manifests.filter { manifest in
+            !image.instances.contains { $0.descriptor == manifest.descriptor }
+        }
+        for manifest in image.instances + rest {
+            if case .image(_, let layers) = manifest.content {
+                for layer in layers { order.append((layer, "\(image.reference)")) }
+            } else {
+                for blob in manifest.blobs { order.append((blob, "\(image.reference)")) }
+            }
         }
     }
 

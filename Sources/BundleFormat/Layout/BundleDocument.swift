@@ -15,7 +15,6 @@ enum FormatName {
 
     static let layoutMember = "oci-layout"
     static let indexMember = "index.json"
-    static let blobFolder = "blobs/sha256/"
     static let layout = Array("{\"imageLayoutVersion\":\"1.0.0\"}".utf8)
 }
 

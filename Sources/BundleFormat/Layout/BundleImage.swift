@@ -7,43 +7,63 @@ package struct BundleImage: Sendable {
     package let locked: Lock.Image
     /// What the reference leads to: a manifest or an index, verbatim.
     package let top: Manifest
-    /// The manifests that are carried, in the order of the lock's platforms. That of the whole is the
-    /// only one where the reference leads to a manifest.
+    /// The manifests of the lock's platforms, in their order. That of the whole is the only one where the reference
+    /// leads to a manifest; none where it has no platform.
     package let instances: [Manifest]
+    /// What is carried of an index besides, each after all that it names.
+    package let others: [Manifest]
 
     /// Holds the manifests to the lock.
     /// - Throws: a `Failure` of kind `data` where a digest, size or type is not the lock's, where an
-    ///   instance is not an image, or where the index does not name it.
-    package init(_ locked: Lock.Image, top: Manifest, instances: [Manifest]) throws(Failure) {
-        func refuse(_ reason: String) -> Failure {
-            Failure(
-                .data, "carry", "\(locked.reference)", because: reason,
-                remedy: "lock it again if upstream has changed it on purpose")
-        }
-        guard top.descriptor == locked.descriptor else {
-            throw refuse("its manifest is \(top.descriptor.digest), the lock says \(locked.digest)")
-        }
-        guard instances.map(\.descriptor) == locked.platforms.map(\.descriptor) else {
-            throw refuse("its platforms' manifests are not those of the lock")
-        }
-        for (instance, platform) in zip(instances, locked.platforms) {
-            guard case .image = instance.content else {
-                throw refuse("what it names for \(platform.platform) is an index, not an image")
-            }
-            switch top.content {
-            case .image:
-                guard instance.descriptor.digest == top.descriptor.digest else {
-                    throw refuse("it is one manifest, but the lock names another for \(platform.platform)")
-                }
-            case .index(let named):
-                guard named.contains(where: { $0.digest == instance.descriptor.digest }) else {
-                    throw refuse("its index does not name \(instance.descriptor.digest)")
-                }
-            }
-        }
+    ///   instance is not an image, or where no index that is carried names a manifest.
+    package init(
+        _ locked: Lock.Image, top: Manifest, instances: [Manifest], others: [Manifest] = []
+    ) throws(Failure) {
         self.locked = locked
         self.top = top
         self.instances = instances
+        self.others = others
+        if let fault { throw Self.refuse(fault, locked.reference) }
+    }
+
+    private static func refuse(_ reason: String, _ reference: Reference) -> Failure {
+        Failure(
+            .data, "carry", "\(reference)", because: reason,
+            remedy: "lock it again if upstream has changed it on purpose")
+    }
+
+    private var fault: String? {
+        guard top.descriptor == locked.descriptor else {
+            return "its manifest is \(top.descriptor.digest), the lock says \(locked.digest)"
+        }
+        guard instances.map(\.descriptor) == locked.platforms.map(\.descriptor),
+            others.map(\.descriptor) == (locked.others ?? []).map(\.descriptor)
+        else { return "its manifests are not those of the lock" }
+        for (instance, platform) in zip(instances, locked.platforms) {
+            guard case .image = instance.content else {
+                return "what it names for \(platform.platform) is an index, not an image"
+            }
+            if case .image = top.content, instance.descriptor.digest != top.descriptor.digest {
+                return "it is one manifest, but the lock names another for \(platform.platform)"
+            }
+        }
+        return reach
+    }
+
+    /// Whether an index that is carried names each manifest, and comes after it.
+    private var reach: String? {
+        guard case .index = top.content else { return others.isEmpty ? nil : "it is one manifest" }
+        var named = Set(top.manifests.map(\.digest))
+        for manifest in others.reversed() {
+            guard named.contains(manifest.descriptor.digest) else {
+                return "no index of it names \(manifest.descriptor.digest), or one does too early"
+            }
+            named.formUnion(manifest.manifests.map(\.digest))
+        }
+        for instance in instances where !named.contains(instance.descriptor.digest) {
+            return "its index does not name \(instance.descriptor.digest)"
+        }
+        return nil
     }
 
     /// The full name.
@@ -54,8 +74,34 @@ package struct BundleImage: Sendable {
         locked.platforms.firstIndex { $0.platform == platform }.map { instances[$0] }
     }
 
-    /// What the image is made of: every config and layer of the carried platforms, repeats included.
-    package var blobs: [Descriptor] { instances.flatMap(\.children) }
+    /// The manifests from what the reference leads to down to that of `platform`, each named by the one before it; none
+    /// where the platform is not carried.
+    package func manifests(leadingTo platform: Platform) -> [Manifest] {
+        guard let instance = instance(for: platform) else { return [] }
+        var chain = [instance]
+        // Each of the others comes after what it names, so one pass finds the way up.
+        for index in others + [top]
+        where index.manifests.contains(where: { $0.digest == chain[0].descriptor.digest }) {
+            chain.insert(index, at: 0)
+        }
+        return chain
+    }
+
+    /// All manifests and indexes that are carried, each once: what the reference leads to, then the rest, each after all
+    /// that it names.
+    package var manifests: [Manifest] {
+        var seen: Set<Digest> = [top.descriptor.digest]
+        return [top] + (instances + others).filter { seen.insert($0.descriptor.digest).inserted }
+    }
+
+    /// What the image is made of besides manifests: every config and layer that is carried, repeats included.
+    package var blobs: [Descriptor] { manifests.flatMap(\.blobs) }
+
+    /// Which of its manifests serve which platforms.
+    package func selection() throws(Failure) -> IndexSelection {
+        let nested = Dictionary(manifests.map { ($0.descriptor.digest, $0) }) { first, _ in first }
+        return try IndexSelection(top, nested: nested, artifact: "\(reference)")
+    }
 
     /// An OCI index that leads to the carried docker manifests, `nil` for an OCI image.
     ///
@@ -63,11 +109,11 @@ package struct BundleImage: Sendable {
     /// index.json, but follow an OCI index to docker manifests.
     func wrapper() throws(Failure) -> Manifest? {
         guard [MediaType.dockerList, MediaType.dockerManifest].contains(locked.mediaType) else { return nil }
-        return try Manifest.index(
-            of: locked.platforms.map { instance in
-                var descriptor = instance.descriptor
-                descriptor.platform = PlatformFields(instance.platform)
-                return descriptor
-            })
+        let named = locked.platforms.map { instance in
+            var descriptor = instance.descriptor
+            descriptor.platform = PlatformFields(instance.platform)
+            return descriptor
+        }
+        return try Manifest.index(of: named.isEmpty ? [locked.descriptor] : named)
     }
 }

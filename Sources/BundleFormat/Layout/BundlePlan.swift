@@ -83,11 +83,11 @@ package struct BundlePlan: Sendable {
             tools: tools.isEmpty ? nil : tools)
         let leader = try Self.leader(of: document, images: images, in: &contents)
         var layout = Layout()
-        let sizes = [
-            contents.small.map(\.descriptor.size), tools.map(\.size), contents.large.map(\.descriptor.size),
-        ]
-        for size in sizes.joined() { try layout.add(size, artifact: "the bundle \(spec.name)") }
-        var index = try Self.index(leader: leader, images: images, volumeSize: volumeSize)
+        for item in contents.small { try layout.add(item.descriptor, artifact: "the bundle \(spec.name)") }
+        for tool in tools { try layout.add(tool.name, size: tool.size, artifact: "the bundle \(spec.name)") }
+        for item in contents.large { try layout.add(item.descriptor, artifact: "the bundle \(spec.name)") }
+        var index = try Self.index(
+            leader: leader, images: images, volumeSize: volumeSize, version: document.version)
         for tool in tools { index.annotations?[FormatName.toolPrefix + tool.name] = "\(tool.digest)" }
         // The index states a size that its own length changes: the digits grow until they fit.
         index.annotations?[FormatName.size] = ""
@@ -136,7 +136,7 @@ package struct BundlePlan: Sendable {
     }
 
     private static func index(
-        leader: Descriptor, images: [BundleImage], volumeSize: Int64?
+        leader: Descriptor, images: [BundleImage], volumeSize: Int64?, version: Int
     ) throws(Failure) -> ImageIndex {
         var index = ImageIndex(manifests: [leader], annotations: [:])
         index.annotations?[FormatName.volumeSize] = volumeSize.map { "\($0)" }
@@ -146,6 +146,11 @@ package struct BundlePlan: Sendable {
             top.annotations = [FormatName.imageName: name]
             if var wrapper = try image.wrapper()?.descriptor {
                 wrapper.annotations = [FormatName.refName: name]
+                // containerd imports both: the second under a name that no other has.
+                if version >= 2 {
+                    let (domain, repository) = (image.reference.domain, image.reference.repository)
+                    wrapper.annotations?[FormatName.imageName] = "\(domain)/\(repository)@\(wrapper.digest)"
+                }
                 index.manifests += [top, wrapper]
             } else {
                 top.annotations?[FormatName.refName] = name

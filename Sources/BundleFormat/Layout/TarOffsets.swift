@@ -14,8 +14,14 @@ struct Layout {
 
     /// Lays out the next blob.
     /// - Throws: a `Failure` of kind `data` when the whole would exceed 2^53 bytes.
-    mutating func add(_ size: Int64, artifact: String) throws(Failure) {
-        let offset = end + Int64(Member.headerSize(for: size))
+    mutating func add(_ blob: Descriptor, artifact: String) throws(Failure) {
+        try add(blob.digest.layoutPath, size: blob.size, artifact: artifact)
+    }
+
+    /// Lays out the next member, of that name and size.
+    /// - Throws: as ``add(_:artifact:)``.
+    mutating func add(_ name: String, size: Int64, artifact: String) throws(Failure) {
+        let offset = end + Int64(Member.headerSize(name, size: size))
         offsets.append(offset)
         end = offset + Self.padded(size)
         guard end <= Descriptor.largestSize else {
@@ -25,8 +31,9 @@ struct Layout {
 
     /// Where the blobs begin when `index.json` has `count` bytes.
     func firstBlob(withIndexOf count: Int) -> Int64 {
-        [FormatName.layout.count, count].reduce(0) { sum, count in
-            sum + Int64(Member.headerSize(for: Int64(count))) + Self.padded(Int64(count))
+        let members = [(FormatName.layoutMember, FormatName.layout.count), (FormatName.indexMember, count)]
+        return members.reduce(0) { sum, member in
+            sum + Int64(Member.headerSize(member.0, size: Int64(member.1))) + Self.padded(Int64(member.1))
         }
     }
 

@@ -51,15 +51,14 @@ extension Lock {
 }
 
 extension Lock.Image {
-    /// What it answers to: the digest of what the reference resolved to, and of each platform's manifest.
-    package var digests: [Digest] { [digest] + platforms.map(\.digest) }
+    /// What it answers to: the digest of what the reference resolved to, and of each manifest that is carried of it.
+    package var digests: [Digest] { [digest] + platforms.map(\.digest) + (others ?? []).map(\.digest) }
 
     /// What the reference led to.
     package var descriptor: Descriptor { Descriptor(mediaType: mediaType, digest: digest, size: size) }
 
     fileprivate var fault: String? {
         guard MediaType.accepted.contains(mediaType) else { return "'\(mediaType)' is no image" }
-        if platforms.isEmpty { return "it has no platform" }
         if Set(platforms.map(\.platform)).count < platforms.count { return "a platform is there twice" }
         for instance in platforms {
             let type = instance.mediaType
@@ -67,6 +66,16 @@ extension Lock.Image {
                 return "'\(type)' is no manifest of \(instance.platform)"
             }
             guard Lock.isSize(instance.size) else { return "the size \(instance.size) is out of bounds" }
+        }
+        for part in others ?? [] {
+            guard MediaType.accepted.contains(part.mediaType) else {
+                return "'\(part.mediaType)' is no manifest"
+            }
+            guard Lock.isSize(part.size) else { return "the size \(part.size) is out of bounds" }
+        }
+        let all = digests.dropFirst(1 + platforms.count)
+        if Set(all).count < all.count || !Set(all).isDisjoint(with: digests.prefix(1 + platforms.count)) {
+            return "a manifest is there twice"
         }
         return Lock.isSize(size) ? nil : "the size \(size) is out of bounds"
     }

@@ -22,17 +22,43 @@ package struct Lock: Sendable, Codable, Equatable {
         package var digest: Digest
         /// Its size in bytes.
         package var size: Int64
-        /// The manifests that are carried, one a platform of the spec, in the spec's order.
+        /// The manifests that serve the spec's platforms, one each, in the spec's order; none for what has no platform.
         package var platforms: [Instance]
+        /// What is carried of an index besides: attestations, nested indexes, entries that no platform chooses. Each comes
+        /// after all that it names. Absent where there is none.
+        package var others: [Part]?
 
         /// Creates a resolved reference.
-        package init(reference: Reference, descriptor: Descriptor, platforms: [Instance]) {
+        package init(
+            reference: Reference, descriptor: Descriptor, platforms: [Instance], others: [Part] = []
+        ) {
             self.reference = reference
             mediaType = descriptor.mediaType
             digest = descriptor.digest
             size = descriptor.size
             self.platforms = platforms
+            self.others = others.isEmpty ? nil : others
         }
+    }
+
+    /// A manifest or index that is carried and serves no platform.
+    package struct Part: Sendable, Codable, Equatable {
+        /// Its media type.
+        package var mediaType: String
+        /// Its digest.
+        package var digest: Digest
+        /// Its size in bytes.
+        package var size: Int64
+
+        /// Creates a part.
+        package init(_ descriptor: Descriptor) {
+            mediaType = descriptor.mediaType
+            digest = descriptor.digest
+            size = descriptor.size
+        }
+
+        /// Type, digest and size.
+        package var descriptor: Descriptor { Descriptor(mediaType: mediaType, digest: digest, size: size) }
     }
 
     /// The manifest of one platform.

@@ -28,7 +28,7 @@ struct BundleContents {
             members.bytes(of: config, limit: Int64(Document.largestSize)), artifact: set.base)
         images = try Self.images(of: document.lock, members)
         // With this bound no sum of some of its sizes can overflow.
-        _ = try (images.flatMap { $0.instances.flatMap(\.children) } + document.lock.files.map(\.descriptor))
+        _ = try (images.flatMap(\.blobs) + document.lock.files.map(\.descriptor))
             .byteTotal(of: set.base) { $0.size }
         plan = try BundlePlan(
             spec: document.spec, lock: document.lock, images: images, have: Set(document.required),
@@ -63,7 +63,8 @@ struct BundleContents {
             func manifest(_ descriptor: Descriptor) throws(Failure) -> Manifest {
                 try Manifest(
                     parsing: try members.bytes(of: descriptor, limit: Manifest.largestSize),
-                    type: descriptor.mediaType, artifact: "\(locked.reference)")
+                    type: descriptor.mediaType, artifact: "\(locked.reference)",
+                    by: descriptor.digest.algorithm)
             }
             let top = try manifest(locked.descriptor)
             var instances: [Manifest] = []
@@ -71,7 +72,9 @@ struct BundleContents {
                 instances.append(
                     instance.digest == locked.digest ? top : try manifest(instance.descriptor))
             }
-            images.append(try BundleImage(locked, top: top, instances: instances))
+            var others: [Manifest] = []
+            for part in locked.others ?? [] { others.append(try manifest(part.descriptor)) }
+            images.append(try BundleImage(locked, top: top, instances: instances, others: others))
         }
         return images
     }

@@ -24,9 +24,21 @@ package struct BundleSizes: Sendable, Encodable {
         package let platform: Platform?
         /// An image's parts, in the order of the lock; none of a file.
         package let platforms: [Instance]
+        /// What else is carried of it: artifacts, attestations, further entries of an index. No indexes.
+        package let others: [Part]
 
         /// Bytes of its blobs that other artifacts have too.
         package var shared: Int64 { size - exclusive }
+    }
+
+    /// A manifest that serves no platform.
+    package struct Part: Sendable, Encodable {
+        /// The type of the artifact, or of its config.
+        package let type: String
+        /// The digest of its manifest.
+        package let digest: Digest
+        /// Bytes of its manifest, config and layers, each counted once.
+        package let size: Int64
     }
 
     /// An image for one platform.
@@ -123,13 +135,26 @@ private struct SizeCount {
                     platform: locked.platform, digest: locked.digest,
                     size: ([manifest.descriptor] + manifest.children).distinctBytes,
                     config: children[0], layers: Array(children.dropFirst()))
-            })
+            }, others: others(of: image))
+    }
+
+    private func others(of image: BundleImage) -> [BundleSizes.Part] {
+        let serving = Set(image.instances.map(\.descriptor.digest))
+        return image.manifests.compactMap { manifest in
+            guard case .image(let config, _) = manifest.content,
+                !serving.contains(manifest.descriptor.digest)
+            else { return nil }
+            return BundleSizes.Part(
+                type: manifest.artifactType ?? config.mediaType, digest: manifest.descriptor.digest,
+                size: ([manifest.descriptor] + manifest.blobs).distinctBytes)
+        }
     }
 
     func artifact(of file: Lock.File) -> BundleSizes.Artifact {
         BundleSizes.Artifact(
             name: file.title, kind: .file, digest: file.digest, size: file.size,
-            exclusive: exclusive([file.descriptor]), url: file.url, platform: file.platform, platforms: [])
+            exclusive: exclusive([file.descriptor]), url: file.url, platform: file.platform, platforms: [],
+            others: [])
     }
 
     private func blob(_ descriptor: Descriptor) -> BundleSizes.Blob {
@@ -142,7 +167,7 @@ private struct SizeCount {
 extension BundleImage {
     /// All that it is made of: what the reference resolved to, the manifests, configs and layers; repeats included.
     fileprivate var parts: [Descriptor] {
-        [top.descriptor] + instances.map(\.descriptor) + blobs
+        manifests.map(\.descriptor) + blobs
     }
 }
 

@@ -17,16 +17,14 @@ struct Member {
             .encoded()
     }
 
-    /// Bytes of the header of a blob of `size` bytes.
-    static func headerSize(for size: Int64) -> Int {
-        // Up to 8 GiB - 1 the size fits into the ustar field, and the short names always do.
-        size < 1 << 33 ? TarBlock.size : header(FormatName.blobFolder, size: size).count
+    /// Bytes of the header of a member of that name and size.
+    static func headerSize(_ name: String, size: Int64) -> Int {
+        // Up to 8 GiB - 1 the size fits into the ustar field, and names of up to 100 bytes do.
+        size < 1 << 33 && name.utf8.count <= 100 ? TarBlock.size : header(name, size: size).count
     }
 
     /// The digest that the name tells; `nil` for a member that is not a blob.
-    var digest: Digest? {
-        name.hasPrefix(FormatName.blobFolder) ? Digest(hex: name.dropFirst(FormatName.blobFolder.count)) : nil
-    }
+    var digest: Digest? { Digest(layoutPath: name) }
 }
 
 /// Goes through the headers of a bundle's tar and leaves the contents unread.
@@ -85,7 +83,8 @@ struct MemberScan {
         if name.starts(with: "./".utf8) { name = name.dropFirst(2) }
         let text = String(decoding: name, as: UTF8.self)
         let bare = text.hasSuffix("/") ? String(text.dropLast()) : text
-        if header.kind == .directory, ["", ".", "blobs", "blobs/sha256"].contains(bare) { return nil }
+        let folders = ["", ".", "blobs"] + Digest.Algorithm.allCases.map { "blobs/\($0.rawValue)" }
+        if header.kind == .directory, folders.contains(bare) { return nil }
         guard header.kind == .file else {
             throw refuse("\(header.shownName) is a \(header.kind), which a bundle does not hold", at: start)
         }

@@ -45,14 +45,17 @@ final class Volumes: Sendable {
             offset += take
             left -= take
         }
+        // Content of no bytes lies somewhere too.
+        if regions.isEmpty { regions.append(Region(file: files[0], offset: 0, count: 0)) }
         return regions
     }
 
     /// The paths of the files that the bytes lie in, for errors.
     func paths(at offset: Int64, count: Int64) -> String {
         let start = min(max(0, offset), size)
-        let found = regions(at: start, count: min(max(0, count), size - start)).map(\.file.path)
-        return found.isEmpty ? files[files.count - 1].path : found.joined(separator: ", ")
+        let left = min(max(0, count), size - start)
+        if left == 0 { return files[files.count - 1].path }
+        return regions(at: start, count: left).map(\.file.path).joined(separator: ", ")
     }
 
     /// Fills `buffer` from `offset`.

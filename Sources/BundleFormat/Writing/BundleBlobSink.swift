@@ -11,7 +11,7 @@ final class WriterSink: BlobSink, @unchecked Sendable {
     private let place: BundlePlan.Blob
     private let files: Volumes
     private let writer: BundleWriter
-    private var hash = SHA256()
+    private var hash: ContentHash
     private var noted: Int64
     private(set) var received: Int64
 
@@ -23,6 +23,7 @@ final class WriterSink: BlobSink, @unchecked Sendable {
         noteEvery = max(256 << 10, place.descriptor.size / 1000)
         self.files = files
         self.writer = writer
+        hash = ContentHash(place.descriptor.digest.algorithm)
         self.received = received
         noted = received
         var stream = files.stream(at: place.offset, count: received)
@@ -44,7 +45,7 @@ final class WriterSink: BlobSink, @unchecked Sendable {
     }
 
     func restart() throws(Failure) {
-        hash = SHA256()
+        hash = ContentHash(place.descriptor.digest.algorithm)
         (received, noted) = (0, 0)
         try writer.note(place, received: 0, done: false)
     }

@@ -120,7 +120,10 @@ final class Journal: Sendable {
         let numbers = words.dropFirst(2).map { Int64($0) }
         guard !numbers.contains(nil) else { return false }
         let values = numbers.compactMap(\.self)
-        switch (words.first ?? "", words.dropFirst().first.flatMap { Digest(hex: $0) }, values.count) {
+        switch (
+            words.first ?? "",
+            words.dropFirst().first.flatMap { Digest(hex: $0) ?? Digest(hex: $0, .sha512) }, values.count
+        ) {
         case ("bundle", let index?, 2):
             state.identity = Identity(
                 index: index, size: values[0], volumeSize: values[1] > 0 ? values[1] : nil)

@@ -195,7 +195,7 @@ extension BundlePlan {
         try volumes.write(start, at: 0)
         for blob in blobs {
             let size = blob.descriptor.size
-            let header = Member.header(FormatName.blobFolder + blob.descriptor.digest.hex, size: size)
+            let header = Member.header(blob.descriptor.digest.layoutPath, size: size)
             try volumes.write(header + (blob.bytes ?? []), at: blob.offset - Int64(header.count))
         }
         for placed in tools { try write(placed, to: volumes, files) }

@@ -74,8 +74,7 @@ struct LocalImage: ContentSource {
             var instance = top.descriptor
             if case .image(let config, _) = top.content {
                 let bytes = try image.bytes(of: config, limit: PlatformFields.largestConfig)
-                let found = try PlatformFields(config: bytes, of: reference).value
-                guard platform.runs(found) else {
+                if let found = PlatformFields(config: bytes)?.named, !platform.runs(found) {
                     throw Failure(
                         .data, "collect", reference.familiar,
                         because: "the archive for \(platform) is for \(found)",

@@ -12,14 +12,14 @@ struct ImageSource: Sendable {
     let content: KnownContent
 
     /// What the reference leads to.
-    func top() async throws -> Descriptor {
-        if let local { return local.descriptor }
-        return try await content.client.resolve(reference)
+    func top() async throws -> Manifest {
+        guard let local else { return try await content.top(reference) }
+        return try await onThread { () throws(Failure) in try local.manifest(local.descriptor) }
     }
 
     /// The verified manifest of that descriptor.
     func manifest(_ descriptor: Descriptor) async throws -> Manifest {
-        guard let local else { return try await content.client.manifest(reference, expecting: descriptor) }
+        guard let local else { return try await content.manifest(descriptor, of: reference) }
         return try await onThread { () throws(Failure) in try local.manifest(descriptor) }
     }
 
@@ -34,14 +34,11 @@ extension PlatformFields {
     /// The largest config that is read: 8 MiB.
     static let largestConfig = 8 << 20
 
-    /// What the config of `reference` says that it runs on.
-    init(config: [UInt8], of reference: Reference) throws(Failure) {
-        do {
-            self = try JSONDecoder().decode(PlatformFields.self, from: Data(config))
-        } catch {
-            throw Failure(
-                .data, "read the config of", reference.familiar, because: Manifest.explain(error),
-                remedy: "ask its publisher for an image whose config names its architecture and os")
+    /// What a config says that its image runs on; `nil` for bytes that are no JSON object with such fields.
+    init?(config: [UInt8]) {
+        guard let fields = try? JSONDecoder().decode(PlatformFields.self, from: Data(config)) else {
+            return nil
         }
+        self = fields
     }
 }

@@ -98,7 +98,7 @@ package struct Locker: Sendable {
         return Lock(
             images: lock.images.filter { image in
                 wanted.contains(image.reference) && !names.contains { image.reference.goes(by: $0) }
-                    && image.platforms.map(\.platform) == spec.platforms
+                    && [[], spec.platforms].contains(image.platforms.map(\.platform))
             },
             files: lock.files.filter { file in
                 let urls = spec.files[file.name]?.urls(

@@ -103,7 +103,7 @@ final class Rehearsal: @unchecked Sendable {
         var inputs = try BuildInputs(
             spec: spec, platform: platform,
             files: files.map { ($0.name, $0.platform, .init(descriptor: $0.descriptor, url: $0.url)) },
-            images: images.map { ($0.reference, $0.top, $0.instance(for: platform)) }, content: content)
+            images: images.map { ($0.reference, $0.manifests(leadingTo: platform)) }, content: content)
         inputs.absent = faults.absent
         let runs = RunCoverage(isAsked: executesRun).isExecuted(for: platform)
         let maker = RehearsalMaker(

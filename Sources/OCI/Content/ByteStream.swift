@@ -61,20 +61,22 @@ extension ContentSource {
     /// The manifest that `descriptor` names.
     package func manifest(_ descriptor: Descriptor) throws(Failure) -> Manifest {
         try Manifest(
-            parsing: bytes(of: descriptor), type: descriptor.mediaType, artifact: "\(descriptor.digest)")
+            parsing: bytes(of: descriptor), type: descriptor.mediaType, artifact: "\(descriptor.digest)",
+            by: descriptor.digest.algorithm)
     }
 }
 
 /// Passes bytes on and, at their end, holds them to what a descriptor promised.
 package struct VerifyingStream: ByteStream {
     private final class State {
-        var hash = SHA256()
+        var hash: ContentHash
+        init(_ algorithm: Digest.Algorithm) { hash = ContentHash(algorithm) }
     }
     private var upstream: any ByteStream
     private let digest: Digest
     private let size: Int64?
     private let artifact: String
-    private let state = State()
+    private let state: State
     private var seen: Int64 = 0
     private var ended = false
 
@@ -90,6 +92,7 @@ package struct VerifyingStream: ByteStream {
         self.digest = digest
         self.size = size
         self.artifact = artifact
+        state = State(digest.algorithm)
     }
 
     /// Reads on. The call that returns 0 has verified all bytes.

@@ -97,7 +97,7 @@ package struct ArchivedImage: ContentSource {
         }
         let name = names[descriptor.digest]
         let region = try files.region(
-            name ?? "blobs/sha256/\(descriptor.digest.hex)", followingLink: name != nil)
+            name ?? descriptor.digest.layoutPath, followingLink: name != nil)
         guard region.count == descriptor.size else {
             throw Failure(
                 .data, "read", artifact,

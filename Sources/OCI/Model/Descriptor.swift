@@ -31,9 +31,12 @@ package struct Descriptor: Sendable, Hashable, Codable {
     }
 
     /// The descriptor of `bytes`.
-    package init(mediaType: String, of bytes: [UInt8], annotations: [String: String]? = nil) {
+    package init(
+        mediaType: String, of bytes: [UInt8], annotations: [String: String]? = nil,
+        by algorithm: Digest.Algorithm = .sha256
+    ) {
         self.init(
-            mediaType: mediaType, digest: Digest(of: bytes), size: Int64(bytes.count),
+            mediaType: mediaType, digest: Digest(of: bytes, algorithm), size: Int64(bytes.count),
             annotations: annotations)
     }
 
@@ -57,7 +60,8 @@ package struct Descriptor: Sendable, Hashable, Codable {
     }
 }
 
-/// A platform as the JSON of an index spells it: an object, in which attestations write `unknown`.
+/// A platform as the JSON of an index spells it: an object, in which attestations write `unknown`. What is left out is
+/// empty.
 package struct PlatformFields: Sendable, Hashable, Codable {
     /// GOARCH.
     package var architecture: String
@@ -65,6 +69,23 @@ package struct PlatformFields: Sendable, Hashable, Codable {
     package var os: String
     /// The processor's variant.
     package var variant: String?
+
+    /// Decodes the fields; one that is not there is empty.
+    package init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        architecture = try fields.decodeIfPresent(String.self, forKey: .architecture) ?? ""
+        os = try fields.decodeIfPresent(String.self, forKey: .os) ?? ""
+        variant = try fields.decodeIfPresent(String.self, forKey: .variant)
+    }
+
+    /// The platform, where they name one that images are chosen by; `nil` for attestations (`unknown`), WASM, and where
+    /// a part is left out.
+    package var named: Platform? {
+        let isNeutral =
+            ["", "unknown"].contains(os) || ["", "unknown", "wasm"].contains(architecture)
+            || os.hasPrefix("wasi")
+        return isNeutral ? nil : value
+    }
 
     /// The fields of a platform.
     package init(_ platform: Platform) {

@@ -1,42 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A SHA-256 content digest. A value of this type is always well formed.
+/// A content digest. A value of this type is always well formed.
 ///
-/// Source: OCI image specification, `descriptor.md`, "Digests". Other algorithms are refused: all
-/// that sealift writes and compares is SHA-256.
+/// Source: OCI image specification, `descriptor.md`, "Registered Algorithms". SHA-256 is what sealift itself writes and
+/// what ids are; SHA-512 is read, verified and kept where others wrote it. Other algorithms are refused.
 package struct Digest: Sendable, Hashable {
-    // Four words rather than an array: twenty thousand digests cost no allocation.
-    private let words: (UInt64, UInt64, UInt64, UInt64)
+    /// How a digest is computed.
+    package enum Algorithm: String, Sendable, CaseIterable {
+        /// SHA-256, FIPS 180-4.
+        case sha256
+        /// SHA-512, FIPS 180-4.
+        case sha512
 
-    /// Creates a digest from its 32 bytes.
-    /// - Precondition: `bytes` holds exactly 32 bytes.
-    package init(bytes: some Collection<UInt8>) {
-        precondition(bytes.count == 32, "a SHA-256 digest has 32 bytes")
-        var words: [UInt64] = [0, 0, 0, 0]
-        for (index, byte) in bytes.enumerated() {
-            words[index / 8] = words[index / 8] << 8 | UInt64(byte)
-        }
-        self.words = (words[0], words[1], words[2], words[3])
+        /// How many bytes a digest has.
+        package var count: Int { self == .sha256 ? 32 : 64 }
     }
 
-    /// Parses `sha256:` and 64 lower-case hexadecimal digits, and nothing else.
+    private struct Half: Hashable {
+        var words: (UInt64, UInt64, UInt64, UInt64)
+
+        init(_ bytes: some Collection<UInt8>) {
+            var words: [UInt64] = [0, 0, 0, 0]
+            for (index, byte) in bytes.enumerated() {
+                words[index / 8] = words[index / 8] << 8 | UInt64(byte)
+            }
+            self.words = (words[0], words[1], words[2], words[3])
+        }
+
+        var bytes: [UInt8] {
+            [words.0, words.1, words.2, words.3].flatMap { word in
+                (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * UInt64($0))) }
+            }
+        }
+
+        static func == (left: Half, right: Half) -> Bool { left.words == right.words }
+
+        /// Feeds the first word, which is as good as random.
+        func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
+    }
+
+    // Words rather than an array: twenty thousand digests cost no allocation.
+    private let head: Half
+    /// The second half of a SHA-512 digest.
+    private let tail: Half?
+
+    /// Creates a digest from its bytes.
+    /// - Precondition: `bytes` holds exactly the 32 bytes of SHA-256, or the 64 of SHA-512.
+    package init(bytes: some Collection<UInt8>) {
+        precondition(
+            Algorithm.allCases.contains { $0.count == bytes.count },
+            "a digest has the bytes of its algorithm")
+        head = Half(bytes.prefix(32))
+        tail = bytes.count > 32 ? Half(bytes.dropFirst(32)) : nil
+    }
+
+    /// How it was computed.
+    package var algorithm: Algorithm { tail == nil ? .sha256 : .sha512 }
+
+    /// Parses the algorithm's name, a colon, and its lower-case hexadecimal digits, and nothing else.
     /// - Throws: a ``Failure`` of kind `data` that shows the text.
     package init(_ text: String) throws(Failure) {
-        guard text.hasPrefix("sha256:"), let digest = Digest(hex: text.dropFirst(7)) else {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, let algorithm = Algorithm(rawValue: String(parts[0])),
+            let digest = Digest(hex: parts[1], algorithm)
+        else {
             throw Failure(
                 .data, "read the digest", "'\(text.prefix(100))'",
-                because: "expected 'sha256:' and 64 lower-case hexadecimal digits")
+                because: "expected 'sha256:' and 64, or 'sha512:' and 128, lower-case hexadecimal digits")
         }
         self = digest
     }
 
-    /// Parses 64 lower-case hexadecimal digits; `nil` for anything else.
-    package init?(hex: some StringProtocol) {
+    /// Parses the lower-case hexadecimal digits of that algorithm; `nil` for anything else.
+    package init?(hex: some StringProtocol, _ algorithm: Algorithm = .sha256) {
         let digits = Array(hex.utf8)
-        guard digits.count == 64 else { return nil }
+        guard digits.count == 2 * algorithm.count else { return nil }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(32)
-        for pair in stride(from: 0, to: 64, by: 2) {
+        bytes.reserveCapacity(algorithm.count)
+        for pair in stride(from: 0, to: digits.count, by: 2) {
             guard let high = Self.nibble(digits[pair]), let low = Self.nibble(digits[pair + 1]) else {
                 return nil
             }
@@ -45,27 +86,35 @@ package struct Digest: Sendable, Hashable {
         self.init(bytes: bytes)
     }
 
-    /// The 32 bytes, most significant first.
-    package var bytes: [UInt8] {
-        [words.0, words.1, words.2, words.3].flatMap { word in
-            (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * UInt64($0))) }
-        }
-    }
+    /// The bytes, most significant first.
+    package var bytes: [UInt8] { head.bytes + (tail?.bytes ?? []) }
 
-    /// The 64 lower-case hexadecimal digits.
+    /// The lower-case hexadecimal digits.
     package var hex: String {
         let digits = Array("0123456789abcdef".utf8)
-        return String(unsafeUninitializedCapacity: 64) { buffer in
+        let bytes = bytes
+        return String(unsafeUninitializedCapacity: 2 * bytes.count) { buffer in
             for (index, byte) in bytes.enumerated() {
                 buffer[2 * index] = digits[Int(byte >> 4)]
                 buffer[2 * index + 1] = digits[Int(byte & 15)]
             }
-            return 64
+            return 2 * bytes.count
         }
     }
 
     /// The first 12 hexadecimal digits, for people.
     package var short: String { String(hex.prefix(12)) }
+
+    /// Where an image layout has the content: `blobs/sha256/…`.
+    package var layoutPath: String { "blobs/\(algorithm.rawValue)/\(hex)" }
+
+    /// The digest whose content is at `path` of an image layout; `nil` for a path of any other form.
+    package init?(layoutPath path: some StringProtocol) {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0] == "blobs", let algorithm = Algorithm(rawValue: String(parts[1]))
+        else { return nil }
+        self.init(hex: parts[2], algorithm)
+    }
 
     private static func nibble(_ digit: UInt8) -> UInt8? {
         switch digit {
@@ -74,22 +123,21 @@ package struct Digest: Sendable, Hashable {
         default: nil
         }
     }
-
-    /// Two digests are equal when all 32 bytes are.
-    package static func == (left: Digest, right: Digest) -> Bool { left.words == right.words }
-
-    /// Feeds the first word, which is as good as random.
-    package func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
 }
 
 extension Digest: Comparable {
-    /// Orders digests by their bytes, which is the order of their text.
-    package static func < (left: Digest, right: Digest) -> Bool { left.words < right.words }
+    /// Orders digests by algorithm and bytes, which is the order of their text.
+    package static func < (left: Digest, right: Digest) -> Bool {
+        guard left.algorithm == right.algorithm else { return left.tail == nil }
+        if left.head != right.head { return left.head.words < right.head.words }
+        guard let one = left.tail, let other = right.tail else { return false }
+        return one.words < other.words
+    }
 }
 
 extension Digest: CustomStringConvertible {
-    /// `sha256:` and 64 digits: the form of every document.
-    package var description: String { "sha256:" + hex }
+    /// `sha256:` and 64 digits, or `sha512:` and 128: the form of every document.
+    package var description: String { "\(algorithm.rawValue):\(hex)" }
 }
 
 extension Digest: Codable {

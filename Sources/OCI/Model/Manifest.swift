@@ -19,6 +19,10 @@ package struct Manifest: Sendable {
     package let descriptor: Descriptor
     /// What the bytes say.
     package let content: Content
+    /// The manifest that this one belongs to, as a signature does.
+    package let subject: Descriptor?
+    /// The type of an artifact; where none is written, that of its config.
+    package let artifactType: String?
 
     /// The largest manifest that is read: 4 MiB, as registries bound it.
     package static let largestSize: Int64 = 4 << 20
@@ -31,9 +35,12 @@ package struct Manifest: Sendable {
     ///   - type: the media type that the transport or the descriptor promised; `nil` where it promised none. A
     ///     `mediaType` in the bytes must agree with it (CVE-2021-41190).
     ///   - artifact: names the manifest in errors.
+    ///   - algorithm: of the digest that ``descriptor`` gets.
     /// - Throws: a ``Failure`` of kind `data` for anything but one well-formed manifest or index:
     ///   larger than ``largestSize``, `manifests` beside `layers`, another schema version, a foreign type.
-    package init(parsing raw: [UInt8], type: String?, artifact: String) throws(Failure) {
+    package init(
+        parsing raw: [UInt8], type: String?, artifact: String, by algorithm: Digest.Algorithm = .sha256
+    ) throws(Failure) {
         func refuse(_ reason: String) -> Failure {
             Failure(
                 .data, "read the manifest of", artifact, because: reason,
@@ -50,29 +57,38 @@ package struct Manifest: Sendable {
             throw refuse(Self.explain(error))
         }
         guard fields.schemaVersion == 2 else {
-            throw refuse("its schema version is \(fields.schemaVersion), not 2")
+            var failure = refuse("its schema version is \(fields.schemaVersion), not 2")
+            if fields.schemaVersion == 1 {
+                failure.remedy = "convert it: skopeo copy --format v2s2 docker://OLD docker://NEW"
+            }
+            throw failure
         }
         let promised = type.flatMap { MediaType.accepted.contains($0) ? $0 : nil }
         if let promised, let written = fields.mediaType, written != promised {
             throw refuse("it was promised as \(promised), but says of itself that it is \(written)")
         }
         let found: String
-        switch (fields.manifests, fields.config, fields.layers) {
+        // `null` is an empty list to the tools that write it; what the content is, its type tells then.
+        let isIndex = MediaType.indexes.contains(fields.mediaType ?? promised ?? "")
+        switch (fields.manifests ?? (isIndex ? [] : nil), fields.config, fields.layers) {
         case (let manifests?, nil, nil):
             content = .index(manifests)
             found = fields.mediaType ?? promised ?? MediaType.index
             guard MediaType.indexes.contains(found) else { throw refuse("an index of the type \(found)") }
-        case (nil, let config?, let layers?):
-            content = .image(config: config, layers: layers)
+        case (nil, let config?, let layers):
+            content = .image(config: config, layers: layers ?? [])
             found = fields.mediaType ?? promised ?? MediaType.manifest
             guard [MediaType.manifest, MediaType.dockerManifest].contains(found) else {
                 throw refuse("a manifest of the type \(found)")
             }
         default:
-            throw refuse("it is neither an index (manifests) nor an image (config and layers)")
+            throw refuse("it is neither an index (manifests) nor an image or artifact (config)")
         }
         self.raw = raw
-        descriptor = Descriptor(mediaType: found, of: raw)
+        descriptor = Descriptor(mediaType: found, of: raw, by: algorithm)
+        subject = fields.subject
+        artifactType =
+            fields.artifactType.flatMap { $0.isEmpty ? nil : $0 } ?? fields.config?.mediaType
     }
 
     /// The descriptors that the content names: manifests of an index, config and layers of an image.
@@ -80,6 +96,23 @@ package struct Manifest: Sendable {
         switch content {
         case .image(let config, let layers): [config] + layers
         case .index(let manifests): manifests
+        }
+    }
+
+    /// The manifests that an index names.
+    package var manifests: [Descriptor] {
+        if case .index(let all) = content {
+            all.filter { MediaType.accepted.contains($0.mediaType) }
+        } else {
+            []
+        }
+    }
+
+    /// The content that is named and is no manifest: config and layers, or what an index has of other types.
+    package var blobs: [Descriptor] {
+        switch content {
+        case .image: children
+        case .index(let all): all.filter { !MediaType.accepted.contains($0.mediaType) }
         }
     }
 
@@ -108,6 +141,8 @@ package struct Manifest: Sendable {
         var manifests: [Descriptor]?
         var config: Descriptor?
         var layers: [Descriptor]?
+        var subject: Descriptor?
+        var artifactType: String?
     }
 
     /// A decoding error in a sentence: where, and what was wrong there.

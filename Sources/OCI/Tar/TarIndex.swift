@@ -20,7 +20,7 @@ struct TarIndex: Sendable {
     init(_ file: File, path: String) throws(Failure) {
         self.file = file
         self.path = path
-        var reader = TarReader(file.stream(count: try file.size()), artifact: path)
+        var reader = TarReader(file.stream(count: try file.size()), artifact: path, keepsTrailer: false)
         while let entry = try reader.next() {
             let header = entry.header
             if header.kind == .directory { continue }

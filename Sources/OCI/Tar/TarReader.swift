@@ -38,11 +38,15 @@ package struct TarReader: ByteStream {
 
     /// After ``next()`` has returned `nil`: the bytes after the last content, to the end of the stream.
     package private(set) var trailer: [UInt8] = []
+    private let keepsTrailer: Bool
 
     /// Reads the uncompressed tar `stream`; `artifact` names it in errors.
-    package init(_ stream: any ByteStream, artifact: String) {
+    /// - Parameter keepsTrailer: whether the stream is read to its end; otherwise to the end mark, and what follows it
+    ///   (`tar -b`, a raw device) may be as long as it is.
+    package init(_ stream: any ByteStream, artifact: String, keepsTrailer: Bool = true) {
         upstream = stream
         self.artifact = artifact
+        self.keepsTrailer = keepsTrailer
     }
 
     /// Goes to the next entry and skips what is left of the one before; `nil` at the end, when the stream
@@ -147,6 +151,10 @@ package struct TarReader: ByteStream {
     }
 
     private mutating func finish() throws(Failure) -> TarEntry? {
+        if !keepsTrailer {
+            (raw, ended) = ([], true)
+            return nil
+        }
         var rest = raw
         let refused = refuse("more than \(Bound.raw) bytes stand after its end")
         var stream = BufferedRest(input: input, upstream: upstream)

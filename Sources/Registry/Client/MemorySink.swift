@@ -31,7 +31,7 @@ final class MemorySink: BlobSink {
 
     func finish() throws(Failure) {
         guard let digest else { return }
-        let found = Digest(of: bytes)
+        let found = Digest(of: bytes, digest.algorithm)
         guard found != digest else { return }
         restart()
         throw refuse("its content is \(found), not the promised \(digest)")

@@ -75,10 +75,13 @@ package final class RegistryClient: Sendable {
     private static func verified(
         _ outcome: Outcome, _ reference: Reference, _ promised: Digest?, _ expecting: Descriptor?
     ) throws(Failure) -> Manifest {
-        let found = Digest(of: outcome.body)
+        let found = Digest(of: outcome.body, promised?.algorithm ?? .sha256)
         if let promised, found != promised { throw drift("\(reference)", found, promised) }
         // A hint only, but one that must not lie (CVE-2025-24882).
-        if let header = outcome.head?["docker-content-digest"], header != found.description {
+        if let header = outcome.head?["docker-content-digest"],
+            header != found.description,
+            (try? Digest(header)).map({ Digest(of: outcome.body, $0.algorithm) != $0 }) ?? true
+        {
             throw Failure(
                 .data, "verify", "\(reference)",
                 because: "\(outcome.address.authority) says \(header.prefix(80).filter(\.isASCII)) "
@@ -87,7 +90,8 @@ package final class RegistryClient: Sendable {
         }
         let accepted = outcome.head?.mediaType.flatMap { MediaType.accepted.contains($0) ? $0 : nil }
         let manifest = try Manifest(
-            parsing: outcome.body, type: accepted ?? expecting?.mediaType, artifact: "\(reference)")
+            parsing: outcome.body, type: accepted ?? expecting?.mediaType, artifact: "\(reference)",
+            by: found.algorithm)
         if let expecting {
             guard Int64(outcome.body.count) == expecting.size else {
                 throw Failure(

@@ -15,7 +15,7 @@ extension BundleSizes.Artifact {
                 Tree(
                     "\(instance.platform)  \(instance.layers.count) layers, \(instance.size.asBytes)",
                     withLayers ? instance.layers.map { Tree($0.summary) } : [])
-            })
+            } + others.map { Tree("\($0.type)  \($0.size.asBytes)  \($0.digest.short)") })
     }
 }
 

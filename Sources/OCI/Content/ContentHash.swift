@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import COpenSSL
 
-/// A running SHA-256 (FIPS 180-4) over the bytes fed to it. OpenSSL does the work.
-package struct SHA256: ~Copyable {
+/// A running SHA-256, which every id is.
+package typealias SHA256 = ContentHash
+
+/// A running hash over the bytes fed to it, by the algorithm of a digest (FIPS 180-4). OpenSSL does the work.
+package struct ContentHash: ~Copyable {
     private let context: OpaquePointer
+    private let count: Int
 
     /// Starts over no bytes.
-    package init() {
-        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
-            fatalError("libcrypto has no SHA-256")
+    package init(_ algorithm: Digest.Algorithm = .sha256) {
+        count = algorithm.count
+        let method = algorithm == .sha256 ? EVP_sha256() : EVP_sha512()
+        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, method, nil) == 1 else {
+            fatalError("libcrypto has no \(algorithm)")
         }
         self.context = context
     }
@@ -27,7 +33,7 @@ package struct SHA256: ~Copyable {
     package func digest() -> Digest {
         guard let copy = EVP_MD_CTX_new() else { fatalError("libcrypto has no memory") }
         defer { EVP_MD_CTX_free(copy) }
-        var bytes = [UInt8](repeating: 0, count: 32)
+        var bytes = [UInt8](repeating: 0, count: count)
         guard EVP_MD_CTX_copy_ex(copy, context) == 1, EVP_DigestFinal_ex(copy, &bytes, nil) == 1 else {
             fatalError("libcrypto failed to finish a hash")
         }
@@ -37,8 +43,8 @@ package struct SHA256: ~Copyable {
 
 extension Digest {
     /// The digest of `bytes`.
-    package init(of bytes: [UInt8]) {
-        var hash = SHA256()
+    package init(of bytes: [UInt8], _ algorithm: Algorithm = .sha256) {
+        var hash = ContentHash(algorithm)
         bytes.withUnsafeBytes { hash.update($0) }
         self = hash.digest()
     }

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Content of every kind that a registry may serve, across collect, serve, push and export."""
+
+import json
+import urllib.error
+import urllib.request
+
+import odd_registry
+from harness import call, case, equal, require
+from odd_registry import AMD64, digest
+from push_cases import target
+from serve_cases import served
+
+
+def collected(world, name, registry, names, more="", platforms="linux/amd64", options=()):
+    """A bundle of those names, collected from the odd registry."""
+    folder = world.folder(name)
+    listed = "".join(f"  - {registry.place}/{one}\n" for one in names)
+    (folder / "spec.yaml").write_text(
+        f"version: 1\nname: odd\nplatforms: [{platforms}]\n" + (f"images:\n{listed}" if names else "") + more)
+    world.ok("collect", folder / "spec.yaml", "-o", folder / "odd.sealift", "--insecure", registry.place, *options)
+    return folder / "odd.sealift"
+
+
+def fetch(place, path, accept="*/*"):
+    """The body of an answer, and its headers."""
+    request = urllib.request.Request(f"http://{place}/v2/{path}", headers={"Accept": accept})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.read(), answer.headers
+    except urllib.error.HTTPError as error:
+        require(False, f"{path} of {place}: {error}")
+
+
+def walk(registry, place, repository, name, seen):
+    """Fetches all that a tag or digest names from `place`, and compares it with the registry, byte by byte."""
+    if (repository, name) in seen:
+        return
+    seen.add((repository, name))
+    data, media_type = registry.manifests[repository, name]
+    body, headers = fetch(place, f"{repository}/manifests/{name}", media_type)
+    equal(body, data, f"the manifest {repository} {name}")
+    equal(headers["Content-Type"], media_type, f"the type of {repository} {name}")
+    content = json.loads(data)
+    for child in content.get("manifests") or []:
+        if child["mediaType"] in (odd_registry.INDEX, odd_registry.MANIFEST, odd_registry.LIST, odd_registry.DOCKER):
+            walk(registry, place, repository, child["digest"], seen)
+    for blob in [content.get("config"), *(content.get("layers") or [])]:
+        if blob:
+            equal(fetch(place, f"{repository}/blobs/{blob['digest']}")[0], registry.blobs[blob["digest"]],
+                  f"a blob of {repository}")
+
+
+@case
+def every_odd_kind_crosses_by_serve(world):
+    """Each odd but valid kind of content is carried and served to the byte; skopeo copies what it copies upstream."""
+    with odd_registry.odd_registry() as registry:
+        names = odd_registry.fill(registry)
+        bundle = collected(world, "odd-serve", registry, names)
+        world.ok("verify", bundle)
+        world.ok("inspect", bundle)
+        again = collected(world, "odd-serve-again", registry, names, options=("--reuse", bundle))
+        equal(again.read_bytes(), bundle.read_bytes(), "a bundle of the same content")
+        with served(world, bundle) as (_, place):
+            seen = set()
+            for name in names:
+                walk(registry, place, *name.split(":"), seen)
+            folder = world.folder("odd-copies")
+            copied = 0
+            for number, name in enumerate(names):
+                upstream = skopeo(f"{registry.place}/{name}", folder / f"u{number}")
+                ours = skopeo(f"{place}/{name}", folder / f"o{number}")
+                equal(ours, upstream, f"what skopeo copies of {name}")
+                copied += upstream is not None
+            require(copied > 30, f"skopeo copied {copied} of {len(names)}")
+
+
+def skopeo(source, folder):
+    """The files that skopeo copies; `None` where it cannot."""
+    import subprocess
+    process = subprocess.run(["skopeo", "copy", "-q", "--all", "--src-tls-verify=false", f"docker://{source}",
+                              f"dir:{folder}"], capture_output=True, text=True)
+    if process.returncode:
+        return None
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@case
+def odd_kinds_keep_their_digests_through_push(world):
+    """Whatever docker-registry takes of the odd kinds has its digest after push, also with --exact."""
+    with odd_registry.odd_registry() as registry:
+        # docker-registry knows no SHA-512 in places, and no nested index without its parts.
+        names = [name for name in odd_registry.fill(registry)
+                 if not any(word in name for word in ("sha512", "foreign", "unusual", "urls"))]
+        bundle = collected(world, "odd-push", registry, names)
+        with target(world, "odd-target") as there:
+            world.ok("push", bundle, "--to", there.place, "--insecure", there.place, "--exact")
+            folder = world.folder("odd-back")
+            for number, name in enumerate(names):
+                data, _ = registry.manifests[tuple(name.split(":"))]
+                body, _ = fetch(there.place, name.replace(":", "/manifests/"), ", ".join(
+                    (odd_registry.INDEX, odd_registry.MANIFEST, odd_registry.LIST, odd_registry.DOCKER)))
+                equal(digest(body), digest(data), f"{name} after push")
+                equal(skopeo(f"{there.place}/{name}", folder / f"b{number}"),
+                      skopeo(f"{registry.place}/{name}", folder / f"u{number}"), f"what skopeo copies of {name}")
+
+
+@case
+def narrowing_keeps_what_belongs_to_a_carried_manifest(world):
+    """Of an index for two platforms, one and its attestation are carried; the other and its own are not."""
+    with odd_registry.odd_registry() as registry:
+        entries = []
+        for architecture in ("amd64", "arm64"):
+            image = registry.image("n/a", architecture, architecture=architecture)
+            proof = registry.artifact("n/a", layers=[("application/vnd.in-toto+json", architecture.encode())])
+            entries += [{**image, "platform": {**AMD64, "architecture": architecture}},
+                        {**proof, "platform": {"architecture": "unknown", "os": "unknown"},
+                         "annotations": {"vnd.docker.reference.digest": image["digest"]}}]
+        registry.index("n/a", entries, "v1")
+        bundle = collected(world, "odd-narrow", registry, ["n/a:v1"])
+        lock = json.loads(world.ok("inspect", "--json", bundle).out)["lock"]["images"][0]
+        equal([part["digest"] for part in lock["platforms"]], [entries[0]["digest"]], "the platforms")
+        equal([part["digest"] for part in lock["others"]], [entries[1]["digest"]], "what belongs to them")
+        whole = collected(world, "odd-whole", registry, ["n/a:v1"], platforms="linux/amd64, linux/arm64")
+        with target(world, "odd-narrow-target") as there:
+            world.ok("push", bundle, "--to", there.place, "--insecure", there.place)
+            body, _ = fetch(there.place, "n/a/manifests/v1", odd_registry.INDEX)
+            equal([entry["digest"] for entry in json.loads(body)["manifests"]],
+                  [entry["digest"] for entry in entries[:2]], "the narrowed index")
+            world.ok("push", whole, "--to", there.place, "--insecure", there.place, "--exact")
+            world.ok("push", whole, "--to", f"{there.place}/one", "--insecure", there.place, "--platform",
+                     "linux/arm64")
+            body, _ = fetch(there.place, "one/n/a/manifests/v1", odd_registry.INDEX)
+            equal([entry["digest"] for entry in json.loads(body)["manifests"]],
+                  [entry["digest"] for entry in entries[2:]], "the index of one platform")
+
+
+@case
+def what_cannot_be_carried_is_refused(world):
+    """An image for another platform, indexes nested too deep, docker's schema 1: each refusal says what to do."""
+    with odd_registry.odd_registry() as registry:
+        odd_registry.nested(registry, "r/deep", "v1", 6)
+        registry.image("r/arm", "arm", "v1", architecture="arm64")
+        registry.index("r/arms", [registry.image("r/arms", "arm", architecture="arm64")], "v1")
+        registry.manifest("r/old", {"schemaVersion": 1, "name": "old", "tag": "v1", "fsLayers": []},
+                          "application/vnd.docker.distribution.manifest.v1+prettyjws", "v1")
+        for name, code, words in (("r/deep", 65, ["nested more than 4 deep"]),
+                                  ("r/arm", 69, ["nothing for linux/amd64, only for linux/arm64"]),
+                                  ("r/arms", 69, ["nothing for linux/amd64, only for linux/arm64"]),
+                                  ("r/old", 65, ["schema version is 1", "skopeo copy --format v2s2"])):
+            folder = world.folder("odd-refused")
+            (folder / "s.yaml").write_text(
+                f"version: 1\nname: s\nplatforms: linux/amd64\nimages: ['{registry.place}/{name}:v1']\n")
+            world.refused(code, words, "collect", folder / "s.yaml", "-o", folder / "s.sealift", "--insecure",
+                          registry.place)
+
+
+@case
+def containerd_imports_upstreams_digest(world):
+    """`ctr images import` needs no two descriptors of one name: each name of index.json is there once."""
+    with odd_registry.odd_registry() as registry:
+        names = odd_registry.fill(registry)
+        bundle = collected(world, "odd-names", registry, names)
+        index = json.loads(call("tar", "-xOf", bundle, "index.json"))
+        named = [entry["annotations"].get("io.containerd.image.name") for entry in index["manifests"][1:]]
+        require(None not in named, f"every descriptor has a name: {named}")
+        equal(len(set(named)), len(named), "names in index.json")
