@@ -66,7 +66,7 @@ struct CatalogBuilder {
     private mutating func walk(
         _ descriptor: Descriptor, into repository: inout Repository, depth: Int
     ) throws(Failure) -> (sizes: [Digest: Int64], platforms: [Platform]) {
-        guard depth < Manifest.deepestNesting, let children = try load(descriptor) else { return ([:], []) }
+        guard depth <= Manifest.deepestNesting, let children = try load(descriptor) else { return ([:], []) }
         let first = repository.manifests.insert(descriptor.digest).inserted
         var sizes = [descriptor.digest: descriptor.size]
         var platforms: [Platform] = []
