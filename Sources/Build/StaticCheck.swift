@@ -61,12 +61,6 @@ package enum StaticCheck {
                     "CMD \(command) is docker's list form; sealer would split it at its commas",
                     "write the command as a shell has it: CMD kubectl apply -f etc"), at: place)
         }
-        if kubefile.instructions.count > LiteBuild.mostLayers {
-            try problems.note(
-                refuse(
-                    "it has \(kubefile.instructions.count) instructions, and an image at most \(LiteBuild.mostLayers) layers",
-                    "copy more with fewer instructions"), at: place)
-        }
         try instructions(kubefile, spec, number, problems)
     }
 

@@ -135,11 +135,17 @@ package struct Collector: Sendable {
         let first = prepared.neededToProve
         var (rehearsal, came) = try await prove(
             prepared, bringing: pending.filter { first.contains($0.digest) }, sources, into: writer)
+        let proof = try await onThread { [rehearsal] () throws(Failure) in try rehearsal.layerProof() }
         came += try await inParallel(
             pending.filter { !first.contains($0.digest) }, width: options.jobs
-        ) { try await bring($0, sources, into: writer) }
+        ) { blob in
+            let came = try await bring(blob, sources, into: writer)
+            if proof.awaits(blob.digest) { try await onThread { () throws(Failure) in proof.verify(blob) } }
+            return came
+        }
         events(.deriving)
         let final = try await onThread { [rehearsal] () throws(Failure) in
+            try proof.finish(prepared.parsed)
             let final = try prepared.plan(with: rehearsal.derive(), options.volumeSize)
             try writer.finish(as: final)
             return final

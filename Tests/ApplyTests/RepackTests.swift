@@ -91,6 +91,12 @@ import Testing
         ("tar -C in -cPf in.tar --transform 's,^docker/,../../docker/,' docker", "leaves"),
         ("mkdir in/none; tar -C in -cf in.tar none", "without files"),
         ("cp -r in/docker in/more; tar -C in -cf in.tar docker more", "several folders"),
+        ("mkdir in/top; mv in/docker in/top; tar -C in -cf in.tar top", "directly below"),
+        ("tar -C in -cf in.tar docker; tar -C in -rf in.tar docker/runc", "twice"),
+        (
+            "ln -s /etc in/docker/l; tar -C in -cf in.tar docker; rm in/docker/l; mkdir in/docker/l; "
+                + "touch in/docker/l/x; tar -C in -rf in.tar docker/l/x", "below a member"
+        ),
     ])
     func refusesWhatIsNotTheTarballThatWasMeant(command: String, word: String) throws {
         defer { try? FileManager.default.removeItem(at: folder) }

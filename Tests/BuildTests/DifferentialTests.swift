@@ -21,36 +21,80 @@ import Testing
     }
 
     @Test func rehearsalAndApplyAgree() throws {
-        var (accepted, refused) = (0, 0)
+        var (accepted, refused, shrinks) = (0, 0, true)
         for seed in Self.seeds {
             let trial = try RandomBuild(seed: seed)
-            let folder = FileManager.default.temporaryDirectory.appending(path: "differential-\(UUID())")
-                .path()
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            defer { try? FileManager.default.removeItem(atPath: folder) }
-            let (rehearsed, problems) = try Self.rehearse(trial, in: folder)
-            let applied: Result<Ids, Failure>
-            do throws(Failure) { applied = .success(try Self.apply(trial, in: "\(folder)/store")) } catch {
-                applied = .failure(error)
+            let verdict = try Self.verdict(on: trial)
+            if verdict.isApplied { accepted += 1 } else { refused += 1 }
+            guard let fault = verdict.fault else { continue }
+            // Shrinking takes as long as a hundred seeds: the first failure is enough to work on.
+            guard shrinks else {
+                Issue.record("seed \(seed): \(fault)")
+                continue
             }
-            switch applied {
-            case .success(let ids):
-                accepted += 1
-                #expect(
-                    problems == [],
-                    "seed \(seed): apply builds this, and the rehearsal refuses it\n\(trial.text)")
-                #expect(rehearsed == ids, "seed \(seed)\n\(trial.text)")
-            case .failure(let failure):
-                refused += 1
-                #expect(problems != [], "seed \(seed): the rehearsal misses: \(failure)\n\(trial.text)")
-            }
+            shrinks = false
+            let small = try trial.shrunk { try Self.verdict(on: $0).fault != nil }
+            Issue.record("seed \(seed): \(fault)\nthe smallest that differs: \(small.text)")
         }
         // Neither side may be a test of nothing.
         #expect(
             accepted > Self.seeds.count / 10 && refused > Self.seeds.count / 10, "\(accepted), \(refused)")
     }
 
-    static func rehearse(_ trial: RandomBuild, in folder: String) throws -> (Ids?, [String]) {
+    @Test func aFailureShrinksToWhatMatters() throws {
+        let layer = Spec.Step.layer(role: "root", paths: nil)
+        let build = Spec.Build(
+            tag: try Reference("example.org/t/b0:1"), context: [layer, .imageList(patterns: ["*"])],
+            kubefile: "FROM scratch\nCOPY etc .\nCOPY nothing .\nARG A=1\n")
+        let other = Spec.Build(
+            tag: try Reference("example.org/t/b1:1"), context: [layer], kubefile: "FROM scratch\nCOPY . .\n")
+        let small = try RandomBuild(seed: 2).with([build, other]).shrunk { trial in
+            try !Self.verdict(on: trial).isApplied && trial.text.contains("nothing")
+        }
+        #expect(small.spec.builds.count == 1)
+        #expect(small.spec.builds.first?.context == [])
+        #expect(small.spec.builds.first?.kubefile == "FROM scratch\nCOPY nothing .\n")
+    }
+
+    /// What rehearsal and apply make of a trial.
+    struct Verdict {
+        var isApplied: Bool
+        /// What differs; `nil` where they agree.
+        var fault: String?
+    }
+
+    static func verdict(on trial: RandomBuild) throws -> Verdict {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "differential-\(UUID())").path()
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (rehearsed, problems) = try rehearse(trial, in: folder)
+        do throws(Failure) {
+            let ids = try apply(trial, in: "\(folder)/store")
+            if let first = problems.first {
+                return Verdict(
+                    isApplied: true,
+                    fault: "apply builds it, and the rehearsal refuses it: \(first.place) \(first.failure)")
+            }
+            if let first = try Store(at: "\(folder)/store").check().first(where: { !$0.isHarmless }) {
+                return Verdict(
+                    isApplied: true, fault: "the store is damaged: \(first.artifact) \(first.reason)")
+            }
+            let fault =
+                rehearsed == ids ? nil : "the ids are \(ids), and the rehearsal says \(rehearsed ?? [:])"
+            return Verdict(isApplied: true, fault: fault)
+        } catch {
+            return Verdict(isApplied: false, fault: problems.isEmpty ? "the rehearsal misses: \(error)" : nil)
+        }
+    }
+
+    /// The mistakes that a rehearsal finds.
+    static func failures(of trial: RandomBuild, in folder: String) throws -> [Failure] {
+        try rehearse(trial, in: folder).problems.map(\.failure)
+    }
+
+    static func rehearse(
+        _ trial: RandomBuild, in folder: String
+    ) throws -> (ids: Ids?, problems: [BuildProblems.Problem]) {
         let problems = BuildProblems(gathering: true)
         let blobs = Dictionary(trial.layers.map { ($0.id, $0.blob) }) { first, _ in first }
         let maker = RehearsalMaker(base: blobs, content: trial.inputs.content, scratch: folder)
@@ -74,7 +118,7 @@ import Testing
             return ids
         }
         _ = try builds()
-        if !problems.found.isEmpty { return (nil, problems.found.map { "\($0.place): \($0.failure)" }) }
+        if !problems.found.isEmpty { return (nil, problems.found) }
         maker.derive()
         maker.list(trial.base, as: RandomBuild.baseName)
         session.problems = BuildProblems(gathering: false)

@@ -52,25 +52,30 @@ struct RandomBuild {
     var base: SealerImage
     var layers: [(id: Digest, blob: Descriptor)]
     var inputs: BuildInputs
-    /// The builds in words, for a failure.
-    var text: String
-
     static let platform = try! Platform("linux/amd64")
     static let baseName = try! Reference("example.org/t/base:1")
 
     init(seed: UInt64) throws {
         var numbers = SeededNumbers(seed)
+        let tars = (0..<Int.random(in: 1...3, using: &numbers)).map { RandomLayer.tar($0, &numbers) }
+        let lies = numbers.errs(2)
+        let tarball = RandomLayer.tarball(&numbers)
+        try self.init(layers: tars, tarball: tarball, builds: RandomSpec.builds(&numbers))
+        if lies { layers[0].id = Digest(of: [9]) }
+    }
+
+    /// A base of these layers, and what is built from it with the file `one`, which names an image, and `tarball`.
+    init(
+        layers tars: [[UInt8]], file content: [UInt8] = Array("image: a/b:1\n".utf8), tarball: [UInt8],
+        builds: [Spec.Build]
+    ) throws {
         var blobs: [Digest: [UInt8]] = [:]
         func add(_ bytes: [UInt8], _ type: String) -> Descriptor {
             let descriptor = Descriptor(mediaType: type, of: bytes)
             blobs[descriptor.digest] = bytes
             return descriptor
         }
-        layers = (0..<Int.random(in: 1...3, using: &numbers)).map { number in
-            let tar = RandomLayer.tar(number, &numbers)
-            return (Digest(of: tar), add(tar, MediaType.dockerLayer))
-        }
-        if numbers.errs(2) { layers[0].id = Digest(of: [9]) }
+        layers = tars.map { (Digest(of: $0), add($0, MediaType.dockerLayer)) }
         var base = SealerImage()
         base.name = Self.baseName.description
         base.sealerVersion = SealerImage.writtenVersion
@@ -91,9 +96,8 @@ struct RandomBuild {
                 reference: Reference(name),
                 manifests: [Manifest(parsing: Array(text.utf8), type: nil, artifact: name)])
         }
-        let file = add(Array("image: a/b:1\n".utf8), MediaType.octets)
-        let tarball = add(RandomLayer.tarball(&numbers), MediaType.octets)
-        let builds = try RandomSpec.builds(&numbers)
+        let file = add(content, MediaType.octets)
+        let tarball = add(tarball, MediaType.octets)
         spec = Spec(
             name: "x", platforms: [Self.platform],
             base: .init(
@@ -107,14 +111,67 @@ struct RandomBuild {
                 "one": .init(descriptor: file, url: "http://x/one"),
                 "ball": .init(descriptor: tarball, url: "http://x/ball.tgz"),
             ], images: images, content: MemoryContent(blobs))
-        text = builds.map {
+    }
+
+    /// The builds in words, for a failure.
+    var text: String {
+        spec.builds.map {
             "\($0.tag.path)\n  \($0.context.map { "\($0)" }.joined(separator: "\n  "))\n\($0.kubefile)"
         }
         .joined(separator: "\n")
     }
 
+    /// The same base and files under other builds.
+    func with(_ builds: [Spec.Build]) -> RandomBuild {
+        var other = self
+        other.spec.builds = builds
+        other.inputs.spec.builds = builds
+        return other
+    }
+
+    /// What is left of the builds when all is taken away without which `holds` still holds: a step, a line, a build.
+    func shrunk(while holds: (RandomBuild) throws -> Bool) rethrows -> RandomBuild {
+        var smallest = self
+        search: while true {
+            for builds in smallest.spec.builds.smaller {
+                let candidate = smallest.with(builds)
+                if try holds(candidate) {
+                    smallest = candidate
+                    continue search
+                }
+            }
+            return smallest
+        }
+    }
+
     private static func json(_ blob: Descriptor) -> String {
         #"{"mediaType":"\#(blob.mediaType)","digest":"\#(blob.digest)","size":\#(blob.size)}"#
+    }
+}
+
+extension [Spec.Build] {
+    /// The builds without one of them, without a step or without a line of a Kubefile.
+    var smaller: [[Spec.Build]] {
+        var found: [[Spec.Build]] = []
+        for (number, build) in enumerated() {
+            var without = self
+            without.remove(at: number)
+            if !without.isEmpty { found.append(without) }
+            for step in build.context.indices {
+                var less = self
+                less[number].context.remove(at: step)
+                found.append(less)
+            }
+            let lines = build.kubefile.split(separator: "\n")
+            for line in lines.indices.dropFirst() {
+                var less = self
+                var kept = lines
+                kept.remove(at: line)
+                less[number].kubefile = kept.joined(separator: "\n") + "\n"
+                found.append(less)
+            }
+        }
+        return found
     }
 }
 

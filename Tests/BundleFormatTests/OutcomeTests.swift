@@ -62,7 +62,7 @@ import Testing
         for change: (inout BuildOutcome) -> Void in [
             { $0.images.removeLast() }, { $0.images.append($0.images[0]) }, { $0.images[0].id = "x" },
             { $0.images[0].id = nil }, { $0.images[0].uncovered = .run },
-            { $0.images[0].layers = [Digest(of: [1]), Digest(of: [1])] },
+            { $0.images[0].layers = [Digest](repeating: Digest(of: [1]), count: 129) },
             { $0.images[0].platform = try! Platform("linux/s390x") },
         ] {
             var bad = good

@@ -56,10 +56,13 @@ package struct Repack {
         var outcome = Outcome()
         var top: [UInt8]?
         var hasFile = false
+        var places = TarballPlaces()
         while let entry = try reader.next() {
             let parts = entry.header.pathComponents
             guard let first = parts.first else { continue }
-            if let fault = Self.fault(of: entry.header) { throw Self.refuse(artifact, fault) }
+            if let fault = Self.fault(of: entry.header) ?? places.fault(adding: entry.header) {
+                throw Self.refuse(artifact, fault)
+            }
             hasFile = hasFile || entry.header.kind == .file
             if stripping {
                 let isFolder = parts.count > 1 || entry.header.kind == .directory
@@ -86,10 +89,12 @@ package struct Repack {
             try writer.write([UInt8](repeating: 0, count: TarBlock.padding(after: header.size)))
         }
         guard hasFile else { throw Self.refuse(artifact, "it is a tar without files") }
-        if outcome.programs.isEmpty, !stripping {
+        if outcome.programs.isEmpty {
             throw Self.refuse(
                 artifact,
-                "it has several folders at its top and no file, so that nothing of it would be found")
+                stripping
+                    ? "it has no file directly below its top folder, so that nothing of it would be found"
+                    : "it has several folders at its top and no file, so that nothing of it would be found")
         }
         try writer.write(TarBlock.end)
         try writer.finish()
@@ -119,6 +124,28 @@ extension Repack {
             return "its member '\(header.shownName)' links to something outside of it"
         }
         return nil
+    }
+}
+
+/// The names of a tarball's members so far, to find those that would be written through a link or over another.
+private struct TarballPlaces {
+    /// Names of all that is no folder, their parts joined by slashes.
+    private var leaves: Set<[UInt8]> = []
+
+    /// Why the next member must not be there; `nil` for an honest one.
+    mutating func fault(adding header: TarHeader) -> String? {
+        let parts = header.pathComponents
+        var name: [UInt8] = []
+        for (depth, part) in parts.enumerated() {
+            if depth > 0, leaves.contains(name) {
+                return "its member '\(header.shownName)' is below a member that is not a folder"
+            }
+            name += (depth > 0 ? [UInt8(ascii: "/")] : []) + part
+        }
+        if header.kind == .directory {
+            return leaves.contains(name) ? "its member '\(header.shownName)' is there twice" : nil
+        }
+        return leaves.insert(name).inserted ? nil : "its member '\(header.shownName)' is there twice"
     }
 }
 

@@ -125,6 +125,13 @@ struct LiteBuildRun {
         notes.append("\(layer.type) \(layer.value) makes a layer that the image has: it is left out")
     }
 
+    /// How many layers the image has at least: while ids are not known, those of equal instructions may be equal.
+    private var leastCount: Int {
+        if maker.givesIDs { return layers.count }
+        let own = layers.dropFirst(base.layers.count).map { "\($0.type) \($0.value)" }
+        return base.layers.count + Set(own).count
+    }
+
     private mutating func finish(_ listed: AuthImageList) throws(Failure) -> LiteBuild.Outcome {
         let scan = try BuildImageScan(layers: own)
         let (found, open) = try build.resolve(listed.mentions + scan.mentions, problems, at: place)
@@ -137,7 +144,7 @@ struct LiteBuildRun {
             let cache = SealerImage.cacheLayer
             try append(.init(id: id, type: cache.type, value: cache.value))
         }
-        let (build, count) = (build, layers.count)
+        let (build, count) = (build, leastCount)
         try problems.attempt(at: place) { () throws(Failure) in try build.checkCount(count) }
         notes += scan.templated.filter { !build.isNoImage($0.text) }.map {
             "\($0.place): the image '\($0.text)' is known only once the template is rendered; "

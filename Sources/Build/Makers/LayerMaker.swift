@@ -7,6 +7,8 @@ package import Sealer
 package protocol LayerMaker: AnyObject {
     /// Whom files belong to that the build makes by itself.
     var owner: FileOwner { get }
+    /// Whether the ids of layers are those of their contents, so that equal layers have one id.
+    var givesIDs: Bool { get }
     /// The image that FROM may name; `nil` where there is none.
     func image(named reference: Reference, for platform: Platform) throws(Failure) -> SealerImage?
     /// The tree of a layer of an image that FROM may name, or of one that was made before.

@@ -13,6 +13,7 @@ package final class RehearsalMaker: LayerMaker {
     private let content: any ContentSource
     private let scratch: String
     private var derives = false
+    package var givesIDs: Bool { derives }
     private var images: [Reference: SealerImage] = [:]
     private var baseTrees: [Digest: FileNode] = [:]
     private var trees: [Digest: FileNode] = [:]

@@ -9,6 +9,7 @@ package final class StoreLayerMaker: LayerMaker {
     package let writer: StoreWriter
     /// As root 0:0; else the user, who may not give files away.
     package let owner = FileOwner(uid: geteuid(), gid: getegid())
+    package let givesIDs = true
     private(set) var staged: [StagedLayer] = []
     private var trees: [Digest: FileNode] = [:]
     private var made: [String: (content: FileContent, size: Int64)] = [:]

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
-internal import Dispatch
 internal import OCI
 internal import Spec
-internal import Synchronization
 
 /// The container images that are carried, as a node will pull them.
 extension Rehearsal {
@@ -42,28 +40,15 @@ extension Rehearsal {
         return zip(layers, ids).map { ($0, $1) }
     }
 
-    /// Reads every layer of the container images and verifies its tar, as a node will that pulls it.
-    func unpackImages() throws(Failure) {
-        var wanted: [(blob: Descriptor, diffID: Digest, name: String)] = []
-        var seen: Set<Digest> = []
+    /// What verifies the layers of the container images.
+    func layerProof() throws(Failure) -> LayerProof {
+        var layers: [LayerProof.Layer] = []
         for (image, manifest) in containers {
-            for (blob, id) in try layers(of: manifest, image) where seen.insert(blob.digest).inserted {
-                wanted.append((blob, id, image.reference.familiar))
+            for (blob, id) in try self.layers(of: manifest, image) {
+                layers.append(
+                    .init(blob: blob, id: id, image: image.reference, place: place(of: image)))
             }
         }
-        let (content, layers) = (content, wanted)
-        let failures = Mutex<[Int: Failure]>([:])
-        DispatchQueue.concurrentPerform(iterations: layers.count) { index in
-            let (blob, id, name) = layers[index]
-            do throws(Failure) {
-                let artifact = "the layer \(blob.digest) of \(name)"
-                // A layer that a delta leaves out was verified when it was collected first.
-                guard let packed = try? content.open(blob) else { return }
-                let tar = try decompressed(packed, limit: nil, isPromised: true, artifact: artifact)
-                var stream = VerifyingStream(tar, digest: id, artifact: artifact)
-                try stream.forEachChunk { _ in }
-            } catch { failures.withLock { $0[index] = error } }
-        }
-        if let first = failures.withLock({ $0.min { $0.key < $1.key } }) { throw first.value }
+        return LayerProof(layers, content: content)
     }
 }

@@ -263,9 +263,7 @@ final class Rehearsal: @unchecked Sendable {
     // MARK: deriving
 
     /// Derives the ids of all images, once all content is at hand.
-    /// - Throws: a ``Failure`` of kind `data` where a layer of an image is not what its config says.
     func derive() throws(Failure) -> BuildOutcome? {
-        try unpackImages()
         if spec.base == nil, spec.builds.isEmpty { return nil }
         var images: [BuildOutcome.Image] = []
         for stage in stages { images += try derive(stage) }

@@ -111,7 +111,7 @@ struct TarBlockParser {
     }
 
     /// The sum of all bytes, the sum's own field taken as spaces; some old writers added signed bytes.
-    private func verifyChecksum(_ refuse: (String) -> Failure) throws(Failure) {
+    func verifyChecksum(_ refuse: (String) -> Failure) throws(Failure) {
         let stored = Self.octal(block[148..<156])
         var (unsigned, signed): (Int64, Int64) = (0, 0)
         for (index, byte) in block.enumerated() {

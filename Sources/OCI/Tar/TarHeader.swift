@@ -82,6 +82,14 @@ package enum TarBlock {
     /// How many zero bytes follow content of `size` bytes: 0 to 511.
     package static func padding(after size: Int64) -> Int { Int((512 - size % 512) % 512) }
 
+    /// Whether a tar may begin with these bytes, its first block: a header, or the end of an empty tar.
+    package static func mayBegin(_ bytes: [UInt8]) -> Bool {
+        if bytes.allSatisfy({ $0 == 0 }) { return true }
+        guard bytes.count == size else { return false }
+        let fault = Failure(.data, "read the tar", "", because: "it has no header")
+        return (try? TarBlockParser(bytes).verifyChecksum({ _ in fault })) != nil
+    }
+
     /// The two zero blocks that end a tar.
     package static let end = [UInt8](repeating: 0, count: 1024)
 }
