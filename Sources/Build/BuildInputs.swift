@@ -36,8 +36,8 @@ package struct BuildInputs: Sendable {
         /// Whether a step reads it.
         func isRead(by step: Spec.Step) -> Bool {
             switch step {
-            case .putFile(_, let name), .putRepacked(_, let name): files.contains(name)
-            case .putSaved(_, let image): holds(image)
+            case .putFile(_, let name, _), .putRepacked(_, let name, _): files.contains(name)
+            case .putSaved(_, let image, _): holds(image)
             default: false
             }
         }

@@ -30,10 +30,10 @@ extension Collector {
             try await client.fetch(blob, of: reference, into: sink)
         case .url(let urls):
             try await client.fetch(urls: urls, size: blob.size, into: sink)
-        case .file(let path):
+        case .file(let path, let isOwn):
             try await copy(to: sink) { () throws(Failure) in try File.open(path).stream(count: blob.size) }
             events(.copied(bytes: blob.size - present))
-            return (blob.size, 0)
+            return isOwn ? (0, blob.size) : (blob.size, 0)
         case .archive(let image):
             try await copy(to: sink) { () throws(Failure) in try image.open(blob) }
             events(.copied(bytes: blob.size - present))
@@ -59,8 +59,8 @@ struct Sources: Sendable {
     enum Source: Sendable {
         case registry(Reference)
         case url([String])
-        /// A file that was fetched to learn its digest.
-        case file(String)
+        /// A file that was fetched to learn its digest, or that is this host's own.
+        case file(String, isOwn: Bool)
         case archive(LocalImage)
     }
     private var places: [Digest: Source] = [:]
@@ -73,7 +73,7 @@ struct Sources: Sendable {
     init(_ prepared: Collector.Prepared) {
         content = prepared.content
         for file in prepared.files {
-            let source = file.local.map { Source.file($0) } ?? .url(file.urls)
+            let source = file.local.map { Source.file($0, isOwn: file.isOwn) } ?? .url(file.urls)
             places[file.locked.digest] = source
             for url in file.urls { names[url] = file.locked.name }
         }

@@ -40,7 +40,8 @@ extension Collector {
         let images = try await resolve(
             spec, Resolver(content: content, local: local, lock: lock, platforms: spec.platforms), &faults)
         let files = try await FileResolver(
-            client: client, lock: lock, spec: spec, scratch: scratch, mirrors: options.fileMirrors,
+            client: client, lock: lock, spec: spec, folder: parsed.folder, scratch: scratch,
+            mirrors: options.fileMirrors,
             fetches: fetchingFiles
         ).known()
         for (name, failure) in files.failures { faults.note(failure, ofFile: name) }

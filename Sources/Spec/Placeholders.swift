@@ -75,11 +75,13 @@ extension Spec.Step {
     fileprivate func mapPaths(_ change: (String) -> String) -> Spec.Step {
         switch self {
         case .layer(let role, let paths): .layer(role: role, paths: paths?.map(change))
-        case .putFile(let path, let file): .putFile(path: change(path), file: file)
-        case .putRepacked(let path, let file): .putRepacked(path: change(path), file: file)
-        case .putSaved(let path, let image): .putSaved(path: change(path), image: image)
+        case .putFile(let path, let file, let mode): .putFile(path: change(path), file: file, mode: mode)
+        case .putRepacked(let path, let file, let mode):
+            .putRepacked(path: change(path), file: file, mode: mode)
+        case .putSaved(let path, let image, let mode): .putSaved(path: change(path), image: image, mode: mode)
         case .remove(let paths): .remove(paths: paths.map(change))
-        case .edit(let path, let remove, let set): .edit(path: change(path), remove: remove, set: set)
+        case .edit(let path, let remove, let set, let append):
+            .edit(path: change(path), remove: remove, set: set, append: append)
         case .rewrite(let path): .rewrite(path: change(path))
         case .imageList: self
         }
@@ -89,9 +91,9 @@ extension Spec.Step {
     package var paths: [String] {
         switch self {
         case .layer(_, let paths): paths ?? []
-        case .putFile(let path, _), .putRepacked(let path, _), .putSaved(let path, _): [path]
+        case .putFile(let path, _, _), .putRepacked(let path, _, _), .putSaved(let path, _, _): [path]
         case .remove(let paths): paths
-        case .edit(let path, _, _), .rewrite(let path): [path]
+        case .edit(let path, _, _, _), .rewrite(let path): [path]
         case .imageList: []
         }
     }

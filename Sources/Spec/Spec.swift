@@ -72,10 +72,20 @@ package struct Spec: Sendable, Codable, Equatable {
         package var sha256: [String: Digest]
         /// URL of a checksum list in the usual formats.
         package var sha256sums: String?
+        /// In place of URLs: a file of the collecting host, its path relative to the spec's folder.
+        package var path: String?
+        /// In place of URLs: the content itself.
+        package var text: String?
 
         /// Creates a file source.
-        package init(urls: [String], sha256: [String: Digest] = [:], sha256sums: String? = nil) {
+        package init(
+            urls: [String] = [], sha256: [String: Digest] = [:], sha256sums: String? = nil,
+            path: String? = nil,
+            text: String? = nil
+        ) {
             self.urls = urls
+            self.path = path
+            self.text = text
             self.sha256 = sha256
             self.sha256sums = sha256sums
         }
@@ -130,16 +140,16 @@ package struct Spec: Sendable, Codable, Equatable {
         /// Takes the whole layer of the role, or only `paths` of it.
         case layer(role: String, paths: [String]?)
         /// Puts the file as it is.
-        case putFile(path: String, file: String)
+        case putFile(path: String, file: String, mode: UInt32? = nil)
         /// Puts the file, a tar in any compression, its single top folder stripped, as a reproducible tar.gz.
-        case putRepacked(path: String, file: String)
+        case putRepacked(path: String, file: String, mode: UInt32? = nil)
         /// Puts a docker-archive of the image, as `docker save` writes it.
-        case putSaved(path: String, image: Reference)
+        case putSaved(path: String, image: Reference, mode: UInt32? = nil)
         /// Removes files and folders of the context.
         case remove(paths: [String])
         /// Removes keys from, and sets values in, the JSON or YAML files that `path` means: one, those that match it, or
         /// those below a folder.
-        case edit(path: String, remove: [String], set: [Assignment])
+        case edit(path: String, remove: [String], set: [Assignment], append: [Assignment]? = nil)
         /// Leads every image reference in the YAML files that `path` means to ``Spec/registry``.
         case rewrite(path: String)
         /// Writes `imageList`: the images that a pattern means (`*`: any run of characters), led to ``Spec/registry``.
@@ -150,13 +160,16 @@ package struct Spec: Sendable, Codable, Equatable {
     package struct Assignment: Sendable, Codable, Equatable {
         /// The key path, its parts separated by dots; `KIND:` or `KIND/NAME:` before it names a document.
         package var key: String
-        /// The scalar's new value.
+        /// The new value.
         package var value: String
         /// Whether the value is a number, `true`, `false` or `null` rather than text.
         package var literal: Bool
+        /// Whether the value is a list or a mapping, written as JSON; `nil` for a scalar.
+        package var isJSON: Bool?
 
         /// Creates an assignment.
-        package init(key: String, value: String, literal: Bool = false) {
+        package init(key: String, value: String, literal: Bool = false, isJSON: Bool = false) {
+            self.isJSON = isJSON ? true : nil
             self.key = key
             self.value = value
             self.literal = literal

@@ -102,11 +102,19 @@ extension SpecErrorTests {
         ),
         (
             "    url: https", "    sha256: \(String(repeating: "a", count: 64))\n    url: https", "14:13",
-            "the URL differs by platform, so one digest cannot fit; write sha256: { linux/amd64: … }"
+            "its place differs by platform, so one digest cannot fit; write sha256: { linux/amd64: … }"
         ),
         (
             "    url: https://a.example/{machine}/d.tgz", "    sha256sums: https://a.example/S", "14:5",
-            "the file 'docker' has no 'url'"
+            "the file 'docker' takes exactly one of url, path and text; found none"
+        ),
+        (
+            "    url: https://a.example", "    text: x\n    url: https://a.example", "14:5",
+            "the file 'docker' takes exactly one of url, path and text; found url and text"
+        ),
+        (
+            "    url: https://a.example/{machine}/d.tgz", "    path: ./d-{mach}.tgz", "14:11",
+            "unknown placeholder {mach}; there are {machine}, {arch}, {os}, {release}"
         ),
         (
             "- registry:2.7.1", "- registry:2.7.1\n  - docker.io/library/registry:2.7.1", "17:5",
@@ -226,12 +234,21 @@ extension SpecErrorTests {
             "'a..b' is no key path: a part of it is empty; write it like spec.registry, spec.items[0].image or Installation:spec.registry"
         ),
         (
-            "set: { a.b: c }", "set: { a.b: [c] }", "32:21",
-            "expected a scalar as the value of 'a.b'; found a list"
+            "set: { a.b: c }", "set: { a.b: { 1: x, 1: y } }", "32:21",
+            "the value of 'a.b' is too large, or has a key that is no text or is doubled"
+        ),
+        ("set: { a.b: c }", "append: [a]", "32:17", "expected append as a mapping; found a list"),
+        (
+            "save: registry:2.7.1", "save: registry:2.7.1\n        mode: 0789", "30:15",
+            "expected the mode in octal digits, like 0755; found a number ('0789')"
+        ),
+        (
+            "kubefile: |\n      FROM a:v1", "kubefile: { path: none/Kubefile }", "41:23",
+            "the Kubefile none/Kubefile cannot be read: No such file or directory"
         ),
         (
             "        remove: [mirror-registries]\n        set: { a.b: c }\n", "", "30:15",
-            "'edit' needs 'remove', 'set' or both"
+            "'edit' needs 'remove', 'set' or 'append'"
         ),
         (
             "rewrite: etc/a.yaml", "rewrite: etc//a.yaml", "33:18",

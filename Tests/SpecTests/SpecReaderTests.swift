@@ -26,6 +26,8 @@ import Testing
         files:
           one: { url: ["https://a.b/x-{release}", "http://c.d:8080/x"], sha256: \(id) }
           two: { url: "https://a.b/{machine}", sha256: { linux/amd64: \(id) }, sha256sums: "https://a.b/S" }
+          three: { text: "a\\nb" }
+          four: { path: "../files/{arch}.tgz", sha256: { linux/amd64: \(id) } }
         images:
           - { image: app:1, from: docker-archive:a.tar }
           - image: b:1
@@ -50,6 +52,11 @@ import Testing
               - edit: a.yaml
                 remove: spec.x
                 set: { spec.n: 3, spec.t: "3", spec.b: true, spec.e: }
+              - { put: a/c, file: three, mode: 0755 }
+              - { put: a/d, repack: four, mode: "600" }
+              - edit: b.yaml
+                set: { a: [x, 1, "2", yes], b: { c: { d: } } }
+                append: { l: x, m.n: [1] }
             kubefile: "from scratch\\n"
           - { tag: "y:1", context: [], kubefile: FROM x:1 }
         """
@@ -199,6 +206,23 @@ import Testing
                         .init(key: "spec.b", value: "true", literal: true),
                         .init(key: "spec.e", value: "null", literal: true),
                     ]))
+        #expect(
+            Array(spec.builds[0].context[2...]) == [
+                .putFile(path: "a/c", file: "three", mode: 0o755),
+                .putRepacked(path: "a/d", file: "four", mode: 0o600),
+                .edit(
+                    path: "b.yaml", remove: [],
+                    set: [
+                        .init(key: "a", value: "[\"x\", 1, \"2\", true]", literal: true, isJSON: true),
+                        .init(key: "b", value: "{\"c\": {\"d\": null}}", literal: true, isJSON: true),
+                    ],
+                    append: [
+                        .init(key: "l", value: "x"),
+                        .init(key: "m.n", value: "[1]", literal: true, isJSON: true),
+                    ]),
+            ])
+        #expect(spec.files["three"]?.text == "a\nb" && spec.files["three"]?.dependsOnPlatform == false)
+        #expect(spec.files["four"]?.origin(for: spec.platforms[0], release: nil) == "file:../files/amd64.tgz")
     }
 
     @Test func aSpecGoesThroughTheBundleDocumentUnchanged() throws {

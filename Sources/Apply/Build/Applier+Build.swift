@@ -58,9 +58,9 @@ extension Applier {
         }
         for step in build.context {
             switch step {
-            case .putFile(_, let name), .putRepacked(_, let name):
+            case .putFile(_, let name, _), .putRepacked(_, let name, _):
                 sizes.append(bundle.file(name, for: platform)?.size ?? 0)
-            case .putSaved(_, let reference):
+            case .putSaved(_, let reference, _):
                 sizes.append(bundle.image(reference).map(size) ?? 0)
             case .imageList(let patterns):
                 let listed = Set(ImagePattern.select(bundle.spec.images, matching: patterns))

@@ -12,8 +12,8 @@ extension Applier {
         if bundle.missing.isEmpty { return [] }
         var read = Set((base?.layers ?? []).filter { !store.hasLayer($0.id) }.map(\.blob.digest))
         if !plan.steps.allSatisfy(\.isDone) {
-            for case .putFile(_, let name) in steps { add(name, to: &read) }
-            for case .putRepacked(_, let name) in steps { add(name, to: &read) }
+            for case .putFile(_, let name, _) in steps { add(name, to: &read) }
+            for case .putRepacked(_, let name, _) in steps { add(name, to: &read) }
             // Any image may be named by YAML that a build ships, which only the build itself can tell.
             for image in bundle.images where image.reference != base?.reference {
                 read.formUnion((image.instance(for: platform)?.children ?? []).map(\.digest))

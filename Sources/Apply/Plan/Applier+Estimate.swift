@@ -24,7 +24,7 @@ extension Applier {
         }
         let builds = plan.steps.suffix(spec.builds.count).indices
         for (index, build) in zip(builds, spec.builds) where !plan.steps[index].isDone {
-            for case .putRepacked(_, let name) in build.context {
+            for case .putRepacked(_, let name, _) in build.context {
                 let size = bundle.file(name, for: platform)?.size ?? 0
                 plan.steps[index].seconds = (plan.steps[index].seconds ?? 0) + Double(size) / Self.repackRate
             }

@@ -31,13 +31,13 @@ extension ContextAssembler {
     }
 
     /// Edits the files that a path means. Of several, each change is made in those that have the field.
-    func edit(_ path: String, _ remove: [String], _ set: [Spec.Assignment]) throws(Failure) {
+    func edit(
+        _ path: String, _ remove: [String], set: [Spec.Assignment], append: [Spec.Assignment]
+    ) throws(Failure) {
         var changes: [Edit.Change] = []
         for key in remove { changes.append(.remove(try FieldPath(key))) }
-        for item in set {
-            changes.append(
-                .set(try FieldPath(item.key), item.literal ? .literal(item.value) : .text(item.value)))
-        }
+        for item in set { changes.append(.set(try FieldPath(item.key), item.edited)) }
+        for item in append { changes.append(.append(try FieldPath(item.key), item.edited)) }
         switch try targets("edit", path, [".yaml", ".yml", ".json"]) {
         case .file(let file): try edit(file, changes)
         case .files(let several):
@@ -144,5 +144,12 @@ extension ContextAssembler {
             throw nothing("edit", path, "such file")
         }
         try files.write(try body(old), to: path)
+    }
+}
+
+extension Spec.Assignment {
+    /// The value as an edit writes it.
+    fileprivate var edited: Edit.Value {
+        isJSON == true ? .json(value) : literal ? .literal(value) : .text(value)
     }
 }

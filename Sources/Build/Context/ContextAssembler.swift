@@ -54,17 +54,18 @@ final class ContextAssembler {
     private func take(_ step: Spec.Step, at place: SpecPath) throws(Failure) {
         switch step {
         case .layer(let role, let paths): try copyLayer(role, paths, at: place)
-        case .putFile(let path, let name):
+        case .putFile(let path, let name, let mode):
             let file = try locked(name)
-            try put(path, .blob(file.descriptor, inputs.content), size: file.descriptor.size)
+            try put(path, .blob(file.descriptor, inputs.content), size: file.descriptor.size, mode)
             ship(path)
-        case .putRepacked(let path, let name): try putRepacked(path, name)
-        case .putSaved(let path, let image): try putSaved(path, image)
+        case .putRepacked(let path, let name, let mode): try putRepacked(path, name, mode)
+        case .putSaved(let path, let image, let mode): try putSaved(path, image, mode)
         case .remove(let paths):
             for path in paths {
                 try problems.attempt(at: place) { () throws(Failure) in try remove(path) }
             }
-        case .edit(let path, let remove, let set): try edit(path, remove, set)
+        case .edit(let path, let remove, let set, let append):
+            try edit(path, remove, set: set, append: append ?? [])
         case .rewrite(let path): try rewrite(path)
         case .imageList(let patterns): try writeImageList(patterns)
         }
@@ -161,26 +162,28 @@ final class ContextAssembler {
         return file
     }
 
-    private func put(_ path: String, _ content: FileContent, size: Int64) throws(Failure) {
+    private func put(
+        _ path: String, _ content: FileContent, size: Int64, _ mode: UInt32? = nil
+    ) throws(Failure) {
         guard path != "Kubefile" else {
             throw Failure(
                 .configuration, "put", path, because: "the build's own Kubefile takes that place",
                 remedy: "choose another name")
         }
-        try files.write(content, size: size, to: path)
+        try files.write(content, size: size, to: path, mode: mode)
     }
 
-    private func putRepacked(_ path: String, _ name: String) throws(Failure) {
+    private func putRepacked(_ path: String, _ name: String, _ mode: UInt32?) throws(Failure) {
         let file = try locked(name)
         let (content, size, outcome) = try session.repacked(file, called: name)
-        try put(path, content, size: size)
+        try put(path, content, size: size, mode)
         try checkStripping(of: path)
         guard outcome.programs.contains("dockerd") else { return }
         try repin(
             to: DockerTraps.version(ofTarball: file.url), isCertain: outcome.holdsMarker, tarball: file.url)
     }
 
-    private func putSaved(_ path: String, _ reference: Reference) throws(Failure) {
+    private func putSaved(_ path: String, _ reference: Reference, _ mode: UInt32?) throws(Failure) {
         guard let image = RegistryCatalog.meant(by: reference, among: inputs.images),
             let manifest = image.manifests.last
         else {
@@ -197,7 +200,7 @@ final class ContextAssembler {
             (target) throws(Failure) in
             try DockerArchive.write([archived], from: source, to: target)
         }
-        try put(path, file.content, size: file.size)
+        try put(path, file.content, size: file.size, mode)
         try checkRegistry(reference)
     }
 
@@ -218,8 +221,8 @@ extension Spec.Step {
     fileprivate var path: String? {
         switch self {
         case .layer, .remove: nil
-        case .putFile(let path, _), .putRepacked(let path, _), .putSaved(let path, _): path
-        case .edit(let path, _, _), .rewrite(let path): path
+        case .putFile(let path, _, _), .putRepacked(let path, _, _), .putSaved(let path, _, _): path
+        case .edit(let path, _, _, _), .rewrite(let path): path
         case .imageList: "imageList"
         }
     }

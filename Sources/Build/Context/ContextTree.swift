@@ -56,11 +56,11 @@ package final class ContextTree {
     }
 
     /// Writes a file; where a file is there already, in its place and with its mode and owner.
-    /// - Parameter mode: of a new file.
+    /// - Parameter mode: of the file; `nil` for that of the one that is there, or 0644.
     /// - Throws: a ``Failure`` of kind `configuration` where a folder is there, or something that is not a folder
     ///   above it.
     package func write(
-        _ content: FileContent, size: Int64, to path: String, mode: UInt32 = 0o644
+        _ content: FileContent, size: Int64, to path: String, mode: UInt32? = nil
     ) throws(Failure) {
         let bytes = Array(path.utf8)
         try FileNode.check(bytes)
@@ -70,9 +70,10 @@ package final class ContextTree {
         }
         var copier = TreeCopier(into: root, owner: owner)
         let folder = try copier.makeFolders(components)
-        var attributes = FileNode.Attributes(mode: mode, uid: owner.uid, gid: owner.gid)
+        var attributes = FileNode.Attributes(mode: mode ?? 0o644, uid: owner.uid, gid: owner.gid)
         if let old = folder.children[name] {
             if old.isFile { attributes = old.attributes }
+            if let mode { attributes.mode = mode }
             attributes.time = .init(seconds: 0)
             try copier.removeFile(name, in: folder, at: components)
         }
@@ -80,7 +81,7 @@ package final class ContextTree {
     }
 
     /// Writes a file of `bytes`, as ``write(_:size:to:mode:)``.
-    package func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(Failure) {
+    package func write(_ bytes: [UInt8], to path: String, mode: UInt32? = nil) throws(Failure) {
         try write(.bytes(bytes), size: Int64(bytes.count), to: path, mode: mode)
     }
 }

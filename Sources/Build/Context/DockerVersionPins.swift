@@ -31,7 +31,7 @@ package enum DockerTraps {
 
     /// The version in the name of a docker tarball, `docker-19.03.15.tgz`; `nil` for another name.
     package static func version(ofTarball url: String) -> String? {
-        let file = url.split(separator: "/").last ?? ""
+        let file = url.split { "/:".contains($0) }.last ?? ""
         guard file.hasPrefix("docker-") else { return nil }
         let version = file.dropFirst(7).prefix { $0.isNumber || $0 == "." }
         let parts = version.split(separator: ".")

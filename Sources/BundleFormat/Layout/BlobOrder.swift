@@ -83,9 +83,9 @@ private struct Use {
         if let base = spec.base.flatMap({ byReference[$0.image] }) { add(base) }
         for step in spec.builds.flatMap(\.context) {
             switch step {
-            case .putFile(_, let name), .putRepacked(_, let name):
+            case .putFile(_, let name, _), .putRepacked(_, let name, _):
                 for file in lock.files where file.name == name { add(file) }
-            case .putSaved(_, let reference):
+            case .putSaved(_, let reference, _):
                 if let image = byReference.keys.sorted().meant(by: reference).flatMap({ byReference[$0] }) {
                     add(image)
                 }

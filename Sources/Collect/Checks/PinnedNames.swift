@@ -24,7 +24,7 @@ extension Lock {
                 check(name, at: .build(number))
             }
             for (index, step) in build.context.enumerated() {
-                if case .putSaved(_, let name) = step { check(name, at: .step(index, ofBuild: number)) }
+                if case .putSaved(_, let name, _) = step { check(name, at: .step(index, ofBuild: number)) }
             }
         }
         return faults

@@ -10,8 +10,10 @@ struct ResolvedFile: Sendable {
     let locked: Lock.File
     /// All URLs that may serve it, in order.
     let urls: [String]
-    /// Where its content lies already, because nothing but fetching could tell its digest.
+    /// Where its content lies already: it had to be fetched to learn its digest, or it is this host's own.
     let local: String?
+    /// Whether it is this host's own file, or the spec's own text.
+    var isOwn = false
 }
 
 /// Leads the URLs of a spec to digest and size: from the lock, from what the spec promises, or by fetching.
@@ -19,6 +21,8 @@ struct FileResolver: Sendable {
     let client: RegistryClient
     let lock: Lock?
     let spec: Spec
+    /// Where relative paths of the spec begin.
+    let folder: String
     /// The folder for content that had to be fetched to learn its digest.
     let scratch: String
     let mirrors: FileMirrors
@@ -76,6 +80,7 @@ struct FileResolver: Sendable {
 
     private func file(_ name: String, _ platform: Platform?, _ source: Spec.FileSource) async throws -> Found
     {
+        if source.urls.isEmpty { return try await own(name, platform, source) }
         let urls = mirrors.applied(to: source.urls(for: platform ?? spec.platforms[0], release: spec.release))
         let original = source.urls(for: platform ?? spec.platforms[0], release: spec.release)[0]
         func resolved(_ digest: Digest, _ size: Int64, local: String? = nil) -> Found {
@@ -105,6 +110,56 @@ struct FileResolver: Sendable {
                 remedy: "find out which is right; then correct sha256 in the spec or the URL \(urls[0])")
         }
         return resolved(digest, size, local: path)
+    }
+
+    /// A file of this host, or a text of the spec.
+    private func own(_ name: String, _ platform: Platform?, _ source: Spec.FileSource) async throws -> Found {
+        let origin = source.origin(for: platform ?? spec.platforms[0], release: spec.release)
+        let path = try await place(of: name, platform, source)
+        let (digest, size) = try await onThread { () throws(Failure) in
+            let file = try File.open(path)
+            var hash = SHA256()
+            var size: Int64 = 0
+            var stream = file.stream(count: try file.size())
+            try stream.forEachChunk { (bytes) throws(Failure) in
+                hash.update(bytes)
+                size += Int64(bytes.count)
+            }
+            return (hash.digest(), size)
+        }
+        if let promised = source.sha256(for: platform ?? spec.platforms[0]), promised != digest {
+            throw Failure(
+                .data, "collect the file", name,
+                because: "it is \(digest), but the spec promises \(promised)",
+                remedy: "find out which is right; then correct sha256 in the spec or the file")
+        }
+        let locked = Lock.File(name: name, platform: platform, url: origin, digest: digest, size: size)
+        let before = lock?.files.first { $0.name == name && $0.platform == platform && $0.url == origin }
+        if let before, before.digest != digest {
+            throw Failure(
+                .data, "collect the file", name,
+                because: "the lock has \(before.digest), and \(path) is \(digest)",
+                remedy: "find out why it changed; to accept it run `sealift lock SPEC --update \(name)`")
+        }
+        return .known(ResolvedFile(locked: locked, urls: [], local: path, isOwn: true))
+    }
+
+    /// Where the content of an own file is; the spec's text is written to the scratch folder.
+    private func place(
+        of name: String, _ platform: Platform?, _ source: Spec.FileSource
+    ) async throws -> String {
+        if let path = source.path(for: platform ?? spec.platforms[0], release: spec.release) {
+            return path.hasPrefix("/") ? path : folder + path
+        }
+        let path = "\(scratch)/\(name)-text"
+        let bytes = Array((source.text ?? "").utf8)
+        try makeFolder(scratch)
+        try await onThread { () throws(Failure) in
+            let sink = try ScratchSink(path)
+            var stream = MemoryStream(bytes)
+            try stream.forEachChunk { (bytes) throws(Failure) in try sink.append(bytes) }
+        }
+        return path
     }
 
     /// What the spec promises of the content, itself or by a checksum list next to it.

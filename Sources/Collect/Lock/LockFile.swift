@@ -78,7 +78,8 @@ package struct Locker: Sendable {
         }
         images += try await resolver.images(wanted)
         let resolved = try await FileResolver(
-            client: client, lock: kept, spec: parsed.spec, scratch: scratch.path, mirrors: mirrors
+            client: client, lock: kept, spec: parsed.spec, folder: parsed.folder, scratch: scratch.path,
+            mirrors: mirrors
         ).files()
         let after = Lock(images: kept.images + images.map(\.locked), files: resolved.map(\.locked))
         if after != before { try file.save(after) }
@@ -101,10 +102,10 @@ package struct Locker: Sendable {
                     && [[], spec.platforms].contains(image.platforms.map(\.platform))
             },
             files: lock.files.filter { file in
-                let urls = spec.files[file.name]?.urls(
+                let origin = spec.files[file.name]?.origin(
                     for: file.platform ?? spec.platforms[0], release: spec.release)
                 // Another URL is another file.
-                return urls?.first == file.url && !names.contains(file.name)
+                return origin == file.url && !names.contains(file.name)
             })
     }
 }

@@ -51,8 +51,11 @@ package struct ParsedSpec: Sendable {
     /// Where relative paths of the spec begin: empty, or a path that ends in a slash.
     package var folder: String { path.lastIndex(of: "/").map { String(path[...$0]) } ?? "" }
     private let marks: [SpecPath: SourcePosition]
+    private let kubefiles: [Int: String]
 
-    init(spec: Spec, path: String, marks: [SpecPath: SourcePosition]) {
+    /// - Parameter kubefiles: the files that Kubefiles come from, by the numbers of their builds.
+    init(spec: Spec, path: String, marks: [SpecPath: SourcePosition], kubefiles: [Int: String] = [:]) {
+        self.kubefiles = kubefiles
         self.spec = spec
         self.path = path
         self.marks = marks
@@ -70,7 +73,7 @@ package struct ParsedSpec: Sendable {
         }
         var narrow = spec
         narrow.platforms = spec.platforms.filter(platforms.contains)
-        return ParsedSpec(spec: narrow, path: path, marks: marks)
+        return ParsedSpec(spec: narrow, path: path, marks: marks, kubefiles: kubefiles)
     }
 
     /// Line and column of a part; of the file's begin where it is not written out.
@@ -81,6 +84,7 @@ package struct ParsedSpec: Sendable {
     /// `file:line:column` of a line of a build's Kubefile, the first being 1; of the Kubefile itself where it is not
     /// written as a block.
     package func place(ofLine line: Int, inKubefile build: Int) -> String {
+        if let file = kubefiles[build] { return "\(file):\(line):1" }
         let start = position(of: .kubefile(build))
         guard spec.builds[build].kubefile.contains("\n") else { return "\(path):\(start)" }
         return "\(path):\(start.line + line):1"

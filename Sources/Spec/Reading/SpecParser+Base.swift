@@ -67,8 +67,17 @@ extension SpecReading {
 
     private mutating func file(_ node: YamlNode, _ name: String) -> Spec.FileSource? {
         let what = "the file '\(name)'"
-        guard let fields = mapping(node, what, keys: ["url", "sha256", "sha256sums"], required: ["url"])
-        else { return nil }
+        let keys = ["url", "path", "text"]
+        guard let fields = mapping(node, what, keys: keys + ["sha256", "sha256sums"]) else { return nil }
+        let given = keys.filter { fields[$0] != nil }
+        guard given.count == 1 else {
+            let found = given.isEmpty ? "none" : given.joined(separator: " and ")
+            note(node, "\(what) takes exactly one of url, path and text; found \(found)")
+            return nil
+        }
+        if let sums = fields["sha256sums"], fields["url"] == nil {
+            note(sums, "a checksum list is for a file with a url; write sha256")
+        }
         let urls = oneOrMore(fields["url"], "the URLs of \(what)")
         var sha256: [String: Digest] = [:]
         if let promised = fields["sha256"] {
@@ -80,13 +89,15 @@ extension SpecReading {
         }
         let sums = fields["sha256sums"].flatMap { url($0, "the URL of the checksums of \(what)") }
         let source = Spec.FileSource(
-            urls: urls.compactMap { url($0, "the URL of \(what)") }, sha256: sha256, sha256sums: sums)
+            urls: urls.compactMap { url($0, "the URL of \(what)") }, sha256: sha256, sha256sums: sums,
+            path: fields["path"].flatMap { hostPath($0, "the path of \(what)") },
+            text: fields["text"].flatMap { wholeText($0, "the text of \(what)") })
         if sha256["*"] != nil, source.dependsOnPlatform, context.platforms.count > 1,
             let promised = fields["sha256"]
         {
             note(
                 promised,
-                "the URL differs by platform, so one digest cannot fit; write sha256: { linux/amd64: … }")
+                "its place differs by platform, so one digest cannot fit; write sha256: { linux/amd64: … }")
         }
         return source
     }

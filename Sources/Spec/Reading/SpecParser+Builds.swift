@@ -31,7 +31,7 @@ extension SpecReading {
             if let step = step(item) { steps.append(step) }
         }
         if let node = fields["kubefile"] { mark(node, .kubefile(index)) }
-        let kubefile = fields["kubefile"].flatMap { self.kubefile($0) }
+        let kubefile = fields["kubefile"].flatMap { self.kubefile($0, of: index) }
         if let tag { context.built.append(tag) }
         guard let tag, let kubefile else { return nil }
         return Spec.Build(tag: tag, context: steps, kubefile: kubefile)
@@ -40,8 +40,9 @@ extension SpecReading {
     // MARK: the Kubefile
 
     /// The Kubefile, whose first instruction must build on something that will be there.
-    private mutating func kubefile(_ node: YamlNode) -> String? {
-        guard let written = text(node, "the Kubefile") else { return nil }
+    private mutating func kubefile(_ node: YamlNode, of build: Int) -> String? {
+        let found = node.entries == nil ? text(node, "the Kubefile") : kubefile(inFileOf: node, of: build)
+        guard let written = found else { return nil }
         let text = Placeholders.fill(kubefile: written, for: nil, release: context.release)
         if text.split(separator: "\n").contains(where: Self.lacksRelease) {
             note(node, "{release} is used, and the spec has no 'release'")
@@ -60,6 +61,26 @@ extension SpecReading {
         }
         note(node, "the Kubefile has no instruction; it begins with 'FROM image'")
         return nil
+    }
+
+    /// `{ path: FILE }`: the text of a file beside the spec.
+    private mutating func kubefile(inFileOf node: YamlNode, of build: Int) -> String? {
+        guard let fields = mapping(node, "the Kubefile", keys: ["path"], required: ["path"]),
+            let at = fields["path"], let path = hostPath(at, "the path of the Kubefile")
+        else { return nil }
+        let place = path.hasPrefix("/") ? path : source.folder + path
+        do throws(Failure) {
+            let bytes = try File.open(place).bytes(limit: SpecReader.largestSpec)
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                note(at, "the Kubefile \(path) is not UTF-8")
+                return nil
+            }
+            kubefiles[build] = place
+            return text
+        } catch {
+            note(at, "the Kubefile \(path) cannot be read: \(error.reason)")
+            return nil
+        }
     }
 
     /// Whether FROM or COPY still has `{release}`.

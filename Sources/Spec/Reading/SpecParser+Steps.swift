@@ -6,7 +6,8 @@ internal import OCI
 extension SpecReading {
     /// Each verb and the keys that may stand beside it.
     private static let verbs: [(verb: String, beside: [String])] = [
-        ("layer", ["paths"]), ("put", ["file", "repack", "save"]), ("edit", ["remove", "set"]),
+        ("layer", ["paths"]), ("put", ["file", "repack", "save", "mode"]),
+        ("edit", ["remove", "set", "append"]),
         ("remove", []), ("rewrite", []), ("imageList", []),
     ]
 
@@ -81,6 +82,7 @@ extension SpecReading {
                     + (sources.isEmpty ? "none" : sources.joined(separator: " and ")))
             return nil
         }
+        let mode = fields["mode"].flatMap { self.mode($0) }
         if key == "save" {
             guard let image = reference(source, "the image to save", .docker), let path else { return nil }
             guard context.images.meant(by: image) != nil else {
@@ -92,37 +94,49 @@ extension SpecReading {
                 return nil
             }
             if image.tag == nil { note(source, "a docker-archive names its image by a tag; add one") }
-            return .putSaved(path: path, image: image)
+            return .putSaved(path: path, image: image, mode: mode)
         }
         guard let name = text(source, "the name of a file"), let path else { return nil }
         guard context.files[name] != nil else {
             note(source, "there is no file '\(name)' in 'files'; \(known(name, context.files.keys))")
             return nil
         }
-        return key == "file" ? .putFile(path: path, file: name) : .putRepacked(path: path, file: name)
+        return key == "file"
+            ? .putFile(path: path, file: name, mode: mode) : .putRepacked(path: path, file: name, mode: mode)
     }
 
     private mutating func edit(_ node: YamlNode, _ fields: [String: YamlNode]) -> Spec.Step? {
-        if fields["remove"] == nil, fields["set"] == nil {
-            note(node, "'edit' needs 'remove', 'set' or both")
-        }
+        if fields.count == 1 { note(node, "'edit' needs 'remove', 'set' or 'append'") }
         var remove: [String] = []
         for item in oneOrMore(fields["remove"], "the keys to remove") {
             if let path = fieldPath(item) { remove.append(path) }
         }
-        var set: [Spec.Assignment] = []
-        for (key, value) in named(fields["set"], "set") {
+        let set = assignments(fields["set"], "set")
+        let append = assignments(fields["append"], "append")
+        return path(node, "the file to edit").map {
+            .edit(path: $0, remove: remove, set: set, append: append.isEmpty ? nil : append)
+        }
+    }
+
+    private mutating func assignments(_ node: YamlNode?, _ what: String) -> [Spec.Assignment] {
+        var all: [Spec.Assignment] = []
+        for (key, value) in named(node, what) {
             guard let path = fieldPath(key) else { continue }
             guard let text = value.text, let type = value.scalarType else {
-                note(value, "expected a scalar as the value of '\(path)'; found \(shown(value))")
+                if let json = value.json() {
+                    all.append(Spec.Assignment(key: path, value: json, literal: true, isJSON: true))
+                } else {
+                    note(
+                        value,
+                        "the value of '\(path)' is too large, or has a key that is no text or is doubled")
+                }
                 continue
             }
-            set.append(
-                Spec.Assignment(
-                    key: path, value: text.isEmpty && type == .null ? "null" : text, literal: type != .string)
-            )
+            let isNothing = text.isEmpty && type == .null
+            all.append(
+                Spec.Assignment(key: path, value: isNothing ? "null" : text, literal: type != .string))
         }
-        return path(node, "the file to edit").map { .edit(path: $0, remove: remove, set: set) }
+        return all
     }
 
     private mutating func fieldPath(_ node: YamlNode) -> String? {

@@ -98,6 +98,32 @@ extension SpecReading {
         return nil
     }
 
+    /// A path of the collecting host, relative to the spec's folder.
+    mutating func hostPath(_ node: YamlNode, _ what: String) -> String? {
+        guard let text = text(node, what) else { return nil }
+        guard text.utf8.count <= 4000, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            note(node, "\(what) has a control character or is too long")
+            return nil
+        }
+        return placeholders(of: text, node) ? text : nil
+    }
+
+    /// Text that may be empty and have several lines.
+    mutating func wholeText(_ node: YamlNode, _ what: String) -> String? {
+        if let text = node.text, text.isEmpty, node.scalarType == .string { return text }
+        return text(node, what)
+    }
+
+    /// The mode of a file in octal digits: `0755`.
+    mutating func mode(_ node: YamlNode) -> UInt32? {
+        let digits = node.text ?? ""
+        guard (3...4).contains(digits.utf8.count), let mode = UInt32(digits, radix: 8) else {
+            note(node, "expected the mode in octal digits, like 0755; found \(shown(node))")
+            return nil
+        }
+        return mode
+    }
+
     /// `host[:port]`.
     mutating func domain(_ node: YamlNode, _ what: String) -> String? {
         guard let text = text(node, what) else { return nil }

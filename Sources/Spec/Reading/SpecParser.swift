@@ -22,6 +22,8 @@ struct SpecReading {
     let source: SourceText
     var problems: [SpecProblem] = []
     var marks: [SpecPath: SourcePosition] = [:]
+    /// The files that Kubefiles come from, by the numbers of their builds.
+    var kubefiles: [Int: String] = [:]
     var context = Context()
     // Aliases may multiply what a short file says; a spec of a person stays far below.
     private var left = 50_000

@@ -58,7 +58,9 @@ package enum SpecReader {
             }
             let root = documents.first?.root
             if let root, let spec = reading.spec(root), reading.problems.isEmpty {
-                return .spec(ParsedSpec(spec: spec, path: path, marks: reading.marks))
+                return .spec(
+                    ParsedSpec(
+                        spec: spec, path: path, marks: reading.marks, kubefiles: reading.kubefiles))
             }
             if root == nil {
                 reading.note(offset: 0, "the file is empty; expected a mapping with version, name, …")

@@ -21,6 +21,8 @@ package struct Edit: Sendable {
         case text(String)
         /// `true`, `null` or a number, written as it is.
         case literal(String)
+        /// A list or a mapping as JSON, which is YAML too.
+        case json(String)
     }
 
     /// One change.
@@ -29,11 +31,13 @@ package struct Edit: Sendable {
         case remove(FieldPath)
         /// Gives the field a value, and makes it the last of its mapping where it is missing.
         case set(FieldPath, Value)
+        /// Puts a value at the end of a list, which is made where it is missing.
+        case append(FieldPath, Value)
 
         /// The field that it is about.
         package var path: FieldPath {
             switch self {
-            case .remove(let path), .set(let path, _): path
+            case .remove(let path), .set(let path, _), .append(let path, _): path
             }
         }
     }
@@ -154,14 +158,21 @@ indirect enum EditTree: Equatable {
         switch value {
         case .text(let text): self = .scalar(text, .string)
         case .literal(let text): self = .scalar(text, YamlScalarType(plain: text))
+        case .json(let text):
+            let document = try? JSONScanner.read(SourceText(Array(text.utf8), path: "a value"))
+            self = document.map { EditTree($0.root) } ?? .scalar(text, .string)
         }
     }
 
     /// The tree with the change made at `parts`; unchanged where they lead nowhere.
     func applying(_ change: Edit.Change, _ parts: ArraySlice<FieldPath.Part>) -> EditTree {
         guard let part = parts.first else {
-            if case .set(_, let value) = change { return EditTree(value) }
-            return self
+            switch (change, self) {
+            case (.set(_, let value), _): return EditTree(value)
+            case (.append(_, let value), .sequence(let items)): return .sequence(items + [EditTree(value)])
+            case (.append(_, let value), .scalar(_, .null)): return .sequence([EditTree(value)])
+            default: return self
+            }
         }
         let rest = parts.dropFirst()
         switch (self, part) {
@@ -177,6 +188,8 @@ indirect enum EditTree: Equatable {
                 }
             } else if rest.isEmpty, case .set(_, let value) = change {
                 pairs.append(Pair(key: .scalar(key, .string), value: EditTree(value)))
+            } else if rest.isEmpty, case .append(_, let value) = change {
+                pairs.append(Pair(key: .scalar(key, .string), value: .sequence([EditTree(value)])))
             }
             return .mapping(pairs)
         case (.scalar(_, .null), .key):

@@ -28,12 +28,45 @@ struct EditSplice {
         case .set(_, let value):
             if let existing = target.existing { return try exchange(of: existing, for: value) }
             return try insertion(of: value)
+        case .append(_, let value):
+            guard let list = target.existing else { return try insertion(of: .json("[\(element(value))]")) }
+            return try addition(of: value, to: list)
         }
+    }
+
+    // MARK: append
+
+    private func addition(of value: Edit.Value, to list: YamlNode) throws(Failure) -> Replacement {
+        if list.scalarType == .null { return try exchange(of: list, for: .json("[\(element(value))]")) }
+        guard case .sequence(let items, let isFlow) = list.content else {
+            throw refuse(
+                list, "it is \(list.kindInWords), and no list to append to", "correct the path, or use set")
+        }
+        guard let last = items.last else {
+            return Replacement(range: list.range, text: "[\(element(value))]")
+        }
+        if isFlow {
+            let before = items.count > 1 ? items[items.count - 2].range.upperBound : list.range.lowerBound
+            var gap = bytes[before..<last.range.lowerBound]
+            if let mark = gap.firstIndex(where: { "[,".utf8.contains($0) }) { gap = gap[(mark + 1)...] }
+            let isBlank = gap.allSatisfy { isSpace($0) || isBreak($0) }
+            let space = isBlank && (items.count > 1 || gap.contains(where: isBreak)) ? text(gap) : " "
+            let end = last.range.upperBound
+            return Replacement(range: end..<end, text: "," + space + element(value))
+        }
+        let indent = String(repeating: " ", count: source.position(of: list.range.lowerBound).column - 1)
+        return newLine(indent + "- " + write(value), after: last)
+    }
+
+    /// A value within brackets, where text of YAML without quotes could end at a comma.
+    private func element(_ value: Edit.Value) -> String {
+        if case .text(let text) = value { ScalarWriter.json(text) } else { write(value) }
     }
 
     // MARK: set
 
     private func exchange(of node: YamlNode, for value: Edit.Value) throws(Failure) -> Replacement {
+        if case .json = value, node.text == nil { return whole(node, by: value) }
         guard case .scalar(let text, let style) = node.content else {
             throw refuse(
                 node, "it is \(node.kindInWords), and only a scalar can be exchanged",
@@ -44,6 +77,15 @@ struct EditSplice {
             return Replacement(range: node.range, text: write(value, like: style))
         }
         return Replacement(range: node.range.lowerBound..<endOfContent(node), text: write(value))
+    }
+
+    /// A list or mapping in place of another.
+    private func whole(_ node: YamlNode, by value: Edit.Value) -> Replacement {
+        let isFlow = "[{".utf8.contains(bytes[node.range.lowerBound])
+        guard !isFlow, let index = target.index, let key = target.parent.entries?[index].key else {
+            return Replacement(range: node.range.lowerBound..<endOfContent(node), text: write(value))
+        }
+        return Replacement(range: key.range.upperBound..<endOfContent(node), text: ": " + write(value))
     }
 
     private func insertion(of value: Edit.Value) throws(Failure) -> Replacement {
@@ -164,7 +206,7 @@ struct EditSplice {
 
     private func write(_ value: Edit.Value, like style: YamlNode.Style = .plain) -> String {
         switch (value, syntax) {
-        case (.literal(let text), _): text
+        case (.literal(let text), _), (.json(let text), _): text
         case (.text(let text), .json): ScalarWriter.json(text)
         case (.text(let text), .yaml): ScalarWriter.yaml(text, like: style)
         }

@@ -37,7 +37,7 @@ struct EditTarget {
         }
         let holding = admitted.filter { reach(path.parts, state.documents[$0].root) == path.parts.count }
         var candidates = holding
-        if case .set = change, holding.isEmpty {
+        if change.canAdd, holding.isEmpty {
             candidates = admitted.filter { accepts(path.parts, state.documents[$0].root) }
         }
         if candidates.count == 1 { return candidates[0] }
@@ -159,4 +159,9 @@ extension FieldPath.Part {
     var key: String? {
         if case .key(let key) = self { key } else { nil }
     }
+}
+
+extension Edit.Change {
+    /// Whether it may make a field that is not there.
+    fileprivate var canAdd: Bool { if case .remove = self { false } else { true } }
 }

@@ -73,13 +73,14 @@ extension Spec.Step {
         switch self {
         case .layer(let role, let paths):
             "layer \(role)" + (paths.map { ": " + $0.joined(separator: ", ") } ?? "")
-        case .putFile(let path, let file): "put \(path): the file \(file)"
-        case .putRepacked(let path, let file): "put \(path): \(file), repacked"
-        case .putSaved(let path, let image): "put \(path): \(image.familiar), saved"
+        case .putFile(let path, let file, _): "put \(path): the file \(file)"
+        case .putRepacked(let path, let file, _): "put \(path): \(file), repacked"
+        case .putSaved(let path, let image, _): "put \(path): \(image.familiar), saved"
         case .remove(let paths): "remove " + paths.joined(separator: ", ")
-        case .edit(let path, let remove, let set):
+        case .edit(let path, let remove, let set, let append):
             "edit \(path): "
-                + (remove.map { "remove \($0)" } + set.map { "set \($0.key) to \($0.value)" }).joined(
+                + (remove.map { "remove \($0)" } + set.map { "set \($0.key) to \($0.value)" }
+                + (append ?? []).map { "append \($0.value) to \($0.key)" }).joined(
                     separator: ", ")
         case .rewrite(let path): "rewrite the images of \(path)"
         case .imageList(let patterns): "imageList: " + patterns.joined(separator: ", ")

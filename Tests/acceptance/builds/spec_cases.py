@@ -173,3 +173,56 @@ def what_only_looks_like_an_image_is_said_once(world):
     store = built(world, "looks", more.replace(STEPS, STEPS + "      - rewrite: manifests/app.yaml\n"))
     merged = store.merged("mini/looks-built:1", world.folder("spec-looks-merged"))
     equal((merged / "manifests/app.yaml").read_bytes(), files["manifests/app.yaml"], "the file")
+
+
+@case
+def files_of_the_host_and_of_the_spec_are_carried(world):
+    """A file by its path, one for each platform, a text of the spec, modes, a Kubefile beside the spec, lists in edits: as
+    they are here, apply puts them there, with the paths gone. The lock pins the files, and an altered one is refused."""
+    architecture = world.architectures[0]
+    folder, store = world.folder("spec-own"), world.folder("spec-store-own")
+    text = mini_base(world, "own", GOOD)
+    text = text.replace("images:\n", "files:\n  tool: { path: 'parts/tool-{arch}' }\n  note: { text: \"hello\\n\" }\n"
+                        "  manifest: { path: ./m.yaml }\nimages:\n", 1)
+    text = text.replace(STEPS, STEPS + (
+        "      - { put: bin/tool, file: tool, mode: 0755 }\n      - { put: etc/note, file: note }\n"
+        "      - { put: manifests/m.yaml, file: manifest }\n"
+        "      - edit: etc/daemon.json\n        set: { log-opts: { max-size: 10m } }\n"
+        "        append: { insecure-registries: 'sea.hub:5000' }\n"))
+    head, _, tail = text.partition("    kubefile: |\n")
+    spec = world.spec(folder, head + "    kubefile: { path: Kubefile }\n")
+    (folder / "Kubefile").write_text("".join(line.strip() + "\n" for line in tail.splitlines()))
+    (folder / "parts").mkdir()
+    (folder / "parts" / f"tool-{architecture}").write_bytes(b"#!/bin/sh\n")
+    (folder / "m.yaml").write_bytes(b"image: quay.io/tigera/operator:v1.17.4\n")
+    world.ok("lock", spec, *world.network)
+    made = folder / "mini.sealift"
+    world.ok("collect", spec, "-o", made, *world.network)
+    first = made.read_bytes()
+    (folder / "parts" / f"tool-{architecture}").write_bytes(b"#!/bin/bash\n")
+    world.refused(65, ["the lock has", "--update tool"], "collect", spec, "-o", folder / "other.sealift", *world.network)
+    (folder / "parts" / f"tool-{architecture}").write_bytes(b"#!/bin/sh\n")
+    made.unlink()
+    world.ok("collect", spec, "-o", made, *world.network)
+    equal(made.read_bytes(), first, "a second collect")
+    equal(sorted(path.name for path in folder.iterdir() if not path.name.startswith("other.sealift.")),
+          ["Kubefile", "kubernetes-rawdocker.lock.json", "kubernetes-rawdocker.yaml", "m.yaml", "mini.sealift", "parts"], "files left")
+    world.ok("apply", made, "--store", store, "--platform", world.own)
+    target = Store(store).merged("mini/own-built:1", world.folder("spec-own-merged"))
+    equal((target / "bin/tool").read_bytes(), b"#!/bin/sh\n", "the tool")
+    equal((target / "bin/tool").stat().st_mode & 0o7777, 0o755, "its mode")
+    equal((target / "etc/note").read_text(), "hello\n", "the text")
+    daemon = json.loads((target / "etc/daemon.json").read_text())
+    equal(daemon, {"log-level": "warn", "log-opts": {"max-size": "10m"}, "insecure-registries": ["sea.hub:5000"]}, "daemon.json")
+
+
+@case
+def a_mistake_in_a_kubefile_of_its_own_is_told_with_its_line(world):
+    """The place of a mistake is the Kubefile's, and a file that is not there is one mistake with its place in the spec."""
+    folder = world.folder("spec-kubefile")
+    text = mini_base(world, "ownkubefile", GOOD)
+    head, _, _ = text.partition("    kubefile: |\n")
+    spec = world.spec(folder, head.replace("images:\n", "files: { gone: { path: ./gone.tgz } }\nimages:\n", 1)
+                      + "    kubefile: { path: Kubefile }\n")
+    (folder / "Kubefile").write_text("FROM scratch\nCOPY nowhere .\n")
+    world.refused((66, 78), [r"spec-kubefile/Kubefile:2:1", r"gone\.tgz"], "collect", spec, "-o", folder / "m.sealift", *world.network)
