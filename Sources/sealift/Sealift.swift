@@ -49,7 +49,6 @@ struct Sealift: AsyncParsableCommand {
         }
         for name in options.unknown { Console.say("no command has the option that \(name) would set") }
         do {
-            try checkArguments()
             var command = try parseAsRoot(options.arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
-internal import Glibc
 internal import OCI
 internal import YAML
 
@@ -40,13 +39,5 @@ extension Sealift {
         remedies.append("see `\(name) --help`")
         return Failure(
             .usage, "read the arguments of", name, because: reason, remedy: remedies.joined(separator: "\n"))
-    }
-
-    /// - Throws: a ``Failure`` of kind `configuration` where the system cannot say what the arguments are.
-    static func checkArguments() throws(Failure) {
-        guard CommandLine.arguments.count <= 1, access("/proc/self/cmdline", R_OK) != 0 else { return }
-        throw Failure(
-            .configuration, "read the arguments of", "sealift", because: "/proc is not mounted here",
-            remedy: "mount it first: mount -t proc proc /proc")
     }
 }

@@ -15,7 +15,10 @@ struct BundleContents {
     /// - Throws: a `Failure` of kind `data` unless the index is, to the byte, what the document gives.
     init(_ set: VolumeSet, _ members: MemberTable) throws(Failure) {
         guard try members.document(FormatName.layoutMember, limit: 4096) == FormatName.layout else {
-            throw members.refuse("its oci-layout is not of version 1.0.0")
+            var failure = members.refuse("it is an OCI image layout that sealift has not made")
+            failure.remedy =
+                "to carry its images, write 'from: oci-archive:PATH' beside them in a spec, and collect that"
+            throw failure
         }
         let index = try members.document(FormatName.indexMember, limit: Self.largestIndex)
         let leader = try Self.leader(of: index, members)

@@ -192,11 +192,18 @@ extension Failure {
             case EROFS: (.denied, "the file system is read-only: name another place")
             case ENOSPC, EDQUOT:
                 (.space, "free some space, or name a place on another file system; then run it again")
+            case EADDRNOTAVAIL: (.configuration, "choose an address of this host, or 0.0.0.0 for all of them")
             case EEXIST, EISDIR, EFBIG: (.space, "name another place")
             case EIO: (.io, "the medium fails to read or write: copy it to another one")
             case EBUSY, ETXTBSY, EAGAIN: (.busy, "wait for the process that uses it, then run it again")
-            default: (.io, "")
+            default: (.io, "check the system's log (dmesg), then run it again")
             }
+        if code == ENOENT, operation == "create", let slash = artifact.lastIndex(of: "/") {
+            let folder = String(artifact[..<slash])
+            return Failure(
+                kind, operation, artifact, because: "the folder \(folder) does not exist",
+                remedy: "make the folder first, or name another one")
+        }
         return Failure(kind, operation, artifact, because: String(cString: strerror(code)), remedy: remedy)
     }
 }

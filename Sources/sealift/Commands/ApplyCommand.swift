@@ -112,6 +112,8 @@ struct ApplyCommand: AsyncParsableCommand {
 
     private func undo() async throws {
         let digest = bundle == nil ? nil : try await access.open(bundle!).indexDigest
+        // A mistyped store must not look like one without an apply.
+        _ = try Folder.open(store)
         guard let rollback = try Rollback(store: store, bundle: digest, platform: platform) else {
             return Console.say("\(store): there is no apply to undo")
         }

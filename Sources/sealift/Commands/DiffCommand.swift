@@ -9,6 +9,7 @@ struct DiffCommand: AsyncParsableCommand {
         discussion: """
             EXAMPLES:
               sealift diff k8s-1.sealift k8s-2.sealift
+              sealift diff k8s-1.sealift k8s-2.sealift --html changes.html
             """)
 
     @Argument(help: "The older bundle.", completion: .file())
@@ -18,6 +19,11 @@ struct DiffCommand: AsyncParsableCommand {
     @OptionGroup var keys: KeyOptions
     @Flag(help: "Print the difference as JSON.")
     var json = false
+    @Option(
+        help: ArgumentHelp(
+            "Write it as one page for a browser, which loads nothing: the new bytes as a picture, changes to search.",
+            valueName: "file"), completion: .file(extensions: ["html"]))
+    var html: String?
     @OptionGroup var words: OutputOptions
 
     private struct Facts: Encodable {
@@ -30,12 +36,22 @@ struct DiffCommand: AsyncParsableCommand {
         let kept: Int64
     }
 
+    func validate() throws {
+        if html != nil, json { throw ValidationError("--html and --json exclude each other") }
+    }
+
     func run() async throws {
-        let diff = try await onThread { () throws(Failure) in
+        let (before, after, diff) = try await onThread { () throws(Failure) in
             let trust = try keys.trust()
-            return BundleDiff(
-                from: try Bundle(opening: old, trusting: trust), to: try Bundle(opening: new, trusting: trust)
+            let (before, after) = (
+                try Bundle(opening: old, trusting: trust), try Bundle(opening: new, trusting: trust)
             )
+            return (before, after, BundleDiff(from: before, to: after))
+        }
+        if let html {
+            let page = DiffPage(diff: diff, old: before, new: after).html
+            try await onThread { () throws(Failure) in try Durable.write(Array(page.utf8), to: html) }
+            return Console.say("\(html): a page for a browser")
         }
         if json {
             let items = diff.entries.map { entry in

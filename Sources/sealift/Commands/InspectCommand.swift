@@ -11,6 +11,7 @@ struct InspectCommand: AsyncParsableCommand {
         discussion: """
             EXAMPLES:
               sealift inspect k8s.sealift --layers
+              sealift inspect k8s.sealift --html k8s.html
               sealift inspect k8s.sealift --json | jq '.sizes.artifacts | max_by(.size)'
               sealift inspect k8s-2.sealift --with k8s-1.sealift   # what a delta requires
             """)
@@ -23,10 +24,25 @@ struct InspectCommand: AsyncParsableCommand {
             "Print all of it as JSON: sizes by artifact, platform and layer, the spec, the lock, signers, outcome."
     )
     var json = false
+    @Option(
+        help: ArgumentHelp(
+            "Write it as one page for a browser, which loads nothing: bytes as a picture, artifacts to search, builds, signatures.",
+            valueName: "file"), completion: .file(extensions: ["html"]))
+    var html: String?
     @OptionGroup var words: OutputOptions
+
+    func validate() throws {
+        if html != nil, json { throw ValidationError("--html and --json exclude each other") }
+    }
 
     func run() async throws {
         let bundle = try await source.open()
+        if let html {
+            try await onThread { () throws(Failure) in
+                try Durable.write(Array(InspectPage(bundle).html.utf8), to: html)
+            }
+            return Console.say("\(html): a page for a browser")
+        }
         if json { return try Console.printJSON(InspectFacts(bundle), schema: "inspect/1") }
         for line in tree(bundle) { Console.print(line) }
     }

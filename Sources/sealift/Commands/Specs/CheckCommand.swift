@@ -29,7 +29,7 @@ struct CheckCommand: AsyncParsableCommand {
     @OptionGroup var words: OutputOptions
 
     func run() async throws {
-        let parsed = try SpecReader.read(path: spec)
+        let parsed = try SpecReader.read(path: spec).checkedForContent()
         var options = CollectOptions(spec: parsed)
         options.platforms = platform
         options.jobs = network.connection.jobs

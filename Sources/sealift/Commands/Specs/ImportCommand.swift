@@ -30,14 +30,11 @@ struct ImportCommand: AsyncParsableCommand {
 
     func run() async throws {
         let list = try await onThread { () throws(Failure) in
+            // A folder is refused here; `images` is for folders.
+            if file != "-" { _ = try File.open(file) }
             var lists: [ForeignList] = []
             try ImageFiles([file]).forEach { (found) throws(Failure) in
                 lists.append(try ForeignList.read(found.bytes, path: found.path))
-            }
-            guard lists.count == 1 else {
-                throw Failure(
-                    .usage, "import", file, because: "it is a folder, and a spec is made from one file",
-                    remedy: "name the file; `sealift images \(file)` lists the images of a folder")
             }
             return lists[0]
         }

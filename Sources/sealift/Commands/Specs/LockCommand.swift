@@ -38,7 +38,7 @@ struct LockCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let parsed = try SpecReader.read(path: spec)
+        let parsed = try SpecReader.read(path: spec).checkedForContent()
         let display = CollectDisplay()
         let locker = Locker(
             spec: parsed, client: try network.client(parsed.spec.registries) { display.transfers.show($0) },
