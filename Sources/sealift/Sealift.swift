@@ -40,13 +40,14 @@ struct Sealift: AsyncParsableCommand {
     /// Ends by `_exit` on every path, as `Console` keeps nothing back: the handlers of exit(3) free what threads that
     /// still run work with.
     static func main() async {
-        Interruption.watch()
-        // A peer that closes its socket must be an error of that transfer, not the end of the program.
-        signal(SIGPIPE, SIG_IGN)
-        if let failure = faultOfArguments() {
+        // Before there is a handler that needs a thread.
+        if let failure = faultOfThreads(8 + 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN))) ?? faultOfArguments() {
             Console.report(failure)
             _exit(failure.kind.exitCode)
         }
+        Interruption.watch()
+        // A peer that closes its socket must be an error of that transfer, not the end of the program.
+        signal(SIGPIPE, SIG_IGN)
         for name in options.unknown { Console.say("no command has the option that \(name) would set") }
         do {
             var command = try parseAsRoot(options.arguments)

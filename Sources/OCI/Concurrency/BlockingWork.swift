@@ -49,6 +49,24 @@ package func onOwnThread<Result: Sendable>(
     return try box.outcome.withLock { $0! }.get()
 }
 
+/// Starts `count` threads at once and ends them: what shows, before anything is begun, that the host gives so many. Swift
+/// itself waits without end for a thread that it does not get.
+/// - Returns: why there are not so many; `nil` where there are.
+package func faultOfThreads(_ count: Int) -> Failure? {
+    let gate = Monitor(false)
+    var threads: [pthread_t] = []
+    var failure: Failure?
+    for _ in 0..<count where failure == nil {
+        do throws(Failure) {
+            threads.append(try startThread { _ = gate.waiting { $0 ? true : nil } })
+        } catch { failure = error }
+    }
+    gate.locked { $0 = true }
+    gate.wake()
+    for thread in threads { pthread_join(thread, nil) }
+    return failure
+}
+
 private final class OutcomeBox<Value: Sendable>: Sendable {
     let outcome = Mutex<Swift.Result<Value, Failure>?>(nil)
 }

@@ -96,3 +96,21 @@ def a_finished_run_ends_well(world):
 def an_archive_folder_is_looked_for_first(world):
     """--output oci-archive:FOLDER of a folder that is not there is refused before anything is read."""
     world.refused(66, ["nowhere"], "apply", "none.sealift", "--output", f"oci-archive:{world.work}/nowhere")
+
+
+@case
+def too_few_threads_are_a_failure(world):
+    """Under any limit of processes a run ends at once: with 75 and what to raise, or as if there were none."""
+    named = spec(world, "output-threads")
+    bundle = world.folder("output-threads-out") / "b.sealift"
+    world.ok("collect", named, "-o", bundle, *world.network)
+    for path in [*bundle.parents][:3]:
+        path.chmod(0o755)
+    codes = []
+    for limit in (1, 2, 4, 8, 12, 40):
+        user = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups", "prlimit", f"--nproc={limit}:{limit}"]
+        outcome = world.run("verify", bundle, prefix=user, timeout=60)
+        require(outcome.code in (0, 75), f"{limit} processes: {outcome}")
+        require(outcome.code == 0 or "ulimit" in outcome.err, f"{limit} processes: {outcome}")
+        codes.append(outcome.code)
+    equal((codes[0], codes[-1]), (75, 0), "the codes of the smallest and the largest limit")
