@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import shutil
+import subprocess
 
 import jsonschema
 from harness import ROOT, call, case, equal, require
@@ -162,3 +163,24 @@ def the_report_names_the_signer_and_a_refusal(world):
     report = of_form((folder / "bad.json").read_text())
     equal((report["result"], report["refusal"]["exitCode"]), ("refused", 65), "of another key")
     require("REFUSED" in (folder / "bad.txt").read_text(), "the text says so")
+
+
+@case
+def openssl_checks_an_ed25519_signature(world):
+    """The commands of bundles/README.md accept an Ed25519 signature over index.json, and refuse another index."""
+    folder = world.folder("ed25519")
+    bundle = folder / "k8s.sealift"
+    os.link(world.bundle, bundle)
+    call("openssl", "genpkey", "-algorithm", "ed25519", "-out", folder / "ops.key")
+    call("openssl", "pkey", "-in", folder / "ops.key", "-pubout", "-out", folder / "ops.pub")
+    world.ok("sign", bundle, "--key", folder / "ops.key")
+    guide = (ROOT / "bundles/README.md").read_text()
+    commands = [line.strip().removeprefix("$ ").split("  #")[0] for line in guide.splitlines() if line.startswith("  $ ")]
+    chosen = [line for line in commands if "dgst" not in line]
+    equal(len(chosen), 3, f"commands of the guide: {commands}")
+    require("Verified Successfully" in call("sh", "-ec", "\n".join(chosen), cwd=folder), "openssl's word")
+    (folder / "index.json").write_text("{}")
+    refused = world.run("verify", bundle, "--key", folder / "ops.pub")
+    equal(refused.code, 0, "sealift's own check")
+    other = subprocess.run(["sh", "-c", chosen[-1]], cwd=folder, capture_output=True, text=True, check=False)
+    require(other.returncode != 0, f"openssl takes another index: {other.stdout}")
