@@ -21,6 +21,8 @@ struct BuildImageScan: Sendable {
         var line: Int
         /// False in a template's block, which another value may leave out.
         var isCertain = true
+        /// Whether a packed chart names it, or a list in a chart, and not a file that sealer reads.
+        var isListed = false
 
         /// `FILE:LINE`.
         var place: String { line == 0 ? file : "\(file):\(line)" }
@@ -30,6 +32,10 @@ struct BuildImageScan: Sendable {
     private(set) var mentions: [Mention] = []
     /// What would name one only after a template is rendered.
     private(set) var templated: [Mention] = []
+    /// The charts, and where the names of their images are from.
+    private(set) var charts: [(path: String, source: ChartSource)] = []
+    /// Archives below `charts/` that could not be read, and why.
+    private(set) var unread: [String] = []
     /// The first version of Kubernetes that a chart demands; sealer writes it into the image's `Metadata`.
     private(set) var kubeVersion: String?
 
@@ -50,7 +56,16 @@ struct BuildImageScan: Sendable {
     }
 
     /// The templates of every folder that has `Chart.yaml`, `values.yaml` and `templates`, subcharts included.
-    private mutating func scanCharts(_ files: [(path: String, file: FileNode)]) throws(Failure) {
+    private mutating func scanCharts(_ loose: [(path: String, file: FileNode)]) throws(Failure) {
+        var files = loose
+        for (path, file) in loose where PackedChart.isOne(path) {
+            do throws(Failure) {
+                files += try PackedChart(file.bytes(limit: Self.largestFile, artifact: path), path: path)
+                    .files
+            } catch {
+                unread.append("\(path): it is not read as a chart: \(error.reason)")
+            }
+        }
         let byPath = Dictionary(uniqueKeysWithValues: files.map { ($0.path, $0.file) })
         var charts: [Substring: ChartTemplate] = [:]
         for (path, file) in files where Self.hasExtension(path, [".yaml", ".yml"]) {
@@ -64,10 +79,25 @@ struct BuildImageScan: Sendable {
             }
             try addYAML(Self.lines(of: path, in: file), file: path, chart: charts[chart])
         }
-        for (path, file) in files.sorted(by: { Self.walks($0.path, before: $1.path) })
+        for (path, file) in files where path.hasSuffix("/Chart.yaml") {
+            addListed(String(path.dropLast("/Chart.yaml".count)), Self.tree(path, in: file), byPath)
+        }
+        for (path, file) in loose.sorted(by: { Self.walks($0.path, before: $1.path) })
         where kubeVersion == nil && path.hasSuffix("/Chart.yaml") {
             kubeVersion = Self.tree(path, in: file)["kubeVersion"]?.string
         }
+    }
+
+    /// Takes in what a chart lists itself, and notes how sure its images are.
+    private mutating func addListed(_ chart: String, _ facts: Tree, _ files: [String: FileNode]) {
+        let lock = files["\(chart)/Images.lock"].map { Self.tree("\(chart)/Images.lock", in: $0) }
+        let (annotated, locked) = (Self.annotated(facts), lock.map(Self.locked) ?? [])
+        let source: ChartSource = !locked.isEmpty ? .lock : annotated.isEmpty ? .templates : .annotation
+        let file = source == .lock ? "\(chart)/Images.lock" : "\(chart)/Chart.yaml"
+        for text in locked.isEmpty ? annotated : locked {
+            mentions.append(Mention(text: text, file: file, line: 0, isCertain: false, isListed: true))
+        }
+        charts.append((chart, source))
     }
 
     /// A chart's file as a tree; nothing where it is beyond plain YAML, which then needs helm.
@@ -90,7 +120,8 @@ struct BuildImageScan: Sendable {
     private mutating func addYAML(_ lines: [String], file: String, chart: ChartTemplate? = nil) {
         var depth = 0
         for (index, line) in lines.enumerated() {
-            let isCertain = depth == 0
+            let isPacked = file.contains(".tgz/") || file.contains(".tar.gz/")
+            let isCertain = depth == 0 && !isPacked
             if chart != nil { depth += ChartTemplate.blocks(line) }
             guard let colon = line.firstIndex(of: ":") else { continue }
             let key = line[..<colon].filter { $0 != "\"" }
@@ -99,7 +130,8 @@ struct BuildImageScan: Sendable {
             let isTemplate = value.contains("{{")
             let text = Self.value(isTemplate ? chart?.rendered(String(value))?[...] ?? value : value)
             if text.isEmpty { continue }
-            let mention = Mention(text: text, file: file, line: index + 1, isCertain: isCertain)
+            let mention = Mention(
+                text: text, file: file, line: index + 1, isCertain: isCertain, isListed: isPacked)
             if text.contains("{{") { templated.append(mention) } else { mentions.append(mention) }
         }
     }

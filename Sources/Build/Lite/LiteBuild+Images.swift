@@ -27,7 +27,9 @@ extension LiteBuild {
                 guard mention.isCertain else {
                     notes.append(
                         "\(mention.place): the image '\(mention.text)' is not at hand\(hint), and is left out: "
-                            + "it is in a block of a template")
+                            + (mention.isListed
+                                ? "only a packed chart or a list names it" : "it is in a block of a template")
+                    )
                     continue
                 }
                 missing.append("\(mention.place): \(mention.text)\(hint)")

@@ -146,6 +146,7 @@ struct LiteBuildRun {
         }
         let (build, count) = (build, leastCount)
         try problems.attempt(at: place) { () throws(Failure) in try build.checkCount(count) }
+        notes += scan.unread + scan.certainty
         notes += scan.templated.filter { !build.isNoImage($0.text) }.map {
             "\($0.place): the image '\($0.text)' is known only once the template is rendered; "
                 + "name it in manifests/imageList"

@@ -89,6 +89,43 @@ import Testing
         #expect(scan.kubeVersion == ">=1.19")
     }
 
+    @Test func packedChartsAndTheirListsAreRead() throws {
+        let scratch = try Scratch()
+        let (chart, inner) = ("work/app", "work/app/charts/sub")
+        try put(
+            """
+            name: app
+            annotations:
+              artifacthub.io/images: |
+                - name: x
+                  image: a/listed:v1
+            """, at: "\(chart)/Chart.yaml", below: scratch.path)
+        try put("tag: v3\n", at: "\(chart)/values.yaml", below: scratch.path)
+        try put(
+            "image: a/app:{{ .Values.tag }}\nimage: {{ tpl .x . }}\n", at: "\(chart)/templates/d.yaml",
+            below: scratch.path)
+        try put("name: sub\n", at: "\(inner)/Chart.yaml", below: scratch.path)
+        try put("{}\n", at: "\(inner)/values.yaml", below: scratch.path)
+        try put("image: a/sub:v1\n", at: "\(inner)/templates/d.yaml", below: scratch.path)
+        try put("images: [{name: x, image: a/locked:v1}]\n", at: "\(inner)/Images.lock", below: scratch.path)
+        try put("no archive", at: "root/charts/broken.tgz", below: scratch.path)
+        try Golden.run(
+            "tar", "-C", scratch("\(chart)/charts"), "-czf", scratch("\(chart)/charts/sub-1.tgz"), "sub")
+        try Golden.run("rm", "-r", scratch(inner))
+        try Golden.run("tar", "-C", scratch("work"), "-czf", scratch("root/charts/app-1.tgz"), "app")
+        let scan = try BuildImageScan(layers: [FileNode.scanned(scratch("root"))])
+        #expect(Set(scan.mentions.map(\.text)) == ["a/app:v3", "a/sub:v1", "a/listed:v1", "a/locked:v1"])
+        #expect(scan.mentions.allSatisfy { !$0.isCertain && $0.isListed })
+        #expect(
+            scan.kubeVersion == nil && scan.unread.count == 1
+                && scan.unread[0].hasPrefix("charts/broken.tgz: "))
+        #expect(
+            scan.certainty.sorted() == [
+                "charts/app-1.tgz/app/charts/sub-1.tgz/sub: 2 images by its Images.lock; all of its lines are understood",
+                "charts/app-1.tgz/app: 4 images by its annotation artifacthub.io/images; unknown in lines 2",
+            ])
+    }
+
     @Test func whatALaterLayerDeletesIsNotScanned() throws {
         guard isRoot else { return }
         let scratch = try Scratch()

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import OCI
+internal import Sealer
+
+/// How sure the images of each chart are.
+extension BuildImageScan {
+    /// What a chart itself says of its images.
+    enum ChartSource: String, Sendable {
+        case annotation = "its annotation artifacthub.io/images"
+        case lock = "its Images.lock"
+        case templates = "its templates, read without Helm"
+    }
+
+    /// The images that `Chart.yaml` lists in the annotation `artifacthub.io/images`.
+    /// Source: artifacthub.io/docs/topics/annotations/helm.
+    static func annotated(_ chart: Tree) -> [String] {
+        guard let text = chart["annotations"]?["artifacthub.io/images"]?.string,
+            let list = try? Tree(yaml: Array(text.utf8), artifact: "artifacthub.io/images")
+        else { return [] }
+        return list.elements.compactMap { $0["image"]?.string }
+    }
+
+    /// The images that `Images.lock` lists, as Bitnami's distribution tooling writes it.
+    static func locked(_ lock: Tree) -> [String] {
+        (lock["images"]?.elements ?? []).compactMap { $0["image"]?.string }
+    }
+
+    /// For each chart, how sure the list of its images is, and by which means.
+    var certainty: [String] {
+        charts.map { chart in
+            let unknown = templated.filter { $0.file.hasPrefix(chart.path + "/") }.map(\.line)
+            let lines = unknown.prefix(20).map(String.init).joined(separator: ", ")
+            let open = unknown.isEmpty ? "all of its lines are understood" : "unknown in lines \(lines)"
+            let count = Set(mentions.filter { $0.file.hasPrefix(chart.path + "/") }.map(\.text)).count
+            let named = "\(count) \(count == 1 ? "image" : "images")"
+            return "\(chart.path): \(named) by \(chart.source.rawValue); \(open)"
+        }
+    }
+}
