@@ -20,7 +20,9 @@ fi
 for area in "$@"; do
   [ -f "Tests/bench/$area.sh" ] || { echo "there is no area '$area'" >&2; exit 64; }
 done
-swift build -c release --product sealift
+# shellcheck source=bundles/demo/packages.sh
+. bundles/demo/packages.sh
+$release_build
 sealift=$(swift build -c release --show-bin-path)/sealift
 start_measuring
 for area in "$@"; do

@@ -4,6 +4,7 @@
 # Needs a Swift toolchain on Debian 12; installs the rest. Ends with the figures of both suites.
 #
 # usage: Tests/run.sh [CASE]... [PYTEST OPTION]...      with names, only these cases of the acceptance suite
+#        Tests/run.sh --static [CASE]...                the same, with the acceptance suite on the static executable
 #        Tests/run.sh --sanitize [SECONDS]              the unit tests with the address sanitizer, in .build-sanitize;
 #                                                       each parser is then fed with mutated input for SECONDS (10)
 #
@@ -19,7 +20,7 @@ cd "$tests/.."
 command -v swift >/dev/null || { echo "no Swift toolchain in PATH; get one from https://swift.org/install" >&2; exit 69; }
 # The peers that the tests compare with; each test starts its own on a free port of loopback.
 install_missing $build_packages python3 python3-yaml python3-jsonschema python3-pytest skopeo podman buildah containerd docker-registry \
-  nginx-light tinyproxy apache2-utils curl openssl patch xz-utils bzip2 zstd time e2fsprogs groff-base
+  nginx-light tinyproxy apache2-utils curl openssl patch gcc make dpkg-dev xz-utils bzip2 zstd time e2fsprogs groff-base
 
 # The first python that has what the suite needs: one's own, else Debian's.
 python=python3
@@ -49,7 +50,13 @@ part "house"
 part "swift build"
 swift build --build-tests
 # The acceptance suite runs what people run.
-swift build -c release --product sealift
+$release_build
+programs=$(swift build -c release --show-bin-path)
+
+part "the tool that travels"
+# Linked from the objects of the release build; its libraries take a minute, once.
+export SEALIFT_STATIC=$PWD/.build/tool/sealift
+bundles/tool/build.sh "$SEALIFT_STATIC" "$programs/sealift.product/Objects.LinkFileList" || { failed=1; unset SEALIFT_STATIC; }
 
 part "swift test"
 # The whole output goes to the log; what a reader needs is shown: failures and the closing lines.
@@ -63,7 +70,12 @@ fi
 closing=$(grep -E 'Test run with' "$log" | tail -n 1 || true)
 
 part "acceptance"
-"$python" "$tests/acceptance/run.py" "$(swift build -c release --show-bin-path)/sealift" "$@" | tee "$log" || failed=1
+under_test=$programs/sealift
+if [ "${1:-}" = --static ]; then
+  shift
+  under_test=${SEALIFT_STATIC:?was not made}
+fi
+"$python" "$tests/acceptance/run.py" "$under_test" "$@" | tee "$log" || failed=1
 
 part "result"
 echo "${closing:-swift test did not finish}"

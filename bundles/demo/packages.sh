@@ -3,6 +3,9 @@
 # Debian packages: what the build needs, and a function that installs what is missing. Sourced.
 build_packages="git pkg-config libcurl4-openssl-dev libarchive-dev libssl-dev libisal-dev libdeflate-dev libyaml-dev"
 
+# The release build, from whose objects bundles/tool/build.sh links the static executable.
+release_build="swift build -c release --product sealift"
+
 # Installs those of the packages that are not there; asks the network only when one is missing.
 install_missing() {
   local missing=() name

@@ -49,8 +49,15 @@ install_missing $build_packages python3
 
 step "2. build"
 cd "$root"
-run swift build -c release --product sealift
-PATH=$(swift build -c release --show-bin-path):$PATH
+run $release_build
+programs=$(swift build -c release --show-bin-path)
+PATH=$programs:$PATH
+# The one that travels is linked from the same objects; its libraries are built once, which takes a minute.
+tool=()
+if [ -d .build/tool/root ]; then
+  run bundles/tool/build.sh "$work/sealift" "$programs/sealift.product/Objects.LinkFileList"
+  tool=(--tool "$work/sealift")
+fi
 
 step "3. a miniature upstream on loopback: docker-registry and nginx, filled from Debian's packages"
 python3 "$demo/upstream.py" "$work/upstream" &
@@ -71,7 +78,7 @@ cd "$work"
 cp "$root/bundles/$spec.yaml" .
 
 step "4. on the connected host: collect"
-run sealift collect "$spec.yaml" -o demo.sealift "${arguments[@]}"
+run sealift collect "$spec.yaml" -o demo.sealift "${tool[@]}" "${arguments[@]}"
 
 step "5. from here on the upstream is gone: only the bundle is carried"
 kill "$upstream"
@@ -98,3 +105,16 @@ run as_root "$(command -v sealift)" apply demo.sealift --store store
 
 step "9. what was built"
 as_root python3 "$demo/show.py" store kubernetes-rawdocker:v1.19.8-alpine kubernetes-rawdocker:v1.19.8
+
+step "10. the same where nothing is installed: an empty root that holds only the medium's file, and what tar takes out of it"
+if [ ${#tool[@]} = 0 ]; then
+  echo "the bundle carries no sealift: run bundles/tool/build.sh, which makes one that can travel, and this demo again"
+  exit
+fi
+mkdir -p empty/proc
+cp demo.sealift empty/
+run tar -xf empty/demo.sealift -C empty sealift
+alone() { as_root unshare --mount --pid --fork sh -c 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' empty "$@"; }
+find empty -mindepth 1
+run alone /sealift apply demo.sealift --store store
+as_root python3 "$demo/show.py" empty/store kubernetes-rawdocker:v1.19.8-alpine kubernetes-rawdocker:v1.19.8

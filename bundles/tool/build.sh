@@ -6,9 +6,8 @@
 #   OUTPUT    the executable to write (.build/tool/sealift)
 #   OBJECTS   a list of object files of sealift, one a line, to link instead of compiling a release build
 #
-# Needs cc, make and apt's package lists for Debian 12. Nothing of the host changes: Debian's packages are unpacked, and
-# libcurl and isa-l are built from Debian's sources, below .build/tool, where a later run finds them.
-# Tried on x86-64 only. The result runs on the architecture it was made on, with /proc mounted.
+# Nothing of the host changes: Debian's packages are unpacked, and libcurl and isa-l are built from Debian's sources, below
+# .build/tool, where a later run finds them. README.md beside this file says more.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 objects=${2:+$(realpath "$2")}
@@ -20,6 +19,15 @@ triplet=$(cc -dumpmachine)
 libraries=$root/usr/lib/$triplet
 mkdir -p "$work" "$libraries"
 export SOURCE_DATE_EPOCH=0 LC_ALL=C
+
+# shellcheck source=../demo/packages.sh
+. "$here/../demo/packages.sh"
+for command in swiftc cc make dpkg-source patch; do
+  command -v "$command" >/dev/null || {
+    echo "$command is not in PATH: install a Swift toolchain (https://swift.org/install), and: apt-get install gcc make dpkg-dev patch" >&2
+    exit 69
+  }
+done
 
 # What Debian has as a static archive; nasm only runs here.
 packages="libarchive-dev libssl-dev libcrypt-dev libyaml-dev libdeflate-dev libseccomp-dev libnghttp2-dev zlib1g-dev
@@ -42,9 +50,10 @@ prepare_apt() {
   apt_private update >"$work/apt.log"
 }
 
-# Runs FUNCTION once for this text of the script: the cache follows the recipe.
-recipe=$(sha256sum <"$here/build.sh" | cut -c1-16)
+# Runs FUNCTION once for its own text: the cache follows the recipe.
 once() {
+  local recipe
+  recipe=$({ declare -f "$1" unpack_source apt_private; echo "$packages"; } | sha256sum | cut -c1-16)
   [ -e "$work/$1.$recipe" ] && return
   echo "$1 ..." >&2
   # Not behind `||`, where bash would ignore the failures inside.
@@ -112,8 +121,17 @@ link() {
     [ -e "$libraries/lib$name.a" ] || { echo "no static archive of $name: add its package to 'packages' in $0" >&2; exit 1; }
     archives+=("$libraries/lib$name.a")
   done
-  swiftc -static-executable -use-ld=lld -O "@$objects" "$work/nss.o" -o "$output.new" -Xlinker --defsym=main=sealift_main \
+  swiftc -static-executable -use-ld=lld -O "@$objects" "$work/nss.o" "$work/commit.o" -o "$output.new" -Xlinker --defsym=main=sealift_main \
     -L "$libraries" -l_FoundationCollections -l_FoundationCShims -Xlinker --start-group "${archives[@]}" -Xlinker --end-group -Xlinker -s -Xlinker --gc-sections
+}
+
+# The commit that was built, for --version.
+name_commit() {
+  local commit
+  commit=$(git rev-parse --short=12 HEAD 2>/dev/null || true)
+  [ -z "$commit" ] || [ -z "$(git status --porcelain)" ] || commit+=" with changes"
+  echo "const char sealift_commit[] = \"$commit\";" >"$work/commit.c"
+  cc -c "$work/commit.c" -o "$work/commit.o"
 }
 
 # Runs in an empty root: nothing of the host can help.
@@ -123,7 +141,8 @@ prove() {
   trap 'rm -rf "$empty"' RETURN
   mkdir "$empty/proc"
   cp "$output.new" "$empty/sealift"
-  unshare --mount --map-root-user --fork --pid bash -c 'mount -t proc proc "$0/proc" && exec chroot "$0" /sealift --version' "$empty"
+  unshare --mount --map-root-user --fork --pid bash -c \
+    'mount -t proc proc "$0/proc" && chroot "$0" /sealift --version && { chroot "$0" /sealift verify none 2>/dev/null; [ $? = 66 ]; }' "$empty"
 }
 
 once prepare_apt
@@ -132,10 +151,12 @@ once build_curl
 once build_isal
 once build_name_service
 if [ -z "$objects" ]; then
-  nice swift build -c release --static-swift-stdlib --product sealift >&2
+  $release_build >&2
   objects=$(swift build -c release --show-bin-path)/sealift.product/Objects.LinkFileList
 fi
+name_commit
 link "$objects"
 prove >&2
 mv "$output.new" "$output"
-printf '%s\n%s bytes\nsha256 %s\n' "$output" "$(stat -c %s "$output")" "$(sha256sum "$output" | cut -d' ' -f1)"
+printf '%s\n%s bytes, %s by gzip\nsha256 %s\n' "$output" "$(stat -c %s "$output")" "$(gzip -9c "$output" | wc -c)" \
+  "$(sha256sum "$output" | cut -d' ' -f1)"

@@ -53,11 +53,15 @@ final class Transfer {
     /// Whether the other end is the proxy. A server that points to that very port of another host gains nothing.
     private func isProxy(port: Int) -> Bool { port == proxyPort }
 
+    /// Whether libcurl has HTTP/2; one without it refuses to be asked for it. The features are in every version of the struct.
+    private static let hasHTTP2 =
+        curl_version_info(CURLVERSION_FIRST).pointee.features & CURL_VERSION_HTTP2 != 0
+
     private func setTransport(_ options: TransferEngine.Options) {
         let request = job.request
         handle.set(CURLOPT_URL, request.address.text)
         handle.set(CURLOPT_PROTOCOLS_STR, "http,https")
-        handle.set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)
+        handle.set(CURLOPT_HTTP_VERSION, Self.hasHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1)
         handle.set(CURLOPT_NOSIGNAL, true)
         handle.set(CURLOPT_FOLLOWLOCATION, false)
         handle.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, true)

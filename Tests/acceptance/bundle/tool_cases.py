@@ -51,7 +51,7 @@ def without_proc_every_command_says_so(world):
 def a_dynamic_executable_says_that_it_cannot_travel(world):
     """A dynamic build collects, and says in one line that it is not carried and how to make one that is."""
     if "static" in world.ok("--version").out:
-        raise Skipped("the executable under test is static")
+        raise Skipped("the executable under test is static; the suite on the dynamic one runs this")
     bundle = world.folder("tool-dynamic") / "b.sealift"
     said = [line for line in collect(world, bundle).err.splitlines() if "carries no sealift" in line]
     equal(len(said), 1, "lines")
