@@ -43,7 +43,7 @@ package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
         self.init(host: host.isEmpty ? "::" : String(host), port: Int(port))
     }
 
-    /// Whether it stands for all addresses of this host.
+    /// Whether it means all addresses of this host.
     package var isEverywhere: Bool { ["0.0.0.0", "::"].contains(host) }
 
     /// `HOST:PORT`, as clients and URLs write it.

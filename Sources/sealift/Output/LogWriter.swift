@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 
-/// Writes the lines of a server's log to stderr on a thread of its own, in their order. Whoever adds a line never
+/// Writes the lines of a server's log to stderr on a thread of its own, in their order. The caller that adds a line never
 /// waits: where stderr takes no more (a full pipe, a stopped terminal) lines are kept up to a bound, then counted
 /// and left out, and the log says how many.
 final class LogWriter: Sendable {
