@@ -26,10 +26,8 @@ extension Rehearsal {
         else { return [] }
         let bytes = try content.bytes(of: config)
         // A sealer image has a list of its own, and is for no node to pull; what is not of tars is no image to run.
-        if BaseLayers.isSealerImage(bytes) || !layers.contains(where: { MediaType.isFileLayer($0.mediaType) })
-        {
-            return []
-        }
+        let isOfFiles = layers.isEmpty || layers.contains { MediaType.isFileLayer($0.mediaType) }
+        if BaseLayers.isSealerImage(bytes) || !isOfFiles { return [] }
         let ids = (try? DockerArchive.diffIDs(of: bytes, name: image.reference.familiar)) ?? []
         guard ids.count == layers.count else {
             throw Failure(

@@ -112,7 +112,7 @@ def images_that_no_node_could_pull_are_refused(world):
     """Configs that name no layers, too few, others, or a layer that is not a tar: the image's place is named."""
     one, two = (images.tar(images.files([images.Entry(name, 0o644, b"x")])) for name in "ab")
     digest = {tar: f"sha256:{sha(tar)}" for tar in (one, two, b"<html>")}
-    wrong = {"none": (None, [one]), "few": ([digest[one], digest[two]], [one]), "many": ([digest[one]], [one, two]),
+    wrong = {"none": (None, [one]), "gone": ([digest[one]], []), "few": ([digest[one], digest[two]], [one]), "many": ([digest[one]], [one, two]),
              "swapped": ([digest[two], digest[one]], [one, two]), "page": ([digest[b"<html>"]], [b"<html>"])}
     folder = world.folder("outcome-images")
     for name, (ids, tars) in wrong.items():
