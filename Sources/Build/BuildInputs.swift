@@ -36,7 +36,8 @@ package struct BuildInputs: Sendable {
         /// Whether a step reads it.
         func isRead(by step: Spec.Step) -> Bool {
             switch step {
-            case .putFile(_, let name, _), .putRepacked(_, let name, _): files.contains(name)
+            case .putFile(_, let name, _), .putRepacked(_, let name, _), .unpack(_, let name, _, _):
+                files.contains(name)
             case .putSaved(_, let image, _): holds(image)
             default: false
             }

@@ -21,6 +21,7 @@ package final class BuildSession {
     /// The YAML that the build prepared last ships, before its references are rewritten, and whether a step names it.
     package private(set) var shipped: [(path: String, node: FileNode, isNamed: Bool)] = []
     private var repacks: [Digest: Repack.Outcome] = [:]
+    private var archives: [Digest: [ArchiveMember]] = [:]
 
     /// Prepares the builds of `inputs`.
     /// - Parameter note: given what a person should look at, a sentence each.
@@ -104,5 +105,29 @@ package final class BuildSession {
         }
         repacks[digest] = outcome
         return (made.content, made.size, outcome ?? Repack.Outcome())
+    }
+
+    /// The members of a file of the spec that is an archive, and the file that has their contents one after another;
+    /// `nil` where its content is not at hand yet.
+    func unpacked(
+        _ file: BuildInputs.File, called name: String
+    ) throws(Failure) -> (members: [ArchiveMember], contents: File)? {
+        let (blob, source) = (file.descriptor, inputs.content)
+        let digest = blob.digest
+        let packed = try maker.makeFile("keep \(digest)", from: [blob]) { (target) throws(Failure) in
+            var stream = try source.open(blob)
+            var written: Int64 = 0
+            try stream.forEachChunk { (bytes) throws(Failure) in
+                try target.write(bytes, at: written)
+                written += Int64(bytes.count)
+            }
+        }
+        guard case .made(let archive) = packed.content else { return nil }
+        let made = try maker.makeFile("unpack \(digest)", from: [blob]) { (target) throws(Failure) in
+            archives[digest] = try ArchiveUnpacker(archive, size: packed.size, artifact: name).members(
+                to: target)
+        }
+        guard case .made(let contents) = made.content, let members = archives[digest] else { return nil }
+        return (members, contents)
     }
 }

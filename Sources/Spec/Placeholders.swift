@@ -79,6 +79,8 @@ extension Spec.Step {
         case .putRepacked(let path, let file, let mode):
             .putRepacked(path: change(path), file: file, mode: mode)
         case .putSaved(let path, let image, let mode): .putSaved(path: change(path), image: image, mode: mode)
+        case .unpack(let path, let file, let members, let strip):
+            .unpack(path: change(path), file: file, members: members?.map(change), strip: strip)
         case .remove(let paths): .remove(paths: paths.map(change))
         case .edit(let path, let remove, let set, let append):
             .edit(path: change(path), remove: remove, set: set, append: append)
@@ -92,6 +94,7 @@ extension Spec.Step {
         switch self {
         case .layer(_, let paths): paths ?? []
         case .putFile(let path, _, _), .putRepacked(let path, _, _), .putSaved(let path, _, _): [path]
+        case .unpack(let path, _, let members, _): [path] + (members ?? [])
         case .remove(let paths): paths
         case .edit(let path, _, _, _), .rewrite(let path): [path]
         case .imageList: []

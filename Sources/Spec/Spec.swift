@@ -145,6 +145,9 @@ package struct Spec: Sendable, Codable, Equatable {
         case putRepacked(path: String, file: String, mode: UInt32? = nil)
         /// Puts a docker-archive of the image, as `docker save` writes it.
         case putSaved(path: String, image: Reference, mode: UInt32? = nil)
+        /// Unpacks members of the file, a tar in any compression or a zip, below the folder `path`: those that `members`
+        /// mean, all without them; `strip` leading parts of their names are left out.
+        case unpack(path: String, file: String, members: [String]?, strip: Int?)
         /// Removes files and folders of the context.
         case remove(paths: [String])
         /// Removes keys from, and sets values in, the JSON or YAML files that `path` means: one, those that match it, or

@@ -180,7 +180,7 @@ extension SpecErrorTests {
         ),
         (
             "layer: rootfs", "layr: rootfs", "24:9",
-            "a step has exactly one of layer, put, edit, remove, rewrite, imageList; this has none; did you mean 'layer'?"
+            "a step has exactly one of layer, put, unpack, edit, remove, rewrite, imageList; this has none; did you mean 'layer'?"
         ),
         (
             "put: cri/docker.tar.gz", "put: imageListWithAuth.yaml", "26:14",
@@ -188,7 +188,7 @@ extension SpecErrorTests {
         ),
         (
             "paths: [etc]", "put: x", "24:9",
-            "a step has exactly one of layer, put, edit, remove, rewrite, imageList; this has layer and put"
+            "a step has exactly one of layer, put, unpack, edit, remove, rewrite, imageList; this has layer and put"
         ),
         (
             "paths: [etc]", "paths: [../x]", "25:17",
@@ -201,6 +201,15 @@ extension SpecErrorTests {
         (
             "paths: [etc]", "paths: ['etc/${arch}']", "25:17",
             "a placeholder is written without '$', like {arch}; found 'etc/${arch}'"
+        ),
+        ("rewrite: etc/a.yaml", "unpack: opt", "33:17", "'unpack' needs 'file': the archive"),
+        (
+            "rewrite: etc/a.yaml", "{ unpack: opt, file: dokcer }", "33:30",
+            "there is no file 'dokcer' in 'files'; did you mean 'docker'?"
+        ),
+        (
+            "rewrite: etc/a.yaml", "{ unpack: opt, file: docker, strip: -1 }", "33:45",
+            "expected strip as a number from 0 to 64; found a number ('-1')"
         ),
         (
             "rewrite: etc/a.yaml", "remove: [../x]", "33:18",

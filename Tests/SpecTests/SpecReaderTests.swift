@@ -54,6 +54,7 @@ import Testing
                 set: { spec.n: 3, spec.t: "3", spec.b: true, spec.e: }
               - { put: a/c, file: three, mode: 0755 }
               - { put: a/d, repack: four, mode: "600" }
+              - { unpack: opt/x, file: four, members: "bin/*", strip: 1 }
               - edit: b.yaml
                 set: { a: [x, 1, "2", yes], b: { c: { d: } } }
                 append: { l: x, m.n: [1] }
@@ -210,6 +211,7 @@ import Testing
             Array(spec.builds[0].context[2...]) == [
                 .putFile(path: "a/c", file: "three", mode: 0o755),
                 .putRepacked(path: "a/d", file: "four", mode: 0o600),
+                .unpack(path: "opt/x", file: "four", members: ["bin/*"], strip: 1),
                 .edit(
                     path: "b.yaml", remove: [],
                     set: [

@@ -58,7 +58,7 @@ extension Applier {
         }
         for step in build.context {
             switch step {
-            case .putFile(_, let name, _), .putRepacked(_, let name, _):
+            case .putFile(_, let name, _), .putRepacked(_, let name, _), .unpack(_, let name, _, _):
                 sizes.append(bundle.file(name, for: platform)?.size ?? 0)
             case .putSaved(_, let reference, _):
                 sizes.append(bundle.image(reference).map(size) ?? 0)

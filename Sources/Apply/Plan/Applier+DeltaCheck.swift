@@ -13,6 +13,7 @@ extension Applier {
         var read = Set((base?.layers ?? []).filter { !store.hasLayer($0.id) }.map(\.blob.digest))
         if !plan.steps.allSatisfy(\.isDone) {
             for case .putFile(_, let name, _) in steps { add(name, to: &read) }
+            for case .unpack(_, let name, _, _) in steps { add(name, to: &read) }
             for case .putRepacked(_, let name, _) in steps { add(name, to: &read) }
             // Any image may be named by YAML that a build ships, which only the build itself can tell.
             for image in bundle.images where image.reference != base?.reference {

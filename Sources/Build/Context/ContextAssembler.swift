@@ -41,6 +41,10 @@ final class ContextAssembler {
             let isDone: Void? = try problems.attempt(at: place) { () throws(Failure) in
                 // An empty file takes the place of one that is missing, so that it is missed only once.
                 if isAbsent, let path = step.path { return try put(path, .bytes([]), size: 0) }
+                if isAbsent {
+                    problems.isIncomplete = true
+                    return
+                }
                 try take(step, at: place)
             }
             if isDone == nil || isAbsent, let path = step.path { failed.insert(path) }
@@ -60,6 +64,8 @@ final class ContextAssembler {
             ship(path)
         case .putRepacked(let path, let name, let mode): try putRepacked(path, name, mode)
         case .putSaved(let path, let image, let mode): try putSaved(path, image, mode)
+        case .unpack(let path, let name, let members, let strip):
+            try unpack(locked(name), called: name, into: path, members: members, strip: strip ?? 0)
         case .remove(let paths):
             for path in paths {
                 try problems.attempt(at: place) { () throws(Failure) in try remove(path) }
@@ -220,7 +226,7 @@ extension Spec.Step {
     /// The path of the context that the step writes or changes; `nil` for a layer.
     fileprivate var path: String? {
         switch self {
-        case .layer, .remove: nil
+        case .layer, .remove, .unpack: nil
         case .putFile(let path, _, _), .putRepacked(let path, _, _), .putSaved(let path, _, _): path
         case .edit(let path, _, _, _), .rewrite(let path): path
         case .imageList: "imageList"

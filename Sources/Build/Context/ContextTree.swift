@@ -37,6 +37,22 @@ package final class ContextTree {
         try copier.copySame(path, of: layer)
     }
 
+    /// Puts a file or a link at a path, over a file that is there; a folder is made, or is there already.
+    /// - Throws: as ``write(_:size:to:mode:)``.
+    func put(_ node: FileNode, at parts: [[UInt8]]) throws(Failure) {
+        try FileNode.check(Array(parts.joined(separator: [UInt8(ascii: "/")])))
+        var copier = TreeCopier(into: root, owner: owner)
+        if node.isFolder {
+            _ = try copier.makeFolders(parts)
+            return
+        }
+        guard let name = parts.last else { return }
+        let above = Array(parts.dropLast())
+        let folder = try copier.makeFolders(above)
+        try copier.removeFile(name, in: folder, at: above)
+        folder.put(node, as: name)
+    }
+
     /// Removes the file, link or folder at `path`.
     /// - Precondition: something is there.
     func remove(_ path: [UInt8]) throws(Failure) {

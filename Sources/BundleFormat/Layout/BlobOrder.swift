@@ -83,7 +83,7 @@ private struct Use {
         if let base = spec.base.flatMap({ byReference[$0.image] }) { add(base) }
         for step in spec.builds.flatMap(\.context) {
             switch step {
-            case .putFile(_, let name, _), .putRepacked(_, let name, _):
+            case .putFile(_, let name, _), .putRepacked(_, let name, _), .unpack(_, let name, _, _):
                 for file in lock.files where file.name == name { add(file) }
             case .putSaved(_, let reference, _):
                 if let image = byReference.keys.sorted().meant(by: reference).flatMap({ byReference[$0] }) {

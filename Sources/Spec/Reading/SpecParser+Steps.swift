@@ -7,6 +7,7 @@ extension SpecReading {
     /// Each verb and the keys that may stand beside it.
     private static let verbs: [(verb: String, beside: [String])] = [
         ("layer", ["paths"]), ("put", ["file", "repack", "save", "mode"]),
+        ("unpack", ["file", "members", "strip"]),
         ("edit", ["remove", "set", "append"]),
         ("remove", []), ("rewrite", []), ("imageList", []),
     ]
@@ -42,6 +43,7 @@ extension SpecReading {
         case "layer": return layer(value, paths: fields["paths"])
         case "put": return put(value, fields)
         case "edit": return edit(value, fields)
+        case "unpack": return unpack(value, fields)
         case "remove":
             let paths = oneOrMore(value, "the paths to remove").compactMap { path($0, "a path to remove") }
             return .remove(paths: paths)
@@ -96,13 +98,39 @@ extension SpecReading {
             if image.tag == nil { note(source, "a docker-archive names its image by a tag; add one") }
             return .putSaved(path: path, image: image, mode: mode)
         }
-        guard let name = text(source, "the name of a file"), let path else { return nil }
-        guard context.files[name] != nil else {
-            note(source, "there is no file '\(name)' in 'files'; \(known(name, context.files.keys))")
-            return nil
-        }
+        guard let name = fileName(source), let path else { return nil }
         return key == "file"
             ? .putFile(path: path, file: name, mode: mode) : .putRepacked(path: path, file: name, mode: mode)
+    }
+
+    private mutating func unpack(_ node: YamlNode, _ fields: [String: YamlNode]) -> Spec.Step? {
+        let path = path(node, "the folder to unpack into")
+        let members = fields["members"].map { list in
+            oneOrMore(list, "members").compactMap { self.path($0, "a member of the archive") }
+        }
+        var strip: Int?
+        if let given = fields["strip"] {
+            strip =
+                given.scalarType == .int
+                ? given.text.flatMap { Int($0) }.flatMap { (0...64).contains($0) ? $0 : nil } : nil
+            if strip == nil { note(given, "expected strip as a number from 0 to 64; found \(shown(given))") }
+        }
+        guard let source = fields["file"] else {
+            note(node, "'unpack' needs 'file': the archive")
+            return nil
+        }
+        guard let path, let name = fileName(source) else { return nil }
+        return .unpack(path: path, file: name, members: members, strip: strip)
+    }
+
+    /// The name of one of `files`.
+    private mutating func fileName(_ node: YamlNode) -> String? {
+        guard let name = text(node, "the name of a file") else { return nil }
+        guard context.files[name] != nil else {
+            note(node, "there is no file '\(name)' in 'files'; \(known(name, context.files.keys))")
+            return nil
+        }
+        return name
     }
 
     private mutating func edit(_ node: YamlNode, _ fields: [String: YamlNode]) -> Spec.Step? {

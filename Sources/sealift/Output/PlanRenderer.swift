@@ -76,6 +76,8 @@ extension Spec.Step {
         case .putFile(let path, let file, _): "put \(path): the file \(file)"
         case .putRepacked(let path, let file, _): "put \(path): \(file), repacked"
         case .putSaved(let path, let image, _): "put \(path): \(image.familiar), saved"
+        case .unpack(let path, let file, let members, _):
+            "unpack \(file) into \(path)" + (members.map { ": " + $0.joined(separator: ", ") } ?? "")
         case .remove(let paths): "remove " + paths.joined(separator: ", ")
         case .edit(let path, let remove, let set, let append):
             "edit \(path): "

@@ -2,8 +2,10 @@
 """What a spec can say: paths of each platform, several files at once, removed files, what is no image; the shipped specs on
 the bases that sealer's auto-build makes."""
 
+import io
 import json
-import re
+import tarfile
+import zipfile
 
 import base
 import images
@@ -226,3 +228,120 @@ def a_mistake_in_a_kubefile_of_its_own_is_told_with_its_line(world):
                       + "    kubefile: { path: Kubefile }\n")
     (folder / "Kubefile").write_text("FROM scratch\nCOPY nowhere .\n")
     world.refused((66, 78), [r"spec-kubefile/Kubefile:2:1", r"gone\.tgz"], "collect", spec, "-o", folder / "m.sealift", *world.network)
+
+
+def tar_of(entries):
+    """A tar.gz of (name, type, data or link, mode)."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, kind, data, mode in entries:
+            member = tarfile.TarInfo(name)
+            member.type, member.mode = kind, mode
+            if kind == tarfile.REGTYPE:
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+            else:
+                member.linkname = data
+                tar.addfile(member)
+    return out.getvalue()
+
+
+def unpacking(world, name, archive, step):
+    """The spec, in a folder of its own, of a small base and a step that unpacks the archive."""
+    folder = world.folder(f"spec-unpack-{name}")
+    (folder / "archive").write_bytes(archive)
+    text = mini_base(world, f"unpack-{name}", GOOD).replace(STEPS, STEPS + step)
+    return folder, world.spec(folder, text.replace("images:\n", "files: { archive: { path: ./archive } }\nimages:\n", 1))
+
+
+@case
+def members_of_archives_are_unpacked(world):
+    """Members of a tar and of a zip: chosen by pattern, stripped, with their permissions and links, alike in collect and apply."""
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, mode in [("top/bin/a", 0o100755), ("top/bin/b", 0o100644), ("top/doc/c", 0o100644)]:
+            facts = zipfile.ZipInfo(name)
+            facts.external_attr = mode << 16
+            made.writestr(facts, name * 1000)
+    tarred = tar_of([("./top/bin", tarfile.DIRTYPE, "", 0o700), ("./top/bin/a", tarfile.REGTYPE, b"top/bin/a" * 1000, 0o4755),
+                     ("./top/bin/b", tarfile.REGTYPE, b"top/bin/b" * 1000, 0o644), ("./top/bin/l", tarfile.SYMTYPE, "a", 0o777),
+                     ("./top/bin/h", tarfile.LNKTYPE, "./top/bin/a", 0o755), ("./top/doc/c", tarfile.REGTYPE, b"c", 0o644)])
+    step = "      - { unpack: opt/tool, file: archive, members: top/bin, strip: 1 }\n"
+    for name, archive in [("zip", zipped.getvalue()), ("tar", tarred)]:
+        folder, spec = unpacking(world, name, archive, step)
+        made, store = folder / "mini.sealift", world.folder(f"spec-unpack-store-{name}")
+        world.ok("collect", spec, "-o", made, *world.network)
+        world.ok("apply", made, "--store", store, "--platform", world.own)
+        target = Store(store).merged(f"mini/unpack-{name}-built:1", world.folder("spec-unpack-merged")) / "opt/tool"
+        wanted = ["bin/a", "bin/b"] + (["bin/h", "bin/l"] if name == "tar" else [])
+        equal(sorted(str(path.relative_to(target)) for path in target.rglob("*") if not path.is_dir()), wanted, name)
+        for path, mode in [("bin/a", 0o755), ("bin/b", 0o644)]:
+            equal((target / path).read_text(), f"top/{path}" * 1000, path)
+            equal((target / path).stat().st_mode & 0o7777, mode, f"the mode of {path}")
+        if name == "tar":
+            equal(((target / "bin/h").read_bytes(), (target / "bin/l").readlink().name), ((target / "bin/a").read_bytes(), "a"), "links")
+
+
+@case
+def hostile_archives_are_refused(world):
+    """Members and links that leave the folder, devices, pages, nothing, wrong members: collect refuses, with the place."""
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as made:
+        made.writestr("../out", b"x")
+    step, all_of_it = "      - { unpack: opt, file: archive, members: none/* }\n", "      - { unpack: opt, file: archive }\n"
+    good = ("ok", tarfile.REGTYPE, b"x", 0o644)
+    for name, archive, what, words in [
+            ("dots", tar_of([("../out", tarfile.REGTYPE, b"x", 0o644)]), all_of_it, "leaves the folder"),
+            ("absolute", tar_of([("/etc/x", tarfile.REGTYPE, b"x", 0o644)]), all_of_it, "leaves the folder"),
+            ("zip-dots", zipped.getvalue(), all_of_it, "leaves the folder"),
+            ("link", tar_of([good, ("l", tarfile.SYMTYPE, "/etc/passwd", 0o777)]), all_of_it, "leads out"),
+            ("through", tar_of([("d", tarfile.SYMTYPE, "e", 0o777), ("d/x", tarfile.REGTYPE, b"x", 0o644)]), all_of_it, "link is there"),
+            ("hardlink", tar_of([good, ("h", tarfile.LNKTYPE, "later", 0o644)]), all_of_it, "not before it"),
+            ("device", tar_of([good, ("c", tarfile.CHRTYPE, "", 0o644)]), all_of_it, "device"),
+            ("page", b"<html>login</html>" * 100, all_of_it, "page"), ("empty", b"", all_of_it, "empty"),
+            ("cut", zipped.getvalue()[:40], all_of_it, "unpack archive"), ("members", tar_of([good]), step, "no such member"),
+            ("strip", tar_of([good]), "      - { unpack: opt, file: archive, strip: 1 }\n", "stripped")]:
+        folder, spec = unpacking(world, name, archive, what)
+        world.refused((65, 66, 78), [words, r"kubernetes-rawdocker.yaml:\d+:9"], "check", spec, *world.network, cwd=folder)
+
+
+@case
+def the_spec_with_containerd_and_flannel_builds(world):
+    """The shipped spec takes flannel's YAML from beside it: its images are saved, and its YAML names the cluster's registry."""
+    architecture = world.architectures[0]
+    for name in ("flannel/flannel:v0.24.2", "flannel/flannel-cni-plugin:v1.4.0-flannel1"):
+        layer = images.tar(images.files([Entry("name", 0o644, name.encode())]))
+        made = images.container(images.OCI, architecture, [layer], ["/flanneld"])
+        images.push(images.listed_image(name, images.OCI, {architecture: made}), f"http://{world.registry}", "docker.io")
+    layers = [("COPY", "rootfs/* .", images.files([Entry("etc/dump-config.toml", 0o644, b"version = 2\n")])),
+              ("COPY", "${ARCH}/* .", images.files([Entry("cri/cri-containerd-1.6.12-linux-amd64.tar.gz", 0o644, b"x")]))]
+    spec = ROOT / "bundles/kubernetes-containerd-flannel.yaml"
+    text = shipped(world, spec, "containerd", layers, "kubernetes:{release}-containerd")
+    text = text.replace("FROM kubernetes:{release}-containerd", f"FROM {world.registry}/shape/containerd:1")
+    folder, store = world.folder("spec-flannel"), world.folder("spec-flannel-store")
+    (folder / "kube-flannel.yml").write_text(
+        "spec:\n  initContainers:\n  - image: docker.io/flannel/flannel-cni-plugin:v1.4.0-flannel1\n"
+        "  containers:\n  - image: docker.io/flannel/flannel:v0.24.2\n")
+    made = folder / "flannel.sealift"
+    world.ok("collect", world.spec(folder, text), "-o", made, *world.network)
+    world.ok("apply", made, "--store", store, "--platform", world.own)
+    target = Store(store).merged("kubernetes-containerd-flannel:v1.22.15", world.folder("spec-flannel-merged"))
+    yaml = (target / "manifests/kube-flannel.yml").read_text()
+    equal(yaml.count("sea.hub:5000/flannel/"), 2, "images of the cluster's registry")
+    tags = target / "registry/docker/registry/v2/repositories/flannel"
+    require((tags / "flannel/_manifests/tags/v0.24.2").is_dir(), "flannel is not saved")
+    require((tags / "flannel-cni-plugin/_manifests/tags/v1.4.0-flannel1").is_dir(), "its plugin is not saved")
+
+
+@case
+def the_spec_of_a_mirror_site_is_collected(world):
+    """Images alone make a bundle that verifies and names each of them."""
+    folder = world.folder("spec-mirror")
+    platforms = ", ".join(f"linux/{name}" for name in world.architectures)
+    text = (ROOT / "bundles/mirror-site.yaml").read_text().replace("[linux/amd64, linux/arm64]", f"[{platforms}]")
+    made = folder / "mirror.sealift"
+    world.ok("collect", world.spec(folder, text), "-o", made, *world.network)
+    world.ok("verify", made)
+    said = world.ok("inspect", made).out
+    for name in ("registry:2.7.1", "calico/node:v3.19.1", "tigera/operator:v1.17.4"):
+        require(name in said, f"{name} is not named: {said}")
