@@ -37,8 +37,9 @@ extension Collector {
             client: client, bundles: options.reuse, trusting: options.trust, at: output)
         let scratch = Scratch(beside: output).path
         let local = try await LocalImages(spec, folder: parsed.folder, scratch: scratch)
-        let images = try await resolve(
-            spec, Resolver(content: content, local: local, lock: lock, platforms: spec.platforms), &faults)
+        let resolver = Resolver(content: content, local: local, lock: lock, platforms: spec.platforms)
+        var images = try await resolve(spec, resolver, &faults)
+        images += try await AttachedContent(spec: spec, resolver: resolver).of(images)
         let files = try await FileResolver(
             client: client, lock: lock, spec: spec, folder: parsed.folder, scratch: scratch,
             mirrors: options.fileMirrors,
@@ -66,14 +67,17 @@ extension Collector {
     private func resolve(
         _ spec: Spec, _ resolver: Resolver, _ faults: inout SpecFaults
     ) async throws -> [ResolvedImage] {
-        let wanted = (spec.base.map { [$0.image] } ?? []) + spec.images
+        let charts = try spec.registryCharts()
+        let wanted = (spec.base.map { [$0.image] } ?? []) + spec.images + charts.map(\.reference)
         let found = try await inParallel(wanted, width: 8) { reference in
             try await attempted { try await resolver.image(reference) }
         }
         var images: [ResolvedImage] = []
         for (reference, result) in zip(wanted, found) {
             switch result {
-            case .success(let image): images.append(image)
+            case .success(let image):
+                images.append(image)
+                try charts.first { $0.reference == reference }?.check(image)
             case .failure(let failure): faults.note(failure, ofImage: reference, in: spec)
             }
         }

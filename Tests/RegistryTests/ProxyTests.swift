@@ -134,11 +134,19 @@ import Testing
     }
 
     @Test("reads the variables as others do")
-    func variables() {
+    func variables() throws {
         func proxies(_ variables: [String: String]) -> Proxies { Proxies(environment: variables) }
         #expect(proxies(["http_proxy": "a:1", "HTTP_PROXY": "b:2"]).proxy(.http) == "a:1")
         #expect(proxies(["HTTP_PROXY": "b:2", "REQUEST_METHOD": "GET"]).proxy(.http) == "")
         #expect(proxies(["HTTP_PROXY": "b:2"]).proxy(.https) == "")
+        let address = try WebAddress("http://a.example:5000/x")
+        for (value, isDirect) in [
+            ("a.example:5000", true), (".example:5000", true), ("x, example:5000", true), ("*.example:5000", true),
+            ("a.example:5001", false), ("b.example:5000", false), ("ple:5000", false), (":5000", false),
+        ] {
+            let found = proxies(["no_proxy": value]).exceptions(for: address)
+            #expect(found == (isDirect ? "*" : value), "\(value)")
+        }
         #expect(proxies(["all_proxy": "c:3", "https_proxy": ""]).proxy(.https) == "c:3")
         for (text, port) in [
             ("http://u:p@proxy.example:3128/", 3128), ("proxy.example:8080", 8080), ("proxy.example", 1080),

@@ -69,7 +69,8 @@ package struct Locker: Sendable {
         let content = try await KnownContent(client: client)
         let local = try await LocalImages(parsed.spec, folder: parsed.folder, scratch: scratch.path)
         let resolver = Resolver(content: content, local: local, lock: nil, platforms: parsed.spec.platforms)
-        let wanted = parsed.spec.images.filter { !known.contains($0) }
+        let charts = try parsed.spec.registryCharts()
+        let wanted = (parsed.spec.images + charts.map(\.reference)).filter { !known.contains($0) }
         var images: [ResolvedImage] = []
         if let base = parsed.spec.base?.image, !known.contains(base) || !wanted.isEmpty {
             let resolved = try await resolver.image(base)
@@ -77,6 +78,9 @@ package struct Locker: Sendable {
             if !known.contains(base) { images.append(resolved) }
         }
         images += try await resolver.images(wanted)
+        for chart in charts { try images.first { $0.reference == chart.reference }.map(chart.check) }
+        let attached = try await AttachedContent(spec: parsed.spec, resolver: resolver).of(images)
+        images += attached.filter { !known.contains($0.reference) }
         let resolved = try await FileResolver(
             client: client, lock: kept, spec: parsed.spec, folder: parsed.folder, scratch: scratch.path,
             mirrors: mirrors
@@ -88,7 +92,17 @@ package struct Locker: Sendable {
 
     /// The entries of `lock` that stay as they are.
     private func keep(_ lock: Lock?, update: [String]?, spec: Spec) throws(Failure) -> Lock {
-        let wanted = Set(spec.images + (spec.base.map { [$0.image] } ?? []))
+        let wanted = Set(
+            spec.images + (spec.base.map { [$0.image] } ?? []) + (spec.charts ?? []).map(\.reference))
+        /// Whether it is attached to an image of the spec that stays as it is.
+        func belongs(_ name: Reference) -> Bool {
+            !spec.names(name)
+                && wanted.contains { owner in
+                    (owner.domain, owner.repository) == (name.domain, name.repository)
+                        && !spec.attachedKinds(of: owner).isEmpty
+                        && !(update ?? []).contains { owner.goes(by: $0) }
+                }
+        }
         let names = Set(update ?? [])
         for name in names where spec.files[name] == nil && !wanted.contains(where: { $0.goes(by: name) }) {
             throw Failure(
@@ -98,7 +112,8 @@ package struct Locker: Sendable {
         guard let lock, update != [] else { return Lock(images: [], files: []) }
         return Lock(
             images: lock.images.filter { image in
-                wanted.contains(image.reference) && !names.contains { image.reference.goes(by: $0) }
+                (wanted.contains(image.reference) || belongs(image.reference))
+                    && !names.contains { image.reference.goes(by: $0) }
                     && [[], spec.platforms].contains(image.platforms.map(\.platform))
             },
             files: lock.files.filter { file in

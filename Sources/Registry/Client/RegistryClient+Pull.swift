@@ -155,7 +155,7 @@ package final class RegistryClient: Sendable {
     }
 
     /// Asks the endpoints of a registry in their order, until one has it.
-    private func firstCandidate<Result: Sendable>(
+    func firstCandidate<Result: Sendable>(
         _ reference: Reference, _ body: (Endpoint, Bool) async throws(Setback) -> Result
     ) async throws(Failure) -> Result {
         var failures: [Failure] = []
@@ -172,7 +172,7 @@ package final class RegistryClient: Sendable {
         throw Setback.combined(failures)
     }
 
-    private func attempts(_ isLast: Bool) -> Int? { isLast ? nil : min(2, web.settings.retry.attempts) }
+    func attempts(_ isLast: Bool) -> Int? { isLast ? nil : min(2, web.settings.retry.attempts) }
 
     func access(_ endpoint: Endpoint, _ reference: Reference, _ actions: String = "pull") -> Access {
         Access(

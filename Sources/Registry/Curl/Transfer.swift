@@ -69,7 +69,7 @@ final class Transfer {
         handle.set(CURLOPT_BUFFERSIZE, 256 << 10)
         handle.set(CURLOPT_USERAGENT, options.userAgent)
         handle.set(CURLOPT_PROXY, options.proxies.proxy(request.address.scheme))
-        handle.set(CURLOPT_NOPROXY, options.proxies.exceptions)
+        handle.set(CURLOPT_NOPROXY, options.proxies.exceptions(for: request.address))
         if let authorities = request.trust.authorities {
             handle.set(CURLOPT_CAINFO_BLOB, copying: authorities)
         } else {

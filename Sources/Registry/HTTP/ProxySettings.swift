@@ -12,7 +12,7 @@ struct Proxies: Sendable {
     private let plain: String
     private let secure: String
     /// The hosts that are asked directly, as libcurl reads them: names, domains, addresses, networks.
-    let exceptions: String
+    private let exceptions: String
 
     init(environment: [String: String]) {
         func value(_ name: String) -> String? {
@@ -29,6 +29,20 @@ struct Proxies: Sendable {
 
     /// The proxy for requests of this scheme; empty for none. May hold a password: not for errors.
     func proxy(_ scheme: WebAddress.Scheme) -> String { scheme == .http ? plain : secure }
+
+    /// The hosts that are asked directly, for a request to `address`; `*`, all of them, where an entry names its host and
+    /// port, as Go's tools read it: `HOST:PORT`, `.DOMAIN:PORT`.
+    func exceptions(for address: WebAddress) -> String {
+        let names = exceptions.split { $0 == "," || $0.isWhitespace }
+        let suffix = ":\(address.port)"
+        let isNamed = names.contains { name in
+            guard name.hasSuffix(suffix) else { return false }
+            let host = name.dropLast(suffix.count).lowercased()
+            let domain = host.hasPrefix("*.") ? String(host.dropFirst()) : host.hasPrefix(".") ? host : "." + host
+            return host == address.host || (domain.count > 1 && address.host.hasSuffix(domain))
+        }
+        return isNamed ? "*" : exceptions
+    }
 
     /// The port of that proxy; `nil` where there is none.
     func port(_ scheme: WebAddress.Scheme) -> Int? {

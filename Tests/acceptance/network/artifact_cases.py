@@ -165,3 +165,85 @@ def containerd_imports_upstreams_digest(world):
         named = [entry["annotations"].get("io.containerd.image.name") for entry in index["manifests"][1:]]
         require(None not in named, f"every descriptor has a name: {named}")
         equal(len(set(named)), len(named), "names in index.json")
+
+
+def sign(registry, repository, subject, suffix="sig"):
+    """What cosign keeps beside an image: a tag that is made of its digest."""
+    tag = subject.replace(":", "-") + f".{suffix}"
+    registry.artifact(repository, tag, config=b'{"architecture":"","os":"","config":{},"rootfs":{"type":"layers"}}',
+                      config_type=odd_registry.CONFIG,
+                      layers=[("application/vnd.dev.cosign.simplesigning.v1+json", subject.encode())])
+    return tag
+
+
+@case
+def what_is_attached_crosses_with_its_image(world):
+    """cosign's tags and referrers of both forms are carried, locked, served as referrers, and pushed along."""
+    with odd_registry.odd_registry() as registry:
+        image = registry.image("a/tool", "tool", "v1")
+        tags = [sign(registry, "a/tool", image["digest"], kind) for kind in ("sig", "att", "sbom")]
+        sbom = registry.artifact("a/tool", artifactType="application/spdx+json", layers=[("text/spdx", b"{}")],
+                                 subject=image)
+        proof = registry.artifact("a/tool", artifactType="application/vnd.dev.cosign.artifact.sig.v1+json",
+                                  layers=[("text/plain", b"signed")], subject=sbom)
+        lists = {image["digest"]: [{**sbom, "artifactType": "application/spdx+json"}],
+                 sbom["digest"]: [{**proof, "artifactType": "application/vnd.dev.cosign.artifact.sig.v1+json"}]}
+
+        def referrers(handler):
+            if "/referrers/" not in handler.path:
+                return False
+            found = lists.get(handler.path.rsplit("/", 1)[1], [])
+            handler.answer(200, json.dumps({"schemaVersion": 2, "mediaType": odd_registry.INDEX,
+                                            "manifests": found}).encode(), Content_Type=odd_registry.INDEX)
+            return True
+
+        registry.hook = referrers
+        registry.image("a/plain", "plain", "v1")
+        registry.index("a/plain", [], digest(b"nothing").replace(":", "-"))
+        bundle = collected(world, "attached", registry, ["a/tool:v1"], "attached: [signatures, sboms]\n")
+        locked = [one["reference"] for one in json.loads(world.ok("inspect", "--json", bundle).out)["lock"]["images"]]
+        wanted = ["a/tool:v1", f"a/tool:{tags[0]}", f"a/tool:{tags[2]}", f"a/tool@{sbom['digest']}",
+                  f"a/tool@{proof['digest']}"]
+        equal(sorted(locked), sorted(f"{registry.place}/{name}" for name in wanted), "what the lock has")
+        spec = bundle.parent / "spec.yaml"
+        world.ok("lock", spec, "--insecure", registry.place)
+        sign(registry, "a/tool", sbom["digest"])
+        again = bundle.with_name("again.sealift")
+        world.ok("collect", spec, "-o", again, "--insecure", registry.place)
+        equal(again.read_bytes(), bundle.read_bytes(), "a collect from the lock, though more was signed")
+        with served(world, bundle) as (_, place):
+            body, _ = fetch(place, f"a/tool/referrers/{image['digest']}")
+            equal([entry["digest"] for entry in json.loads(body)["manifests"]], [sbom["digest"]], "referrers")
+            fetch(place, f"a/tool/manifests/{tags[0]}")
+        with target(world, "attached-target") as there:
+            world.ok("push", bundle, "--to", there.place, "--insecure", there.place)
+            for name in (tags[0], tags[2], sbom["digest"], proof["digest"]):
+                body, _ = fetch(there.place, f"a/tool/manifests/{name}", odd_registry.MANIFEST)
+                equal(body, registry.manifests["a/tool", name][0], f"{name} after push")
+        # A list that names what does not belong to the image.
+        lists[image["digest"]] = [{**proof, "artifactType": "application/spdx+json"}]
+        spec.with_suffix(".lock.json").unlink()
+        world.refused(65, ["does not name as its subject"], "collect", spec, "-o", spec.parent / "wrong.sealift",
+                      "--insecure", registry.place)
+
+
+@case
+def a_chart_of_a_registry_crosses(world):
+    """A Helm chart from oci:// is pinned by version and digest, carried as it is, served and pushed."""
+    with odd_registry.odd_registry() as registry:
+        chart = registry.artifact(
+            "charts/web", "1.2.3_b1", config=b'{"name":"web","version":"1.2.3+b1"}',
+            config_type="application/vnd.cncf.helm.config.v1+json",
+            layers=[("application/vnd.cncf.helm.chart.content.v1.tar+gzip", b"chart")])
+        line = f"charts: [{{ chart: 'oci://{registry.place}/charts/web', version: 1.2.3+b1, digest: '%s' }}]\n"
+        bundle = collected(world, "chart", registry, [], line % chart["digest"])
+        with served(world, bundle) as (_, place):
+            walk(registry, place, "charts/web", "1.2.3_b1", set())
+        folder = world.folder("chart-wrong")
+        (folder / "s.yaml").write_text("version: 1\nname: s\nplatforms: linux/amd64\n" + line % digest(b"other"))
+        world.refused(65, ["the spec says sha256:"], "collect", folder / "s.yaml", "-o", folder / "s.sealift",
+                      "--insecure", registry.place)
+        (folder / "s.yaml").write_text("version: 1\nname: s\nplatforms: linux/amd64\n"
+                                       "charts: [{ chart: web, repo: 'https://charts.invalid', version: 1.0.0 }]\n")
+        world.refused(78, ["only from OCI registries", "helm push"], "collect", folder / "s.yaml", "-o",
+                      folder / "s.sealift")

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import BundleFormat
+internal import OCI
+internal import Spec
+
+/// What belongs to images, as their registries have it: cosign's tags, and OCI referrers by the API or the fallback tag.
+///
+/// Each is carried as an image of its own: `REPOSITORY:sha256-….sig`, or `REPOSITORY@DIGEST` for a referrer.
+struct AttachedContent: Sendable {
+    let spec: Spec
+    let resolver: Resolver
+
+    /// A signature of a signature of an SBOM is as far as it goes.
+    private static let deepest = 4
+
+    private typealias Carried = (image: ResolvedImage, kinds: [Spec.AttachedKind])
+
+    /// All that the spec wants of what belongs to `images`, and to that in turn. With a lock, what the lock has of it: what
+    /// was signed afterwards comes with the next lock.
+    /// - Throws: a `Failure` of kind `data` where a registry lists as a referrer what does not name the image as its subject.
+    func of(_ images: [ResolvedImage]) async throws -> [ResolvedImage] {
+        var known = Set(images.map(\.reference))
+        var (found, level): ([ResolvedImage], [Carried]) = ([], [])
+        for image in images where image.local == nil {
+            let kinds = spec.attachedKinds(of: image.reference)
+            if !kinds.isEmpty { level.append((image, kinds)) }
+        }
+        for _ in 0..<Self.deepest where !level.isEmpty {
+            let lists = try await inParallel(level, width: 8) { try await names($0.image, $0.kinds) }
+            var next: [(reference: Reference, kinds: [Spec.AttachedKind])] = []
+            for (carried, names) in zip(level, lists) {
+                for name in names where known.insert(name).inserted { next.append((name, carried.kinds)) }
+            }
+            let resolved = try await inParallel(next.map(\.reference), width: 8) {
+                try await resolver.image($0)
+            }
+            try zip(level, lists).forEach { try check($0, $1, resolved) }
+            found += resolved
+            level = zip(resolved, next).map { ($0, $1.kinds) }
+        }
+        return found
+    }
+
+    /// The names of what belongs to `image`, in order.
+    private func names(_ image: ResolvedImage, _ kinds: [Spec.AttachedKind]) async throws -> [Reference] {
+        let reference = image.reference
+        let digests = image.locked.digests.reduce(into: [Digest]()) { if !$0.contains($1) { $0.append($1) } }
+        if let lock = resolver.lock, isLocked(image) {
+            return lock.attached(to: reference, digests, of: spec)
+        }
+        var names: [Reference] = []
+        for digest in digests {
+            let stem = "\(digest.algorithm.rawValue)-\(digest.hex)"
+            func named(_ suffix: String) -> Reference {
+                Reference(domain: reference.domain, repository: reference.repository, tag: stem + suffix)
+            }
+            var candidates = kinds.map { named($0.cosignSuffix) }
+            if let referrers = try await resolver.content.client.referrers(of: digest, in: reference) {
+                for entry in referrers where kinds.contains(where: { $0.covers(entry.artifactType ?? "") }) {
+                    names.append(
+                        Reference(
+                            domain: reference.domain, repository: reference.repository, digest: entry.digest))
+                }
+            }
+            // Clients without the API, and registries without it, keep the list under this tag.
+            candidates.append(named(""))
+            for candidate in candidates where try await resolver.content.client.has(candidate) {
+                names.append(candidate)
+            }
+        }
+        return names
+    }
+
+    private func isLocked(_ image: ResolvedImage) -> Bool {
+        resolver.lock?.images.contains { $0.reference == image.reference } ?? false
+    }
+
+    /// A referrer names what it belongs to.
+    private func check(_ carried: Carried, _ names: [Reference], _ resolved: [ResolvedImage]) throws(Failure)
+    {
+        // The names in a lock were compared when it was made.
+        if isLocked(carried.image) { return }
+        let digests = Set(carried.image.locked.digests)
+        for image in resolved where names.contains(image.reference) && image.reference.tag == nil {
+            guard image.top.subject.map({ digests.contains($0.digest) }) != true else { continue }
+            throw Failure(
+                .data, "collect", image.reference.familiar,
+                because:
+                    "\(image.reference.domain) lists it as belonging to \(carried.image.reference.familiar), "
+                    + "which it does not name as its subject",
+                remedy: "ask the registry's operator, or leave out 'attached' for this image")
+        }
+    }
+}
+
+extension Spec.AttachedKind {
+    /// What cosign adds to the tag of such content.
+    fileprivate var cosignSuffix: String {
+        switch self {
+        case .signatures: ".sig"
+        case .sboms: ".sbom"
+        case .attestations: ".att"
+        }
+    }
+
+    /// Whether a referrer of that artifact type is of this kind. A bundle of sigstore may be a signature or an attestation.
+    fileprivate func covers(_ type: String) -> Bool {
+        func has(_ words: String...) -> Bool { words.contains { type.lowercased().contains($0) } }
+        let isBoth = has("sigstore.bundle")
+        let isSignature = has("signature", "cosign.artifact.sig", "simplesigning")
+        let isSBOM = has("spdx", "cyclonedx", "syft", "sbom")
+        return switch self {
+        case .signatures: isBoth || isSignature
+        case .sboms: isSBOM
+        case .attestations: isBoth || (!isSignature && !isSBOM)
+        }
+    }
+}
+
+extension Lock {
+    /// The entries that belong to `reference`, as their names tell: those of its repository that the spec does not name,
+    /// with a tag that begins with one of its digests, or with no tag.
+    fileprivate func attached(to reference: Reference, _ digests: [Digest], of spec: Spec) -> [Reference] {
+        let stems = digests.map { "\($0.algorithm.rawValue)-\($0.hex)" }
+        return images.map(\.reference).filter { name in
+            (name.domain, name.repository) == (reference.domain, reference.repository) && !spec.names(name)
+                && name.tag.map { tag in stems.contains { tag.hasPrefix($0) } } ?? true
+        }
+    }
+}
+
+extension Spec {
+    /// Whether the spec itself names the reference.
+    func names(_ reference: Reference) -> Bool {
+        images.contains(reference) || base?.image == reference
+            || (charts ?? []).contains { $0.reference == reference }
+    }
+
+    /// The charts that are fetched from OCI registries.
+    /// - Throws: a ``Failure`` of kind `configuration` for a chart of an HTTP repository, which is not carried yet.
+    func registryCharts() throws(Failure) -> [Chart] {
+        for chart in charts ?? [] where chart.repo != nil {
+            throw Failure(
+                .configuration, "collect the chart", "\(chart.name) \(chart.version)",
+                because: "charts are carried only from OCI registries",
+                remedy: "push it to one (helm push), and name it as oci://HOST/PATH/\(chart.name)")
+        }
+        return charts ?? []
+    }
+}
+
+extension Spec.Chart {
+    /// Compares what the chart resolved to with the digest that the spec gives.
+    /// - Throws: a ``Failure`` of kind `data` where they differ.
+    func check(_ found: ResolvedImage) throws(Failure) {
+        guard let digest, found.top.descriptor.digest != digest else { return }
+        throw Failure(
+            .data, "collect the chart", reference.familiar,
+            because: "its manifest is \(found.top.descriptor.digest), and the spec says \(digest)",
+            remedy: "find out why it changed; then correct the digest in the spec")
+    }
+}
