@@ -141,7 +141,8 @@ import Testing
         #expect(proxies(["HTTP_PROXY": "b:2"]).proxy(.https) == "")
         let address = try WebAddress("http://a.example:5000/x")
         for (value, isDirect) in [
-            ("a.example:5000", true), (".example:5000", true), ("x, example:5000", true), ("*.example:5000", true),
+            ("a.example:5000", true), (".example:5000", true), ("x, example:5000", true),
+            ("*.example:5000", true),
             ("a.example:5001", false), ("b.example:5000", false), ("ple:5000", false), (":5000", false),
         ] {
             let found = proxies(["no_proxy": value]).exceptions(for: address)

@@ -38,7 +38,8 @@ struct Proxies: Sendable {
         let isNamed = names.contains { name in
             guard name.hasSuffix(suffix) else { return false }
             let host = name.dropLast(suffix.count).lowercased()
-            let domain = host.hasPrefix("*.") ? String(host.dropFirst()) : host.hasPrefix(".") ? host : "." + host
+            let domain =
+                host.hasPrefix("*.") ? String(host.dropFirst()) : host.hasPrefix(".") ? host : "." + host
             return host == address.host || (domain.count > 1 && address.host.hasSuffix(domain))
         }
         return isNamed ? "*" : exceptions
