@@ -123,3 +123,26 @@ import Testing
         #expect(failure?.artifact.contains("\(sample.node.digest)") == true)
     }
 }
+
+extension DamageTests {
+    /// The blob is verified and remembered; while a client waits for the rest, a byte of what was already sent changes.
+    /// No hash runs any more: the state of the file, looked at before the tail, is what ends the response.
+    @Test func aChangeBetweenTheCheckAndTheTailCutsTheResponse() async throws {
+        let (layout, blob) = try Layout.holding(noise(64 << 20, seed: 12))
+        let path = layout.path(of: blob.digest)
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -3600)], ofItemAtPath: path)
+        try await Task.sleep(for: .milliseconds(2100))
+        try await Served.with(layout) { served in
+            let url = "/v2/a/blobs/\(blob.digest)"
+            #expect(Digest(of: try await served.curl(url).body) == blob.digest)
+            let client = try RawConnection(port: served.server.port)
+            try await client.send("GET \(url) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            _ = try await client.receive(until: "\r\n\r\n")
+            try Self.flip(path, at: 3)
+            #expect(try await client.count() < blob.size)
+            #expect(try await served.logs("cut: its file changed while it was sent"))
+            #expect(!served.log.contains { $0.contains("damaged") })
+        }
+    }
+}

@@ -27,12 +27,11 @@ import Testing
         let guesses = (0..<40).map { number in
             queue.admits(
                 .init(
-                    header: Self.header("reader", "wrong\(number)"), address: "10.0.0.\(number % 5)",
-                    hasFailed: true),
+                    header: Self.header("reader", "wrong\(number)"), address: "10.0.0.\(number % 5)"),
                 users, on: loop)
         }
         let user = queue.admits(
-            .init(header: Self.header("reader", "right"), address: "10.0.0.9", hasFailed: false), users,
+            .init(header: Self.header("reader", "right"), address: "10.0.0.9"), users,
             on: loop)
         #expect(try await user.get() == .admitted("reader"))
         var outcomes: [PasswordQueue.Outcome] = []
@@ -42,7 +41,7 @@ import Testing
         #expect(outcomes.count { $0 == .refused } <= 10)
         #expect(outcomes.count { $0 == .tooMany } >= 30)
         let again = try await queue.admits(
-            .init(header: Self.header("reader", "right"), address: "10.0.0.9", hasFailed: true), users,
+            .init(header: Self.header("reader", "right"), address: "10.0.0.9"), users,
             on: loop
         ).get()
         #expect(again == .admitted("reader"), "a header that was right is remembered")
@@ -52,7 +51,7 @@ import Testing
         let queue = PasswordQueue()
         queue.stop()
         let outcome = try await queue.admits(
-            .init(header: Self.header("reader", "right"), address: "a", hasFailed: false),
+            .init(header: Self.header("reader", "right"), address: "a"),
             try await Self.users(),
             on: MultiThreadedEventLoopGroup.singleton.next()
         ).get()
@@ -63,7 +62,7 @@ import Testing
     func whatIsNoLoginIsRefusedWithoutACheck(header: String) async throws {
         let queue = PasswordQueue(most: (all: 0, address: 0))
         let outcome = try await queue.admits(
-            .init(header: header, address: "a", hasFailed: false), try await Self.users(),
+            .init(header: header, address: "a"), try await Self.users(),
             on: MultiThreadedEventLoopGroup.singleton.next()
         ).get()
         #expect(outcome == .refused)

@@ -48,6 +48,16 @@ final class RawConnection: Sendable {
     /// Says that nothing more is sent.
     func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
 
+    /// The number of bytes that the server sends until it closes.
+    func count() async throws -> Int {
+        try await onThread { [descriptor] in
+            var buffer = [UInt8](repeating: 0, count: 1 << 20)
+            var total = 0
+            while case let count = recv(descriptor, &buffer, buffer.count, 0), count > 0 { total += count }
+            return total
+        }
+    }
+
     /// What the server sends until it closes, or until `text` is among it.
     func receive(until text: String? = nil) async throws -> String {
         try await onThread { [descriptor] in

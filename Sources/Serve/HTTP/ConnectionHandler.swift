@@ -26,8 +26,6 @@ final class Connection: ChannelInboundHandler {
     var closing = false
     /// Bytes of the client are on their way that no one will read.
     var isUnheard = false
-    /// A password of this connection was wrong.
-    private var hasFailed = false
     var lastProgress = NIODeadline.now()
     var clock = DateClock()
 
@@ -108,17 +106,14 @@ final class Connection: ChannelInboundHandler {
         guard let users = site.settings.users, head.uri != "/healthz" else { return route(head) }
         let login = PasswordQueue.Login(
             header: head.headers.first(name: "Authorization"),
-            address: context.remoteAddress?.ipAddress ?? "-",
-            hasFailed: hasFailed)
+            address: context.remoteAddress?.ipAddress ?? "-")
         site.passwords.admits(login, users, on: context.eventLoop).assumeIsolated().whenSuccess { outcome in
             guard self.response != nil else { return }
             switch outcome {
             case .admitted(let user):
                 self.response?.user = user
                 self.route(head)
-            case .refused:
-                self.hasFailed = login.header != nil
-                self.send(Self.unauthorized, head)
+            case .refused: self.send(Self.unauthorized, head)
             case .tooMany:
                 self.isUnheard = true
                 self.send(Self.tooMany, head)

@@ -31,7 +31,7 @@ struct Page {
             text += (shared.domains.joined(separator: " and ")).escapedHTML
             text += ". Without a domain it means that of \(shared.domains[0].escapedHTML).</p>\n"
         }
-        text += images + fileList
+        text += images + fileList + settings
         text += "<footer><p><a href=\"/v2/_catalog\">/v2/_catalog</a> · <a href=\"/healthz\">/healthz</a></p>"
         return HTMLPage(title: "sealift", body: text + "</footer>\n")
     }
@@ -39,22 +39,35 @@ struct Page {
     private var images: String {
         guard !catalog.images.isEmpty else { return "" }
         let names = Set(catalog.names)
-        var text = "<section><h2>Images</h2>\n"
+        var text = "<section><h2>Images</h2>\n" + HTMLPage.search(for: "images")
         for image in catalog.images {
             guard let stored = catalog.manifests[image.descriptor.digest] else { continue }
             let reference = image.reference
             // Where two domains share a name, only the full one is certain.
             let shared = names.contains("\(reference.domain)/\(reference.repository)")
             let pull = "\(host)/\(shared ? reference.description : reference.path)"
-            text += "<article><h3>\(reference.familiar.escapedHTML)</h3>\n<dl>"
-            text += term("Size", stored.total.shortByteCount)
+            text += "<details class=\"item\"><summary><span>\(reference.familiar.escapedHTML)</span>"
+            text += "<span class=\"soft\">\(stored.total.shortByteCount)</span></summary>\n<dl>"
             if !stored.platforms.isEmpty {
                 text += term(
                     "Platforms", stored.platforms.map { "\($0)".escapedHTML }.joined(separator: ", "))
             }
             text += term("From", reference.domain.escapedHTML)
             text += term("Digest", "<code>\(image.descriptor.digest)</code>")
-            text += "</dl><pre>docker pull \(pull.escapedHTML)</pre></article>\n"
+            text += "</dl>" + HTMLPage.copyable("docker pull \(pull)") + "</details>\n"
+        }
+        return text + "</section>\n"
+    }
+
+    /// What the programs that pull are told, ready to be put in place.
+    private var settings: String {
+        let domains = Set(catalog.images.map(\.reference.domain)).sorted()
+        let configuration = ClientConfiguration(address: host, tls: scheme == "https", domains: domains)
+        var text = "<section><h2>Settings of clients</h2>\n"
+        for client in [ClientConfiguration.Client.docker, .containerd, .k3s] {
+            text += "<details><summary><span>\(client.rawValue)</span></summary>\n"
+            for line in configuration.advice(for: client) { text += "<p>\(line.escapedHTML)</p>\n" }
+            text += HTMLPage.copyable(configuration.text(for: client)) + "</details>\n"
         }
         return text + "</section>\n"
     }
@@ -66,7 +79,7 @@ struct Page {
             let path = "/files/" + Target.encode(file.name)
             text += "<article><h3><a href=\"\(path)\">\(file.name.escapedHTML)</a></h3>\n<dl>"
             text += term("Size", file.size.shortByteCount) + term("Digest", "<code>\(file.digest)</code>")
-            text += "</dl><pre>curl -fO \(scheme)://\(host.escapedHTML)\(path)</pre></article>\n"
+            text += "</dl>" + HTMLPage.copyable("curl -fO \(scheme)://\(host)\(path)") + "</article>\n"
         }
         text += "<p>Checksums of all of them: <a href=\"/files/SHA256SUMS\">SHA256SUMS</a>. "
         return text + "Check what you fetched with <code>sha256sum -c SHA256SUMS</code>.</p></section>\n"

@@ -6,8 +6,8 @@ internal import OCI
 /// download.
 ///
 /// Who waits is bounded, in all and by address; who is pushed out is told to try again. The newest login is checked
-/// first, and those of connections that have failed before come last: so a user who logs in among many guessing
-/// clients waits for one check as a rule.
+/// first, and a user name for which an address has given a wrong password comes last and is pushed out first: so a user
+/// who logs in among many guessing clients waits for one check as a rule.
 final class PasswordQueue: Sendable {
     /// What a request says of its user.
     struct Login: Sendable {
@@ -15,8 +15,6 @@ final class PasswordQueue: Sendable {
         let header: String?
         /// The client's address, without its port.
         let address: String
-        /// Whether a password of the same connection was wrong.
-        let hasFailed: Bool
     }
 
     /// What became of a login.
@@ -31,15 +29,28 @@ final class PasswordQueue: Sendable {
         let login: Login
         let users: Htpasswd
         let promise: EventLoopPromise<Outcome>
+        /// The user that is named, and by which address.
+        let claim: Claim
+        /// The last password for this claim was wrong.
+        let isSuspect: Bool
+    }
+
+    private struct Claim: Hashable, Sendable {
+        let user: String
+        let address: String
     }
 
     private struct State: Sendable {
         /// In the order in which they came.
         var waiting: [Waiting] = []
+        /// Claims whose last password was wrong.
+        var failed: Set<Claim> = []
         var isStopped = false
         var isRunning = false
     }
 
+    /// The most failed claims that are remembered.
+    private static let memory = 4096
     /// The most logins that wait, in all and of one address.
     let most: (all: Int, address: Int)
     private let state = Monitor(State())
@@ -50,13 +61,17 @@ final class PasswordQueue: Sendable {
     func admits(_ login: Login, _ users: Htpasswd, on loop: any EventLoop) -> EventLoopFuture<Outcome> {
         guard let header = login.header else { return loop.makeSucceededFuture(.refused) }
         if let user = users.known(header) { return loop.makeSucceededFuture(.admitted(user)) }
-        guard Htpasswd.credentials(in: header) != nil else { return loop.makeSucceededFuture(.refused) }
+        guard let (user, _) = Htpasswd.credentials(in: header) else {
+            return loop.makeSucceededFuture(.refused)
+        }
+        let claim = Claim(user: user, address: login.address)
         let promise = loop.makePromise(of: Outcome.self)
         let (pushedOut, isNew) = state.locked { state -> ([Waiting], Bool) in
-            guard !state.isStopped else {
-                return ([Waiting(login: login, users: users, promise: promise)], false)
-            }
-            state.waiting.append(Waiting(login: login, users: users, promise: promise))
+            let new = Waiting(
+                login: login, users: users, promise: promise, claim: claim,
+                isSuspect: state.failed.contains(claim))
+            guard !state.isStopped else { return ([new], false) }
+            state.waiting.append(new)
             defer { state.isRunning = true }
             return (shorten(&state.waiting), !state.isRunning)
         }
@@ -95,7 +110,7 @@ final class PasswordQueue: Sendable {
             address = counts.max { $0.value < $1.value }?.key ?? newest
         }
         let own = waiting.indices.filter { waiting[$0].login.address == address }
-        guard let oldest = own.first(where: { waiting[$0].login.hasFailed }) ?? own.first else { return [] }
+        guard let oldest = own.first(where: { waiting[$0].isSuspect }) ?? own.first else { return [] }
         return [waiting.remove(at: oldest)]
     }
 
@@ -104,13 +119,21 @@ final class PasswordQueue: Sendable {
             let next = state.waiting { state -> Waiting?? in
                 if state.isStopped { return .some(nil) }
                 guard
-                    let place = state.waiting.lastIndex(where: { !$0.login.hasFailed })
+                    let place = state.waiting.lastIndex(where: { !$0.isSuspect })
                         ?? state.waiting.indices.last
                 else { return nil }
                 return .some(state.waiting.remove(at: place))
             }
             guard let next else { return }
             let user = next.login.header.flatMap(next.users.check)
+            state.locked { state in
+                if user != nil {
+                    state.failed.remove(next.claim)
+                } else {
+                    if state.failed.count >= Self.memory { state.failed = [] }
+                    state.failed.insert(next.claim)
+                }
+            }
             next.promise.succeed(user.map(Outcome.admitted) ?? .refused)
         }
     }

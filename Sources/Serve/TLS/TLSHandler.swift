@@ -150,11 +150,13 @@ final class TLSHandler: ChannelDuplexHandler {
     func flush(context: ChannelHandlerContext) { send(context) }
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        if mode != .input, case .open = state {
-            session?.close()
-            send(context)
-        }
-        context.close(mode: mode, promise: promise)
+        guard mode != .input, case .open = state else { return context.close(mode: mode, promise: promise) }
+        state = .closed
+        session?.close()
+        send(context)
+        // Called while a flush is under way, the alert leaves only after it; a client that takes nothing is not
+        // waited for.
+        context.eventLoop.assumeIsolated().execute { context.close(mode: mode, promise: promise) }
     }
 
     /// Hands the records to the socket.
