@@ -119,7 +119,10 @@ import Testing
         ("mkdir other", "is a directory"),
         ("rm index.json", "has no index.json"),
         ("rm oci-layout", "has no oci-layout"),
-        ("echo '{\"imageLayoutVersion\":\"2.0.0\"}' > oci-layout", "oci-layout"),
+        (
+            "echo '{\"imageLayoutVersion\":\"2.0.0\"}' > oci-layout",
+            "an OCI image layout that sealift has not made"
+        ),
         ("rm \"$(ls -S blobs/sha256/* | head -1)\"", "is not in it"),
         ("echo foreign > f; mv f blobs/sha256/$(sha256sum f | cut -c1-64)", "belongs to nothing"),
         ("echo foreign >> \"$(ls -S blobs/sha256/* | head -1)\"", "bytes"),

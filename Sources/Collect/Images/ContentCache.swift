@@ -81,7 +81,8 @@ struct FirstSource: ContentSource {
     let sources: [any ContentSource]
 
     func open(_ descriptor: Descriptor) throws(Failure) -> any ByteStream {
-        var missing = Failure(.input, "read", "\(descriptor.digest)", because: "it was not found in any source")
+        var missing = Failure(
+            .input, "read", "\(descriptor.digest)", because: "it was not found in any source")
         for source in sources {
             do throws(Failure) { return try source.open(descriptor) } catch {
                 guard error.kind == .input else { throw error }

@@ -10,24 +10,24 @@ internal import YAML
 /// with the base's layers and the files at hand, then, with all content, to derive the ids that an apply must give.
 // Unchecked: one thread at a time uses it; the collector awaits each call.
 final class Rehearsal: @unchecked Sendable {
-    private let parsed: ParsedSpec
+    let parsed: ParsedSpec
     let images: [BundleImage]
     private let files: [Lock.File]
     let content: any ContentSource
     private let scratch: String
     /// Whether RUN is executed where this host can.
-    private let executesRun: Bool
+    let executesRun: Bool
     /// Whether the bundle leaves out what the isolated host has.
-    private let isDelta: Bool
+    let isDelta: Bool
     private let note: (String) -> Void
-    private var stages: [Stage] = []
+    private(set) var stages: [Stage] = []
     private let faults: SpecFaults
     private var problems: [BuildProblems.Problem]
     private var findings: [SpecFinding] = []
     private var seen: Set<String> = []
 
     /// The builds for one platform.
-    private struct Stage {
+    struct Stage {
         let platform: Platform
         let base: SealerImage?
         let maker: RehearsalMaker
@@ -258,51 +258,5 @@ final class Rehearsal: @unchecked Sendable {
         let known = faults.problems.count
         let more = problems.dropFirst(known).filter { !settled.contains($0.place) }
         try Mistakes(parsed, problems.prefix(known) + more, findings).report()
-    }
-
-    // MARK: deriving
-
-    /// Derives the ids of all images, once all content is at hand.
-    func derive() throws(Failure) -> BuildOutcome? {
-        if spec.base == nil, spec.builds.isEmpty { return nil }
-        var images: [BuildOutcome.Image] = []
-        for stage in stages { images += try derive(stage) }
-        return BuildOutcome(images: images)
-    }
-
-    private func derive(_ stage: Stage) throws(Failure) -> [BuildOutcome.Image] {
-        let (maker, session, platform) = (stage.maker, stage.session, stage.platform)
-        let runs = RunCoverage(isAsked: executesRun).isExecuted(for: platform) ? [] : maker.withRun
-        maker.derive()
-        session.problems = BuildProblems(gathering: false)
-        var images: [BuildOutcome.Image] = []
-        if let base = stage.base, let name = spec.base?.image.unpinned {
-            maker.list(base, as: name)
-            images.append(.init(name: name, platform: platform, id: base.id, layers: base.layerIDs))
-        }
-        for (number, build) in spec.builds.enumerated() {
-            guard !runs.contains(build.tag), stage.isComplete else {
-                let gap: BuildOutcome.Gap = stage.isComplete ? .run : .delta
-                images.append(.init(name: build.tag, platform: platform, uncovered: gap))
-                continue
-            }
-            do throws(Failure) {
-                maker.begin()
-                let image = try session.run(session.prepare(number), number).image
-                maker.list(image, as: build.tag)
-                images.append(
-                    .init(name: build.tag, platform: platform, id: image.id, layers: image.layerIDs))
-            } catch {
-                // What a delta leaves out is on the isolated host, and nowhere here.
-                if let mistake = session.problems.thrown, mistake.failure == error,
-                    !(isDelta && error.kind == .input)
-                {
-                    try Mistakes(parsed, [mistake]).report()
-                }
-                guard isDelta, error.kind == .input else { throw error }
-                images.append(.init(name: build.tag, platform: platform, uncovered: .delta))
-            }
-        }
-        return images
     }
 }

@@ -44,7 +44,7 @@ import Testing
                 == Golden.run(
                     "find", "\(first.store.layerFolder(rootfs))/etc", "-maxdepth", "0", "-printf", "%m %U %T@"
                 ))
-        #expect(try line("etc/daemon.json") == "644 0 0.0000000000")
+        #expect(try line("etc/daemon.json") == "600 0 0.0000000000")
         #expect(try line("new") == "755 0 0.0000000000")
         #expect(try line("new/deep/file") == "755 0 0.0000000000")
         #expect(try line("bin/kubectl").hasPrefix("755 0 16"))
