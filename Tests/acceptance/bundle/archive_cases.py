@@ -258,7 +258,9 @@ def hostile_layouts_are_refused(world):
     world.ok("collect", spec, "-o", folder / "good.sealift")
     write(nested=1)
     world.ok("collect", spec, "-o", folder / "index.sealift")
-    cases = [({"nested": 2}, ["an index within an index"]), ({"nested": 6}, ["an index within an index"]),
+    write(nested=4)
+    world.ok("collect", spec, "-o", folder / "nested.sealift")
+    cases = [({"nested": 5}, ["nested more than 4 deep"]), ({"nested": 9}, ["nested more than 4 deep"]),
              ({"version": "2.0.0"}, ["oci-layout"]), ({"layer": {"size": len(layer) + 1}}, ["its descriptor says"]),
              ({"layer": {"size": -1}}, ["out of bounds"]), ({"layer": {"size": 2 ** 63}}, ["read the manifest of"]),
              ({"config": {"size": 5}}, ["its descriptor says 5"]), ({"top": {"size": 7}}, ["its descriptor says 7"]),

@@ -157,9 +157,7 @@ def foreign_volume_inside_a_blob(world):
     world.refused(65, [foreign.name, "docker"], "verify", bundle, unchanged=[folder])
     store = world.folder("foreign-store")
     world.refused(65, ["docker"], "apply", bundle, "--store", store, "--platform", world.own)
-    equal(json.loads((store / "metadata/images_metadata.json").read_text()), {}, "images of a refused bundle")
-    layers = store / "metadata/layerdb/sha256"
-    equal(list(layers.iterdir()) if layers.exists() else [], [], "layers of a refused bundle")
+    equal(list(store.iterdir()), [], "what a refused bundle leaves in an empty folder")
 
 
 @case
