@@ -22,21 +22,29 @@ KIB = 1024
 SIZES = [512 * KIB, 2048 * KIB, 8192 * KIB, 32768 * KIB, 87552 * KIB]
 
 
+# What each layer is unpacked, by its digest.
+UNPACKED = {}
+
+
 def layer(size, seed):
-    """A layer that does not compress: the content of a gzip of level 0."""
-    return images.Blob(images.OCI["layer"], gzip.compress(os.urandom(size), 0, mtime=seed))
+    """A layer that does not compress: a tar of one file of chance, in a gzip of level 0."""
+    data = images.tar([images.Entry("chance", 0o644, os.urandom(size))])
+    made = images.Blob(images.OCI["layer"], gzip.compress(data, 0, mtime=seed))
+    UNPACKED[made.digest] = images.Blob("", data).digest
+    return made
 
 
 def described(size, seed):
-    """The descriptor of a layer that nobody has."""
+    """The descriptor of a layer that no server has."""
     digest = hashlib.sha256(b"layer %d" % seed).hexdigest()
     return {"mediaType": images.OCI["layer"], "digest": "sha256:" + digest, "size": size}
 
 
 def image(name, layers):
     """An image of Linux on amd64 over blobs or descriptors."""
+    unpacked = [part["digest"] if isinstance(part, dict) else UNPACKED[part.digest] for part in layers]
     config = images.Blob(images.OCI["config"], json.dumps(
-        {"architecture": "amd64", "os": "linux", "name": name, "rootfs": {"type": "layers", "diff_ids": []}}).encode())
+        {"architecture": "amd64", "os": "linux", "name": name, "rootfs": {"type": "layers", "diff_ids": unpacked}}).encode())
     listed = [part if isinstance(part, dict) else part.descriptor for part in layers]
     top = images.Blob(images.OCI["manifest"], json.dumps(
         {"schemaVersion": 2, "mediaType": images.OCI["manifest"], "config": config.descriptor, "layers": listed}).encode())

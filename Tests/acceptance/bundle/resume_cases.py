@@ -19,11 +19,14 @@ SIZES = [12 * MIB, 10 * MIB, 18 * MIB, 8 * MIB]
 
 
 def pushed(world, name):
-    """Pushes an image whose layers have SIZES bytes that do not compress; gives its descriptors."""
-    random_bytes = random.Random(name)
-    layers = [images.Blob(images.OCI["layer"], random_bytes.randbytes(size)) for size in SIZES]
+    """Pushes an image whose layers are tars of SIZES bytes that do not compress."""
+    chance = random.Random(name)
+    # A tar has a header before its one file, and two empty blocks at its end.
+    tars = [images.tar([images.Entry("chance", 0o644, chance.randbytes(size - 1536))]) for size in SIZES]
+    layers = [images.Blob("application/vnd.oci.image.layer.v1.tar", data) for data in tars]
     config = images.Blob(images.OCI["config"], json.dumps(
-        {"architecture": world.architectures[0], "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}).encode())
+        {"architecture": world.architectures[0], "os": "linux",
+         "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]}}).encode())
     top = images.manifest(images.OCI, config, layers)
     images.push(images.Image(f"{name}:1", top, [], [config, *layers]), f"http://{world.registry}")
 
