@@ -30,7 +30,7 @@ for command in swiftc cc make dpkg-source patch; do
 done
 
 # What Debian has as a static archive; nasm only runs here.
-packages="libarchive-dev libssl-dev libcrypt-dev libyaml-dev libdeflate-dev libseccomp-dev libnghttp2-dev zlib1g-dev
+packages="libarchive-dev libssl-dev libcrypt-dev libyaml-dev libdeflate-dev libseccomp-dev libnghttp2-dev nettle-dev zlib1g-dev
   libzstd-dev liblzma-dev libbz2-dev nasm"
 
 # A sources list of our own: the host's Debian archives, with their sources.
@@ -117,7 +117,7 @@ C
 link() {
   local objects=$1 archives=() name
   # The libraries of the module maps, then those that they need.
-  for name in $(sed -n 's/^ *link "\(.*\)"/\1/p' Sources/*/module.modulemap) nghttp2 z zstd lzma bz2; do
+  for name in $(sed -n 's/^ *link "\(.*\)"/\1/p' Sources/*/module.modulemap) nghttp2 nettle z zstd lzma bz2; do
     [ -e "$libraries/lib$name.a" ] || { echo "no static archive of $name: add its package to 'packages' in $0" >&2; exit 1; }
     archives+=("$libraries/lib$name.a")
   done
