@@ -23,6 +23,17 @@ import Testing
         }
     }
 
+    /// Clients try TLS first to find out whether a registry speaks it; they go on in HTTP once they have an answer.
+    @Test(arguments: ["\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", "\u{0}", "(GET / HTTP/1.1", "\r\n{", "\u{80}abc"])
+    func whatBeginsNoRequestIsAnsweredAtOnce(_ start: String) async throws {
+        try await Served.with(Sample().layout) { served in
+            let client = try RawConnection(port: served.server.port)
+            #expect(try await client.send(start))
+            #expect(try await client.count() > 12, "an answer comes though the client has not ended its side")
+            #expect(served.log.contains { $0.contains("400") }, "\(served.log)")
+        }
+    }
+
     @Test func targetsNeverCrashTheParser() {
         var state: UInt64 = 42
         let seeds = ["/v2/calico/node/manifests/v1?n=1&last=a%20b", "http://h/v2/?a=b", "/files/a%2Fb"]

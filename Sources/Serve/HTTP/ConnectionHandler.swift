@@ -70,14 +70,18 @@ final class Connection: ChannelInboundHandler {
                     .requestHeaderFieldsTooLarge, "UNSUPPORTED",
                     "the request has more than \(RequestGate.largestHead) bytes of headers"))
         case RequestGate.Refusal.budgetUsedUp: refuse(Self.busy)
+        case RequestGate.Refusal.notHTTP: refuse(Self.malformed)
         default: context.fireUserInboundEventTriggered(event)
         }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard error is HTTPParserError else { return context.close(promise: nil) }
-        refuse(.error(.badRequest, "UNSUPPORTED", "the request is not well formed HTTP/1.1"))
+        refuse(Self.malformed)
     }
+
+    private static let malformed = Answer.error(
+        .badRequest, "UNSUPPORTED", "the request is not well formed HTTP/1.1")
 
     // MARK: Requests
 

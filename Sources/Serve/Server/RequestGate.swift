@@ -19,6 +19,8 @@ final class RequestGate: ChannelInboundHandler {
         case headTooLarge
         /// The connections together hold too much.
         case budgetUsedUp
+        /// What came begins no request: a TLS handshake, for one, by which clients find out whether a server speaks TLS.
+        case notHTTP
     }
 
     /// The most bytes of a request line and its headers.
@@ -134,7 +136,11 @@ final class RequestGate: ChannelInboundHandler {
         switch state {
         case .gathering:
             guard let length = headLength() else {
-                if held.readableBytes > Self.largestHead { refuse(.headTooLarge) }
+                if held.readableBytes > Self.largestHead {
+                    refuse(.headTooLarge)
+                } else if !mayBeginRequest {
+                    refuse(.notHTTP)
+                }
                 return nil
             }
             guard length <= Self.largestHead else {
@@ -151,6 +157,15 @@ final class RequestGate: ChannelInboundHandler {
             return held.readSlice(length: part)
         case .answering, .deaf: return nil
         }
+    }
+
+    /// Whether the bytes so far can be the start of a request: a method is a token (RFC 9110, section 9.1). What is not is
+    /// refused at once, for the end of its head may never come.
+    private var mayBeginRequest: Bool {
+        let start = held.readableBytesView.first { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+        guard let start else { return true }
+        return (UInt8(ascii: "!")...UInt8(ascii: "~")).contains(start)
+            && !"\"(),/:;<=>?@[\\]{}".utf8.contains(start)
     }
 
     /// The length of the head that begins here, its empty line included; `nil` while that is not there.

@@ -122,7 +122,7 @@ def push_takes_what_is_asked_for(world):
                       "--only", "calico/nod")
         world.refused(78, ["calico/cni:", "calico/typha:", "--rewrite"], "push", world.bundle, *place,
                       "--rewrite", "calico/cni=x", "--rewrite", "calico/typha=x")
-        world.refused(66, ["s390x|it is there for", "--only"], "push", world.bundle, *place,
+        world.refused(66, ["it is there only for", "--only"], "push", world.bundle, *place,
                       "--platform", "linux/s390x")
         world.refused(64, ["neither a dot nor a port"], "push", world.bundle, "--to", "harbor/site")
         equal(registry.requests(), [], "requests of what was refused")
