@@ -58,6 +58,8 @@ def world(request):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # A shell that starts this in the background ignores Ctrl-C for it, and so would the programs under test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The same of nohup and SIGHUP, which ends a server under test.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     work = tempfile.mkdtemp(prefix="sealift-acceptance.")
     world = harness.World(request.config.getoption("--sealift"), work)
     try:
