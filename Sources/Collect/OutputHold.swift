@@ -20,7 +20,7 @@ final class OutputHold: Sendable {
         let scratch = Scratch(beside: path).path
         while true {
             guard mkdir(scratch, 0o700) == 0 || errno == EEXIST else {
-                throw Failure.system("write", path)
+                throw Failure.system("create", path)
             }
             let opened = try Folder.open(scratch)
             var (held, there) = (stat(), stat())
