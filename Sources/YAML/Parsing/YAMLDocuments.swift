@@ -162,19 +162,9 @@ package struct YamlDocuments {
     private func contentStart(_ event: YamlEvent) -> Int {
         guard event.anchor != nil || event.tag != nil else { return event.start }
         let bytes = events.source.bytes
-        var at = event.start
         var limit = bytes.count
         if case .scalar = event.kind { limit = event.end }
-        while at < limit {
-            switch bytes[at] {
-            case 0x20, 0x09, 0x0A, 0x0D: at += 1
-            case UInt8(ascii: "#"): while at < limit, bytes[at] != 0x0A { at += 1 }
-            case UInt8(ascii: "&"), UInt8(ascii: "!"):
-                while at < limit, ![0x20, 0x09, 0x0A, 0x0D].contains(bytes[at]) { at += 1 }
-            default: return at
-            }
-        }
-        return limit
+        return bytes.yamlContentStart(event.start, limit: limit)
     }
 
     private func refuse(_ offset: Int, _ reason: String, _ remedy: String) -> Failure {
