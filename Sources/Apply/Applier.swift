@@ -103,7 +103,7 @@ package struct Applier: Sendable {
         }
         try checkConsent()
         let source = try source()
-        try checkComplete(plan, source)
+        try checkComplete(plan, source: source)
         try checkSpace(for: plan)
         let writer = try store.writer()
         let record = try ApplyRecord(
@@ -115,7 +115,7 @@ package struct Applier: Sendable {
         return try writer.transaction { () throws(Failure) in
             do throws(Failure) {
                 try record.begin()
-                return try record.end(images: try take(plan, source, in: writer))
+                return try record.end(images: try take(plan, blobs: source, in: writer))
             } catch {
                 try record.takeBack()
                 throw error
@@ -144,7 +144,7 @@ package struct Applier: Sendable {
 
     /// Takes the steps of the plan and returns the images, the base first.
     private func take(
-        _ plan: ApplyPlan, _ blobs: ApplySource, in writer: StoreWriter
+        _ plan: ApplyPlan, blobs: ApplySource, in writer: StoreWriter
     ) throws(Failure) -> [SealerImage] {
         let source = ObservedSource(inner: blobs) { events(.read(bytes: $0)) }
         var number = 0
@@ -165,10 +165,10 @@ package struct Applier: Sendable {
         }
         if let base { images.append(try register(base, in: writer)) }
         let maker = StoreLayerMaker(writer)
-        let session = try session(source, maker)
+        let session = try session(source, maker: maker)
         for number in spec.builds.indices {
             images.append(
-                try step { () throws(Failure) in try build(number, by: session, maker) })
+                try step { () throws(Failure) in try build(number, by: session, maker: maker) })
         }
         return images
     }

@@ -94,7 +94,7 @@ package struct BuildInputs: Sendable {
     /// The parsed Kubefile of a build.
     /// - Parameter problems: takes what is wrong with a line; `nil` to throw it.
     package static func kubefile(
-        _ build: Spec.Build, _ problems: BuildProblems? = nil, at place: SpecPath = .build(0)
+        _ build: Spec.Build, problems: BuildProblems? = nil, at place: SpecPath = .build(0)
     ) throws(Failure) -> Kubefile {
         try Kubefile(parsing: build.kubefile, artifact: "the Kubefile of \(build.tag)") {
             (failure, line) throws(Failure) in

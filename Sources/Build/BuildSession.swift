@@ -47,7 +47,7 @@ package final class BuildSession {
         shipped = assembler.shipped.sorted { $0.key < $1.key }.map {
             ($0.key, $0.value.node, $0.value.isNamed)
         }
-        let kubefile = try BuildInputs.kubefile(build, problems, at: .build(number))
+        let kubefile = try BuildInputs.kubefile(build, problems: problems, at: .build(number))
         var lite = LiteBuild(
             kubefile, as: build.tag, context: context, platform: inputs.platform, content: inputs.content)
         lite.arguments = arguments.filter { kubefile.mentions($0.key) }
@@ -55,12 +55,12 @@ package final class BuildSession {
         lite.absent = inputs.absent
         lite.registry = inputs.spec.registry
         lite.isNoImage = inputs.spec.isNoImage
-        lite.carried = try carried(build, kubefile, assembler.taken)
+        lite.carried = try carried(build, kubefile: kubefile, taken: assembler.taken)
         return lite
     }
 
     /// Builds what ``prepare(_:arguments:)`` has given; the image is not listed anywhere yet.
-    package func run(_ lite: LiteBuild, _ number: Int) throws(Failure) -> LiteBuild.Outcome {
+    package func run(_ lite: LiteBuild, number: Int) throws(Failure) -> LiteBuild.Outcome {
         let outcome = try lite.run(by: maker, problems: problems, at: .build(number))
         for text in outcome.notes { note(text) }
         return outcome
@@ -69,7 +69,7 @@ package final class BuildSession {
     /// The layers of the base that hold container images and that a build from nothing would lose, because
     /// its context takes only some layers of the base (sealer rule 6.3).
     private func carried(
-        _ build: Spec.Build, _ kubefile: Kubefile, _ taken: Set<Digest>
+        _ build: Spec.Build, kubefile: Kubefile, taken: Set<Digest>
     ) throws(Failure) -> [SealerImage.Layer] {
         guard let base, !taken.isEmpty, try kubefile.base() == "scratch" else { return [] }
         let repositories = Array("registry/docker/registry/v2/repositories".utf8)

@@ -6,18 +6,18 @@ package import Spec
 /// What can be proved of the builds before anything is fetched.
 package enum StaticCheck {
     /// Checks every build of `spec`; `problems` takes the mistakes.
-    package static func run(_ spec: Spec, _ problems: BuildProblems) throws(Failure) {
+    package static func run(_ spec: Spec, problems: BuildProblems) throws(Failure) {
         for number in spec.builds.indices {
-            try names(spec, number, problems)
+            try names(spec, number: number, problems: problems)
             // What two platforms have in common is noted once.
             for spec in spec.platforms.map(spec.filled) {
-                try paths(spec.builds[number], number, problems)
-                try kubefile(spec, number, problems)
+                try paths(spec.builds[number], number: number, problems: problems)
+                try kubefile(spec, number: number, problems: problems)
             }
         }
     }
 
-    private static func names(_ spec: Spec, _ number: Int, _ problems: BuildProblems) throws(Failure) {
+    private static func names(_ spec: Spec, number: Int, problems: BuildProblems) throws(Failure) {
         let tag = spec.builds[number].tag
         guard tag == spec.base?.image else { return }
         let failure = Failure(
@@ -28,7 +28,7 @@ package enum StaticCheck {
     }
 
     private static func paths(
-        _ build: Spec.Build, _ number: Int, _ problems: BuildProblems
+        _ build: Spec.Build, number: Int, problems: BuildProblems
     ) throws(Failure) {
         for (index, step) in build.context.enumerated() {
             for path in step.paths {
@@ -40,11 +40,11 @@ package enum StaticCheck {
     }
 
     private static func kubefile(
-        _ spec: Spec, _ number: Int, _ problems: BuildProblems
+        _ spec: Spec, number: Int, problems: BuildProblems
     ) throws(Failure) {
         let (build, place) = (spec.builds[number], SpecPath.build(number))
-        let kubefile = try BuildInputs.kubefile(build, problems, at: place)
-        func refuse(_ reason: String, _ remedy: String) -> Failure {
+        let kubefile = try BuildInputs.kubefile(build, problems: problems, at: place)
+        func refuse(_ reason: String, remedy: String) -> Failure {
             Failure(
                 .configuration, "build from", "the Kubefile of \(build.tag)", because: reason, remedy: remedy)
         }
@@ -52,25 +52,28 @@ package enum StaticCheck {
             let base = try kubefile.base(artifact: "the Kubefile of \(build.tag)")
             if base.contains("$") {
                 throw refuse(
-                    "FROM \(base) has a variable, and sealer fills in none there", "name the image itself")
+                    "FROM \(base) has a variable, and sealer fills in none there",
+                    remedy: "name the image itself")
             }
         } catch { try problems.note(error, at: place, line: error.kubefileLine) }
         if let command = kubefile.commands.first, command.hasPrefix("[") {
             try problems.note(
                 refuse(
                     "CMD \(command) is docker's list form; sealer would split it at its commas",
-                    "write the command as a shell has it: CMD kubectl apply -f etc"), at: place)
+                    remedy: "write the command as a shell has it: CMD kubectl apply -f etc"), at: place)
         }
-        try instructions(kubefile, spec, number, problems)
+        try instructions(kubefile, spec: spec, number: number, problems: problems)
     }
 
     private static func instructions(
-        _ kubefile: Kubefile, _ spec: Spec, _ number: Int, _ problems: BuildProblems
+        _ kubefile: Kubefile, spec: Spec, number: Int, problems: BuildProblems
     ) throws(Failure) {
         let tag = spec.builds[number].tag
         for instruction in kubefile.instructions where instruction.keyword != .from {
             try problems.attempt(at: .build(number), line: instruction.line) { () throws(Failure) in
-                if instruction.keyword == .run { return try variables(of: instruction, kubefile, tag) }
+                if instruction.keyword == .run {
+                    return try variables(of: instruction, kubefile: kubefile, tag: tag)
+                }
                 for platform in spec.platforms {
                     let copy = try CopySources(
                         instruction, architecture: platform.architecture, artifact: "the Kubefile of \(tag)")
@@ -89,9 +92,9 @@ package enum StaticCheck {
 extension StaticCheck {
     /// Refuses a RUN with a variable that is no argument: sealer makes it empty before a shell sees it.
     private static func variables(
-        of run: Kubefile.Instruction, _ kubefile: Kubefile, _ tag: Reference
+        of run: Kubefile.Instruction, kubefile: Kubefile, tag: Reference
     ) throws(Failure) {
-        let unknown = Set(try ShellWord.expand(run.value, kubefile.arguments).unknown).sorted()
+        let unknown = Set(try ShellWord.expand(run.value, values: kubefile.arguments).unknown).sorted()
         guard let name = unknown.first else { return }
         throw Failure(
             .configuration, "build from", "the Kubefile of \(tag)",

@@ -9,7 +9,7 @@ extension Collector {
     typealias Came = (fetched: Int64, copied: Int64)
 
     /// Brings one blob into the bundle: out of a bundle at hand, else from its source.
-    func bring(_ blob: Descriptor, _ sources: Sources, into writer: BundleWriter) async throws -> Came {
+    func bring(_ blob: Descriptor, sources: Sources, into writer: BundleWriter) async throws -> Came {
         for bundle in sources.known where bundle.contains(blob.digest) {
             let present = writer.received(of: blob.digest)
             if try await onThread({ () throws(Failure) in try writer.reuse(blob, from: bundle) }) {

@@ -36,7 +36,7 @@ extension Collector {
                 size: size, blobs: writer.plan.blobs.count,
                 present: size - pending.clampedTotal(\.size),
                 names: sources.names))
-        _ = try await prove(prepared, bringing: pending, sources, into: writer)
+        _ = try await prove(prepared, bringing: pending, sources: sources, into: writer)
     }
 
     /// Brings `blobs`, which prove the builds, and proves these.
@@ -44,10 +44,10 @@ extension Collector {
     /// - Throws: a ``Failure`` that lists all mistakes with their places in the spec, those of the preparation and of
     ///   what could not be had among them.
     func prove(
-        _ prepared: Prepared, bringing blobs: [Descriptor], _ sources: Sources, into writer: BundleWriter
+        _ prepared: Prepared, bringing blobs: [Descriptor], sources: Sources, into writer: BundleWriter
     ) async throws -> (rehearsal: Rehearsal, came: [Came]) {
         let results = try await inParallel(blobs, width: options.jobs) { blob in
-            try await attempted { try await bring(blob, sources, into: writer) }
+            try await attempted { try await bring(blob, sources: sources, into: writer) }
         }
         var (prepared, came) = (prepared, [Came]())
         for (blob, result) in zip(blobs, results) {

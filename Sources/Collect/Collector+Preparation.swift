@@ -12,7 +12,7 @@ extension Collector {
         let named = options.output ?? "\(parsed.spec.name).sealift"
         let hold = try await onThread { () throws(Failure) in try OutputHold(named) }
         do {
-            return try await prepare(parsed, hold, fetchingFiles: fetchingFiles)
+            return try await prepare(parsed, hold: hold, fetchingFiles: fetchingFiles)
         } catch {
             Scratch(beside: hold.path).remove()
             throw error
@@ -22,12 +22,12 @@ extension Collector {
     /// Resolves the spec, notes the mistakes that show without layers, and lays the bundle out.
     /// - Throws: a ``Failure`` that lists the mistakes where the base cannot be had: nothing of a build is known then.
     private func prepare(
-        _ parsed: ParsedSpec, _ hold: OutputHold, fetchingFiles: Bool
+        _ parsed: ParsedSpec, hold: OutputHold, fetchingFiles: Bool
     ) async throws -> Prepared {
         let output = hold.path
         let spec = parsed.spec
         let proved = BuildProblems(gathering: true)
-        try StaticCheck.run(spec, proved)
+        try StaticCheck.run(spec, problems: proved)
         var faults = SpecFaults(proved.found)
         let lock = try LockFile(forSpec: parsed.path).load()
         if lock == nil {
@@ -38,7 +38,7 @@ extension Collector {
         let scratch = Scratch(beside: output).path
         let local = try await LocalImages(spec, folder: parsed.folder, scratch: scratch)
         let resolver = Resolver(content: content, local: local, lock: lock, platforms: spec.platforms)
-        var images = try await resolve(spec, resolver, &faults)
+        var images = try await resolve(spec, with: resolver, faults: &faults)
         images += try await AttachedContent(spec: spec, resolver: resolver).of(images)
         let files = try await FileResolver(
             client: client, lock: lock, spec: spec, folder: parsed.folder, scratch: scratch,
@@ -47,11 +47,11 @@ extension Collector {
         ).known()
         for (name, failure) in files.failures { faults.note(failure, ofFile: name) }
         let base = images.first { $0.reference == spec.base?.image }
-        if let base { try await provePins(of: base, parsed, content, &faults) }
+        if let base { try await provePins(of: base, parsed: parsed, content: content, faults: &faults) }
         let resolved = Lock(images: images.map(\.locked), files: files.files.map(\.locked))
         for (place, failure) in resolved.pinFaults(of: parsed) { faults.note(failure, at: place) }
         let canProveMore = spec.base == nil ? !(spec.builds.isEmpty && spec.files.isEmpty) : base != nil
-        if !canProveMore { try Mistakes(parsed, faults.problems).report() }
+        if !canProveMore { try Mistakes(parsed, problems: faults.problems).report() }
         let bundled = try images.map { (image) throws(Failure) in try image.bundled }
         let had = try await had(base: base, content)
         let plan = try BundlePlan(
@@ -65,7 +65,7 @@ extension Collector {
 
     /// Resolves the base and the container images, in that order; those that cannot be are noted.
     private func resolve(
-        _ spec: Spec, _ resolver: Resolver, _ faults: inout SpecFaults
+        _ spec: Spec, with resolver: Resolver, faults: inout SpecFaults
     ) async throws -> [ResolvedImage] {
         let charts = try spec.registryCharts()
         let wanted = (spec.base.map { [$0.image] } ?? []) + spec.images + charts.map(\.reference)
@@ -86,7 +86,7 @@ extension Collector {
 
     /// Notes where the base has not the layers that the spec pins, which its configs show.
     private func provePins(
-        of base: ResolvedImage, _ parsed: ParsedSpec, _ content: KnownContent, _ faults: inout SpecFaults
+        of base: ResolvedImage, parsed: ParsedSpec, content: KnownContent, faults: inout SpecFaults
     ) async throws {
         if base.instances.isEmpty {
             let failure = Failure(
@@ -98,7 +98,7 @@ extension Collector {
             guard case .image(let config, _) = manifest.content else { continue }
             let read = try await attempted {
                 let bytes = try await content.bytes(config, of: base.reference, limit: 8 << 20)
-                return try BaseLayers(base.reference, platform, manifest: manifest, config: bytes)
+                return try BaseLayers(base.reference, platform: platform, manifest: manifest, config: bytes)
             }
             guard case .success(let layers) = read else {
                 if case .failure(let failure) = read { faults.note(failure, at: "base") }
@@ -125,7 +125,8 @@ extension Collector {
         for (platform, manifest) in base.instances {
             guard case .image(let config, _) = manifest.content else { continue }
             let bytes = try await content.bytes(config, of: base.reference, limit: 8 << 20)
-            let layers = try BaseLayers(base.reference, platform, manifest: manifest, config: bytes).layers
+            let layers = try BaseLayers(base.reference, platform: platform, manifest: manifest, config: bytes)
+                .layers
             had.formUnion(layers.filter { unpacked.contains($0.id) }.map(\.blob.digest))
         }
         return had

@@ -99,7 +99,7 @@ package struct Collector: Sendable {
     package func plan() async throws -> Preview {
         let prepared = try await prepare(fetchingFiles: false)
         Scratch(beside: prepared.output).remove()
-        try Mistakes(prepared.parsed, prepared.faults.problems).report()
+        try Mistakes(prepared.parsed, problems: prepared.faults.problems).report()
         return Preview(plan: prepared.plan, unknown: prepared.unknown)
     }
 
@@ -120,7 +120,7 @@ package struct Collector: Sendable {
         }
         if writer.isAlreadyThere {
             let there = try await onThread { () throws(Failure) in try Bundle(opening: output).plan() }
-            return collected(prepared, there, unchanged: true)
+            return collected(prepared, plan: there, unchanged: true)
         }
         if let first = writer.damaged.first {
             events(
@@ -134,12 +134,12 @@ package struct Collector: Sendable {
         events(.planned(size: plan.size, blobs: plan.blobs.count, present: present, names: sources.names))
         let first = prepared.neededToProve
         var (rehearsal, came) = try await prove(
-            prepared, bringing: pending.filter { first.contains($0.digest) }, sources, into: writer)
+            prepared, bringing: pending.filter { first.contains($0.digest) }, sources: sources, into: writer)
         let proof = try await onThread { [rehearsal] () throws(Failure) in try rehearsal.layerProof() }
         came += try await inParallel(
             pending.filter { !first.contains($0.digest) }, width: options.jobs
         ) { blob in
-            let came = try await bring(blob, sources, into: writer)
+            let came = try await bring(blob, sources: sources, into: writer)
             if proof.awaits(blob.digest) { try await onThread { () throws(Failure) in proof.verify(blob) } }
             return came
         }
@@ -151,11 +151,11 @@ package struct Collector: Sendable {
             return final
         }
         return collected(
-            prepared, final, fetched: came.clampedTotal(\.fetched), copied: came.clampedTotal(\.copied))
+            prepared, plan: final, fetched: came.clampedTotal(\.fetched), copied: came.clampedTotal(\.copied))
     }
 
     private func collected(
-        _ prepared: Prepared, _ plan: BundlePlan, fetched: Int64 = 0, copied: Int64 = 0,
+        _ prepared: Prepared, plan: BundlePlan, fetched: Int64 = 0, copied: Int64 = 0,
         unchanged: Bool = false
     ) -> Collected {
         Collected(

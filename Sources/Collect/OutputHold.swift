@@ -20,11 +20,13 @@ final class OutputHold: Sendable {
         let scratch = Scratch(beside: path).path
         while true {
             guard mkdir(scratch, 0o700) == 0 || errno == EEXIST else {
-                throw Failure.system("create", path)
+                throw Failure.system("create", artifact: path)
             }
             let opened = try Folder.open(scratch)
             var (held, there) = (stat(), stat())
-            guard fstat(opened.descriptor, &held) == 0 else { throw Failure.system("examine", scratch) }
+            guard fstat(opened.descriptor, &held) == 0 else {
+                throw Failure.system("examine", artifact: scratch)
+            }
             guard held.st_uid == geteuid() else {
                 throw Failure(
                     .denied, "write", path, because: "\(scratch) belongs to another user",
@@ -32,7 +34,7 @@ final class OutputHold: Sendable {
             }
             guard flock(opened.descriptor, LOCK_EX | LOCK_NB) == 0 else {
                 if errno == EINTR { continue }
-                guard errno == EWOULDBLOCK else { throw Failure.system("lock", scratch) }
+                guard errno == EWOULDBLOCK else { throw Failure.system("lock", artifact: scratch) }
                 throw Failure(
                     .busy, "write", path, because: "another process is writing it",
                     remedy: "wait until it has ended, or name another file")

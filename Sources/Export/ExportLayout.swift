@@ -8,7 +8,7 @@ struct ExportedLayout {
     let index: [UInt8]
     /// Blobs of the source, each once: manifests before what they name.
     private(set) var blobs: [Descriptor] = []
-    /// Blobs that are in no source: see ``wrap(_:_:)``.
+    /// Blobs that are in no source: see ``wrap(_:)``.
     private(set) var made: [(Descriptor, [UInt8])] = []
 
     /// The algorithms of all digests, in order of name.
@@ -29,7 +29,7 @@ struct ExportedLayout {
         for image in images {
             let name = image.reference.description
             let manifest = try source.manifest(image.descriptor)
-            var instances = try Self.gather(manifest, source, &seen, &blobs, depth: 0)
+            var instances = try Self.gather(manifest, source: source, seen: &seen, blobs: &blobs, depth: 0)
             var entry = manifest.descriptor
             entry.annotations = ["io.containerd.image.name": name]
             if entry.mediaType.hasPrefix("application/vnd.oci.") {
@@ -53,8 +53,8 @@ struct ExportedLayout {
 
     /// Adds what `manifest` leads to; returns the instances that are there, with their platforms.
     private static func gather(
-        _ manifest: Manifest, _ source: any ContentSource, _ seen: inout Set<Digest>,
-        _ blobs: inout [Descriptor],
+        _ manifest: Manifest, source: any ContentSource, seen: inout Set<Digest>,
+        blobs: inout [Descriptor],
         depth: Int
     ) throws(Failure) -> [Descriptor] {
         if seen.insert(manifest.descriptor.digest).inserted { blobs.append(manifest.descriptor) }
@@ -77,7 +77,9 @@ struct ExportedLayout {
                 if error.kind == .input { continue }
                 throw error
             }
-            for var instance in try gather(below, source, &seen, &blobs, depth: depth + 1) {
+            for var instance in try gather(
+                below, source: source, seen: &seen, blobs: &blobs, depth: depth + 1)
+            {
                 instance.platform = instance.platform ?? child.platform
                 instances.append(instance)
             }

@@ -29,7 +29,8 @@ package enum ImageExporter {
     ) throws(Failure) {
         var chosen: [DockerArchive.Image] = []
         for image in images {
-            let manifest = try instance(of: image.descriptor, platform, "\(image.reference)", source)
+            let manifest = try instance(
+                of: image.descriptor, for: platform, name: "\(image.reference)", source: source)
             chosen.append(.init(references: [image.reference], manifest: manifest))
         }
         try output(path) { (file) throws(Failure) in
@@ -46,12 +47,12 @@ package enum ImageExporter {
         let layout = try ExportedLayout(images, from: source)
         try output(path) { (file) throws(Failure) in
             var archive = ArchiveWriter(file, progress: progress)
-            try archive.file("oci-layout", ExportedLayout.marker)
-            try archive.file("index.json", layout.index)
+            try archive.file("oci-layout", bytes: ExportedLayout.marker)
+            try archive.file("index.json", bytes: layout.index)
             try archive.folder("blobs")
             for algorithm in layout.algorithms { try archive.folder("blobs/\(algorithm.rawValue)") }
             for (descriptor, bytes) in layout.made {
-                try archive.file(descriptor.digest.layoutPath, bytes)
+                try archive.file(descriptor.digest.layoutPath, bytes: bytes)
             }
             for blob in layout.blobs {
                 try archive.file(blob.digest.layoutPath, size: blob.size, from: try source.open(blob))
@@ -75,11 +76,11 @@ package enum ImageExporter {
                     .space, "write the image layout to", path, because: "something is there already",
                     remedy: "name a folder that is new or empty")
             }
-            throw Failure.system("write the image layout to", path)
+            throw Failure.system("write the image layout to", artifact: path)
         }
         let temporary = Durable.temporaryPath(for: path)
         do throws(Failure) {
-            try write(layout, from: source, to: temporary, progress)
+            try write(layout, from: source, to: temporary, progress: progress)
             try Durable.rename(temporary, to: path)
         } catch {
             try? removeTree(at: temporary)
@@ -89,11 +90,11 @@ package enum ImageExporter {
 
     private static func write(
         _ layout: ExportedLayout, from source: any ContentSource, to path: String,
-        _ progress: @escaping (Int64) -> Void
+        progress: @escaping (Int64) -> Void
     ) throws(Failure) {
         let algorithms = layout.algorithms.map { "/blobs/\($0.rawValue)" }
         for folder in ["", "/blobs"] + algorithms where mkdir(path + folder, 0o755) != 0 {
-            throw Failure.system("create", path + folder)
+            throw Failure.system("create", artifact: path + folder)
         }
         var written: Int64 = 0
         for blob in layout.blobs {
@@ -116,12 +117,12 @@ package enum ImageExporter {
     ) throws(Failure) {
         let blob = Descriptor(mediaType: MediaType.octets, digest: file.digest, size: file.size)
         try output(path, mode: file.isExecutable ? 0o755 : 0o644) { (output) throws(Failure) in
-            try copy(blob, from: source, to: output, progress)
+            try copy(blob, from: source, to: output, progress: progress)
         }
     }
 
     private static func copy(
-        _ blob: Descriptor, from source: any ContentSource, to file: File, _ progress: (Int64) -> Void
+        _ blob: Descriptor, from source: any ContentSource, to file: File, progress: (Int64) -> Void
     ) throws(Failure) {
         var stream = try source.open(blob)
         var done: Int64 = 0
@@ -133,17 +134,17 @@ package enum ImageExporter {
     }
 
     private static func output(
-        _ path: String, mode: UInt32 = 0o644, _ body: (File) throws(Failure) -> Void
+        _ path: String, mode: UInt32 = 0o644, body: (File) throws(Failure) -> Void
     ) throws(Failure) {
         if path == "-" {
             let descriptor = dup(1)
-            guard descriptor >= 0 else { throw Failure.system("open", "standard output") }
+            guard descriptor >= 0 else { throw Failure.system("open", artifact: "standard output") }
             return try body(File(taking: descriptor, path: "standard output"))
         }
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
             let descriptor = open(path, O_WRONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw Failure.system("open", path) }
+            guard descriptor >= 0 else { throw Failure.system("open", artifact: path) }
             return try body(File(taking: descriptor, path: path))
         }
         try Durable.write(to: path, mode: mode, body)
@@ -151,7 +152,7 @@ package enum ImageExporter {
 
     /// The manifest for `platform` of what `descriptor` leads to.
     private static func instance(
-        of descriptor: Descriptor, _ platform: Platform, _ name: String, _ source: any ContentSource,
+        of descriptor: Descriptor, for platform: Platform, name: String, source: any ContentSource,
         depth: Int = 0
     ) throws(Failure) -> Manifest {
         let manifest = try source.manifest(descriptor)
@@ -159,7 +160,7 @@ package enum ImageExporter {
             return manifest
         }
         if let child = children.first(where: { $0.platform?.value == platform }) {
-            return try instance(of: child, platform, name, source, depth: depth + 1)
+            return try instance(of: child, for: platform, name: name, source: source, depth: depth + 1)
         }
         let found = children.compactMap { $0.platform.map { "\($0.value)" } }.joined(separator: ", ")
         throw Failure(

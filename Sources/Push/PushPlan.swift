@@ -51,10 +51,10 @@ struct PushPlan: Sendable {
 
     /// - Throws: a ``Failure`` of kind `configuration` where two images would get one name, `input` where a
     ///   pattern means nothing, or an image has none of the platforms.
-    init(_ bundle: Bundle, _ options: PushOptions) throws(Failure) {
+    init(_ bundle: Bundle, options: PushOptions) throws(Failure) {
         var wanted: [(name: Reference, item: Item)] = []
         for image in bundle.images {
-            wanted.append((image.reference, try Self.item(image, options)))
+            wanted.append((image.reference, try Self.item(image, options: options)))
         }
         for file in bundle.files {
             let name = FileArtifact.reference(file, release: bundle.spec.release, in: options.mapping.domain)
@@ -77,13 +77,13 @@ struct PushPlan: Sendable {
                 !options.only.contains { ImagePattern($0).matches(wanted.name) }
             }
         }
-        for (_, item) in wanted { try add(item, options) }
+        for (_, item) in wanted { try add(item, options: options) }
         let order = Dictionary(
             bundle.blobs.enumerated().map { ($1.descriptor.digest, $0) }, uniquingKeysWith: min)
         blobs.sort { order[$0.descriptor.digest, default: 0] < order[$1.descriptor.digest, default: 0] }
     }
 
-    private static func item(_ image: BundleImage, _ options: PushOptions) throws(Failure) -> Item {
+    private static func item(_ image: BundleImage, options: PushOptions) throws(Failure) -> Item {
         let there = image.locked.platforms.map(\.platform)
         let wanted = options.platforms.isEmpty ? there : there.filter(options.platforms.contains)
         guard !wanted.isEmpty || there.isEmpty else {
@@ -105,7 +105,7 @@ struct PushPlan: Sendable {
             top: image.top, children: parts, narrowed: try image.top.narrowed(to: kept))
     }
 
-    private mutating func add(_ item: Item, _ options: PushOptions) throws(Failure) {
+    private mutating func add(_ item: Item, options: PushOptions) throws(Failure) {
         if let other = items.first(where: { $0.reference == item.reference }) {
             if other.top.descriptor == item.top.descriptor { return }
             throw Failure(
@@ -115,11 +115,11 @@ struct PushPlan: Sendable {
         }
         items.append(item)
         for manifest in item.manifests {
-            for blob in manifest.blobs { add(blob, item) }
+            for blob in manifest.blobs { add(blob, item: item) }
         }
     }
 
-    private mutating func add(_ blob: Descriptor, _ item: Item) {
+    private mutating func add(_ blob: Descriptor, item: Item) {
         guard let place = places[blob.digest] else {
             places[blob.digest] = blobs.count
             blobs.append(Blob(descriptor: blob, owner: item.name, repositories: [item.reference]))

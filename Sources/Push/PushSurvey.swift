@@ -54,7 +54,7 @@ package struct PushSurvey: Sendable, Encodable {
         }
     }
 
-    init(_ moves: [Move], _ states: [ItemState], present: Int, exact: Bool) {
+    init(_ moves: [Move], states: [ItemState], present: Int, exact: Bool) {
         self.moves = moves
         self.states = states
         self.present = present

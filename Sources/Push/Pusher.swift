@@ -59,10 +59,10 @@ package struct Pusher: Sendable {
     /// - Throws: a ``Failure`` of kind `configuration` where two images would get one name, `input` where a
     ///   pattern means nothing, or an image has none of the platforms.
     package init(
-        _ bundle: Bundle, _ options: PushOptions, client: RegistryClient,
+        _ bundle: Bundle, options: PushOptions, client: RegistryClient,
         events: @escaping @Sendable (PushEvent) -> Void
     ) throws(Failure) {
-        plan = try PushPlan(bundle, options)
+        plan = try PushPlan(bundle, options: options)
         source = PushSource(bundle: bundle)
         self.options = options
         self.client = client
@@ -93,7 +93,8 @@ package struct Pusher: Sendable {
                 item: item, missing: missing, found: try await client.digest(of: item.reference))
         }
         return PushSurvey(
-            found.filter { !$0.absent.isEmpty }, states, present: found.reduce(0) { $0 + $1.holders.count },
+            found.filter { !$0.absent.isEmpty }, states: states,
+            present: found.reduce(0) { $0 + $1.holders.count },
             exact: options.isExact)
     }
 
@@ -167,15 +168,15 @@ package struct Pusher: Sendable {
 
     private func pushTop(_ state: PushSurvey.ItemState) async throws -> Pushed.Item {
         let item = state.item
-        func done(_ digest: Digest, _ state: Pushed.Item.State) -> Pushed.Item {
+        func done(_ digest: Digest, state: Pushed.Item.State) -> Pushed.Item {
             Pushed.Item(name: item.name, reference: item.reference, digest: digest, state: state)
         }
         if let found = state.found, state.isInPlace(exact: options.isExact) {
-            return done(found, found == item.top.descriptor.digest ? .present : .narrowed)
+            return done(found, state: found == item.top.descriptor.digest ? .present : .narrowed)
         }
         let whole = item.top.descriptor.digest
         if try await client.push(item.top, to: item.reference, mayBeRefused: item.narrowed != nil) {
-            return done(whole, .pushed)
+            return done(whole, state: .pushed)
         }
         guard let narrowed = item.narrowed, item.mayBeNarrowed(exact: options.isExact) else {
             throw Failure(
@@ -192,7 +193,7 @@ package struct Pusher: Sendable {
             .note(
                 "\(item.reference): the registry takes no index with platforms left out; the tag leads to one of the "
                     + "\(item.children.count) that are carried, \(digest), not to \(whole)"))
-        return done(digest, .narrowed)
+        return done(digest, state: .narrowed)
     }
 }
 

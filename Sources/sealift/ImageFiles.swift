@@ -104,7 +104,7 @@ struct ImageFiles {
         while all.count <= largest {
             let count = read(STDIN_FILENO, &piece, piece.count)
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure.system("read", "standard input") }
+            guard count >= 0 else { throw Failure.system("read", artifact: "standard input") }
             if count == 0 { return all }
             all += piece[..<count]
         }

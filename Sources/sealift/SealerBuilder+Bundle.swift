@@ -37,7 +37,7 @@ enum RealSealer {
             for socket in copies {
                 var settings = ServerSettings(aliases: [bundle.spec.registry], threads: 1)
                 settings.socket = socket
-                servers.append(try await Server.start(catalog, settings))
+                servers.append(try await Server.start(catalog, settings: settings))
             }
             return servers
         }

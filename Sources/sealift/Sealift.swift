@@ -35,7 +35,8 @@ struct Sealift: AsyncParsableCommand {
 
     /// The arguments, with the options that the environment gives.
     static let options = EnvironmentOptions(
-        Sealift.self, Array(CommandLine.arguments.dropFirst()), ProcessInfo.processInfo.environment)
+        Sealift.self, arguments: Array(CommandLine.arguments.dropFirst()),
+        environment: ProcessInfo.processInfo.environment)
 
     /// Ends by `_exit` on every path, as `Console` keeps nothing back: the handlers of exit(3) free what threads that
     /// still run work with.
@@ -87,7 +88,7 @@ struct Sealift: AsyncParsableCommand {
                 .configuration, "read the command line", "", because: "/proc is not mounted here",
                 remedy: "mount it: mount -t proc proc /proc")
         }
-        func refuse(_ what: String, _ bytes: UnsafePointer<CChar>) -> Failure {
+        func refuse(_ what: String, bytes: UnsafePointer<CChar>) -> Failure {
             let shown = String(displaying: UnsafeRawBufferPointer(start: bytes, count: strlen(bytes)))
             return Failure(
                 .usage, "use the \(what)", shown, because: "it is not UTF-8, and would name something else",
@@ -95,12 +96,14 @@ struct Sealift: AsyncParsableCommand {
         }
         for index in 0..<Int(CommandLine.argc) {
             guard let argument = CommandLine.unsafeArgv[index] else { continue }
-            if String(validatingCString: argument) == nil { return refuse("argument", argument) }
+            if String(validatingCString: argument) == nil { return refuse("argument", bytes: argument) }
         }
         var next = environ
         while let variable = next.pointee {
             let isOption = strncmp(variable, "SEALIFT_", 8) == 0
-            if isOption, String(validatingCString: variable) == nil { return refuse("variable", variable) }
+            if isOption, String(validatingCString: variable) == nil {
+                return refuse("variable", bytes: variable)
+            }
             next += 1
         }
         return nil

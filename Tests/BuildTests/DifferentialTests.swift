@@ -102,14 +102,14 @@ import Testing
             _ = try problems.attempt(at: "base") { () throws(Failure) in try maker.tree(ofLayer: id) }
         }
         maker.list(trial.base, as: RandomBuild.baseName)
-        try StaticCheck.run(trial.spec, problems)
+        try StaticCheck.run(trial.spec, problems: problems)
         let session = BuildSession(
             trial.inputs, base: trial.base, maker: maker, problems: problems, note: { _ in })
         func builds() throws(Failure) -> Ids {
             var ids: Ids = [:]
             for (number, build) in trial.spec.builds.enumerated() {
                 let image = try session.problems.attempt(at: .build(number)) { () throws(Failure) in
-                    try session.run(session.prepare(number), number).image
+                    try session.run(session.prepare(number), number: number).image
                 }
                 guard let image else { continue }
                 maker.list(image, as: build.tag)
@@ -137,7 +137,7 @@ import Testing
             trial.inputs, base: base, maker: maker, problems: BuildProblems(gathering: false), note: { _ in })
         var ids: Ids = [:]
         for number in trial.spec.builds.indices {
-            let image = try maker.register(session.run(session.prepare(number), number).image).image
+            let image = try maker.register(session.run(session.prepare(number), number: number).image).image
             ids[image.name] = [image.id] + image.layerIDs.map(\.description)
         }
         return ids

@@ -42,7 +42,7 @@ final class MemoryContent: ContentSource {
         guard let bytes = blobs[descriptor.digest] else {
             throw Failure(.input, "read", "\(descriptor.digest)", because: "it is not there")
         }
-        return VerifyingStream(MemoryStream(bytes), descriptor, artifact: "\(descriptor.digest)")
+        return VerifyingStream(MemoryStream(bytes), descriptor: descriptor, artifact: "\(descriptor.digest)")
     }
 }
 

@@ -128,7 +128,7 @@ import Testing
         mutate("kubefile", samples, words: ["${A:-", "RUN ", "COPY ", "\\\n", "$("]) { bytes in
             let text = String(decoding: bytes, as: UTF8.self)
             _ = try? Kubefile(parsing: text)
-            _ = try? ShellWord.expand(text, ["A": "1", "B": ""])
+            _ = try? ShellWord.expand(text, values: ["A": "1", "B": ""])
         }
     }
 

@@ -50,9 +50,10 @@ import Testing
         let (scratch, folder) = try Self.place()
         defer { withExtendedLifetime(scratch) {} }
         #expect(throws: Failure.self) {
-            try folder.openByComponent(Array(path.utf8), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+            try folder.openByComponent(Array(path.utf8), flags: O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
         }
-        let found = try folder.openByComponent(Array("sub/file".utf8), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+        let found = try folder.openByComponent(
+            Array("sub/file".utf8), flags: O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
         #expect(found >= 0)
         close(found)
     }
@@ -64,7 +65,7 @@ import Testing
             #expect(throws: Failure.self) { _ = try folder.createFile(name) }
             #expect(throws: Failure.self) { try folder.createFolder(name) }
             #expect(throws: Failure.self) { try folder.createLink(name, to: [0x61]) }
-            #expect(throws: Failure.self) { try folder.createNode(name, .fifo) }
+            #expect(throws: Failure.self) { try folder.createNode(name, kind: .fifo) }
         }
         for name in ["a/b", "..", ".", ""].map({ Array($0.utf8) }) {
             #expect(throws: Failure.self, "\(name)") { _ = try folder.createFile(name) }

@@ -101,7 +101,8 @@ import Testing
             let wrong = Descriptor(mediaType: "", digest: Digest(of: [1]), size: Int64(packed.count))
             let failure = #expect(throws: Failure.self) {
                 var stream = try decompressed(
-                    VerifyingStream(MemoryStream(packed), wrong, artifact: "the blob"), limit: nil,
+                    VerifyingStream(MemoryStream(packed), descriptor: wrong, artifact: "the blob"),
+                    limit: nil,
                     artifact: "x")
                 _ = try stream.readAll(limit: 1 << 24, artifact: "x")
             }
@@ -166,7 +167,8 @@ import Testing
         var stream = ReadAhead(Trickle(sample), buffers: 3, of: 4096)
         #expect(try stream.readAll(limit: 1 << 20, artifact: "x") == sample)
         let short = Descriptor(mediaType: "", digest: Digest(of: sample), size: Int64(sample.count) + 1)
-        var failing = ReadAhead(VerifyingStream(MemoryStream(sample), short, artifact: "x"), of: 1000)
+        var failing = ReadAhead(
+            VerifyingStream(MemoryStream(sample), descriptor: short, artifact: "x"), of: 1000)
         var seen = 0
         let failure = #expect(throws: Failure.self) {
             try failing.forEachChunk(of: 999) { seen += $0.count }

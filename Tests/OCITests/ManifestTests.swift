@@ -41,7 +41,7 @@ import Testing
         let bytes = Array("some content".utf8)
         let right = Descriptor(mediaType: "x/y", of: bytes)
         func read(_ given: [UInt8], _ descriptor: Descriptor) throws {
-            var stream = VerifyingStream(MemoryStream(given), descriptor, artifact: "test")
+            var stream = VerifyingStream(MemoryStream(given), descriptor: descriptor, artifact: "test")
             #expect(try stream.readAll(limit: 100, artifact: "test") == given)
         }
         try read(bytes, right)

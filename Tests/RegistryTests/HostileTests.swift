@@ -107,13 +107,13 @@ import Testing
             "https://a.localhost/t", "https://user@auth.example/t", "file:///etc/passwd", "/token", "",
         ]
         for realm in bad {
-            #expect(throws: Setback.self, "\(realm)") { try Realm(realm, named: outcome, "it") }
+            #expect(throws: Setback.self, "\(realm)") { try Realm(realm, named: outcome, artifact: "it") }
         }
-        let good = try Realm("https://auth.example/t", named: outcome, "it")
+        let good = try Realm("https://auth.example/t", named: outcome, artifact: "it")
         #expect(good.refusesLocalPeer)
         // A registry on this host may name another port of it.
         outcome.peer = "127.0.0.1"
-        #expect(try !Realm("https://localhost:5001/t", named: outcome, "it").refusesLocalPeer)
+        #expect(try !Realm("https://localhost:5001/t", named: outcome, artifact: "it").refusesLocalPeer)
     }
 
     @Test("sends nothing to a name that turns out to be this host")

@@ -130,7 +130,7 @@ import Testing
         let outcome = try await RegistryClient(settings).web.engine.perform(request)
         #expect(outcome.head?.status == 200)
         #expect(outcome.peer == "", "the proxy's address is not the server's")
-        #expect(try !Realm("https://auth.example/t", named: outcome, "it").refusesLocalPeer)
+        #expect(try !Realm("https://auth.example/t", named: outcome, artifact: "it").refusesLocalPeer)
     }
 
     @Test("reads the variables as others do")

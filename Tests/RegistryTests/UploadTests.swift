@@ -52,7 +52,8 @@ struct MemorySource: ContentSource {
     func open(_ descriptor: Descriptor) throws(Failure) -> any ByteStream {
         var bytes = bytes
         if let damage { bytes[damage] ^= 1 }
-        return VerifyingStream(MemoryStream(bytes), descriptor, artifact: "\(descriptor.digest) in memory")
+        return VerifyingStream(
+            MemoryStream(bytes), descriptor: descriptor, artifact: "\(descriptor.digest) in memory")
     }
 }
 

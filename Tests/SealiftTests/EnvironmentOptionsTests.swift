@@ -6,7 +6,7 @@ import Testing
 /// Options that the environment gives.
 @Suite struct EnvironmentOptionsTests {
     func options(_ arguments: [String], _ environment: [String: String]) -> EnvironmentOptions {
-        EnvironmentOptions(Sealift.self, arguments, environment)
+        EnvironmentOptions(Sealift.self, arguments: arguments, environment: environment)
     }
 
     @Test func anOptionOfTheCommandIsAdded() {

@@ -24,7 +24,7 @@ import Testing
 
     @Test func aServerListensOnIPv6() async throws {
         let settings = ServerSettings(address: try ListenAddress("[::1]:0"))
-        let server = try await Server.start(try Catalog([Sample().layout]), settings)
+        let server = try await Server.start(try Catalog([Sample().layout]), settings: settings)
         let answer = try await run("curl", ["-sS", "http://[::1]:\(server.port)/healthz"])
         #expect(answer.text == "ok\n")
         await server.stop(within: .zero)

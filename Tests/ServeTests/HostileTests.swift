@@ -142,7 +142,8 @@ import Testing
             let failure = await #expect(throws: Failure.self) {
                 try await Server.start(
                     try Catalog([sample.layout]),
-                    ServerSettings(address: ListenAddress(host: "127.0.0.1", port: served.server.port)))
+                    settings: ServerSettings(
+                        address: ListenAddress(host: "127.0.0.1", port: served.server.port)))
             }
             #expect(failure?.kind == .busy)
             #expect(failure?.artifact == served.authority)
@@ -152,7 +153,8 @@ import Testing
     @Test func aRunningDownloadEndsBeforeTheServerStops() async throws {
         let (layout, blob) = try Layout.holding(noise(20 << 20, seed: 6))
         let server = try await Server.start(
-            try Catalog([layout]), ServerSettings(address: ListenAddress(host: "127.0.0.1", port: 0)))
+            try Catalog([layout]),
+            settings: ServerSettings(address: ListenAddress(host: "127.0.0.1", port: 0)))
         let url = "http://127.0.0.1:\(server.port)/v2/a/blobs/\(blob.digest)"
         let folder = try TemporaryFolder()
         async let download = run("curl", ["-sS", "--limit-rate", "20M", "-o", folder.path + "/blob", url])
@@ -168,7 +170,8 @@ import Testing
     @Test func aDownloadThatDoesNotEndIsCutWhenTheServerStops() async throws {
         let (layout, blob) = try Layout.holding(noise(64 << 20, seed: 10))
         let server = try await Server.start(
-            try Catalog([layout]), ServerSettings(address: ListenAddress(host: "127.0.0.1", port: 0)))
+            try Catalog([layout]),
+            settings: ServerSettings(address: ListenAddress(host: "127.0.0.1", port: 0)))
         let folder = try TemporaryFolder()
         let (begun, go) = (folder.path + "/begun", folder.path + "/go")
         async let client = run(

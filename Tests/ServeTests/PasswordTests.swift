@@ -28,10 +28,10 @@ import Testing
             queue.admits(
                 .init(
                     header: Self.header("reader", "wrong\(number)"), address: "10.0.0.\(number % 5)"),
-                users, on: loop)
+                users: users, on: loop)
         }
         let user = queue.admits(
-            .init(header: Self.header("reader", "right"), address: "10.0.0.9"), users,
+            .init(header: Self.header("reader", "right"), address: "10.0.0.9"), users: users,
             on: loop)
         #expect(try await user.get() == .admitted("reader"))
         var outcomes: [PasswordQueue.Outcome] = []
@@ -41,7 +41,7 @@ import Testing
         #expect(outcomes.count { $0 == .refused } <= 10)
         #expect(outcomes.count { $0 == .tooMany } >= 30)
         let again = try await queue.admits(
-            .init(header: Self.header("reader", "right"), address: "10.0.0.9"), users,
+            .init(header: Self.header("reader", "right"), address: "10.0.0.9"), users: users,
             on: loop
         ).get()
         #expect(again == .admitted("reader"), "a header that was right is remembered")
@@ -52,7 +52,7 @@ import Testing
         queue.stop()
         let outcome = try await queue.admits(
             .init(header: Self.header("reader", "right"), address: "a"),
-            try await Self.users(),
+            users: try await Self.users(),
             on: MultiThreadedEventLoopGroup.singleton.next()
         ).get()
         #expect(outcome == .tooMany)
@@ -62,7 +62,7 @@ import Testing
     func whatIsNoLoginIsRefusedWithoutACheck(header: String) async throws {
         let queue = PasswordQueue(most: (all: 0, address: 0))
         let outcome = try await queue.admits(
-            .init(header: header, address: "a"), try await Self.users(),
+            .init(header: header, address: "a"), users: try await Self.users(),
             on: MultiThreadedEventLoopGroup.singleton.next()
         ).get()
         #expect(outcome == .refused)

@@ -108,7 +108,7 @@ import Testing
         let failure = await #expect(throws: Failure.self) {
             try await Server.start(
                 try Catalog([sample.layout]),
-                ServerSettings(address: ListenAddress(host: "127.0.0.1", port: 0), tls: swapped))
+                settings: ServerSettings(address: ListenAddress(host: "127.0.0.1", port: 0), tls: swapped))
         }
         #expect(failure?.kind == .configuration)
         #expect(throws: Failure.self) { try TLSIdentity(selfSignedFor: "a name\n") }

@@ -16,7 +16,7 @@ import sys
 FOLDER_LIMIT = 14
 FUNCTION_LIMIT = 40
 FILE_LIMIT = 300
-UNLABELLED_SHARE = 16.5  # per cent
+UNLABELLED_SHARE = 3.0  # per cent
 
 DECLARATION = re.compile(r"^(\s*)(?:@\w+(?:\([^)]*\))?\s+)*(?:[a-z]+(?:\([a-z]+\))?\s+)*(func\s+[^\s(<]+|init[?!]?|subscript)\s*(?:<[^(]*>)?\(")
 

@@ -9,7 +9,7 @@ internal import YAML
 /// The builds of a spec, one at a time: the context, then the builder.
 extension Applier {
     /// The builds, their layers written by `maker`.
-    func session(_ source: ObservedSource, _ maker: StoreLayerMaker) throws(Failure) -> BuildSession {
+    func session(_ source: ObservedSource, maker: StoreLayerMaker) throws(Failure) -> BuildSession {
         let events = events
         let base = try base.flatMap { (base) throws(Failure) in
             try store.image(named: base.name, for: platform)
@@ -25,7 +25,7 @@ extension Applier {
 
     /// Builds and lists an image.
     func build(
-        _ number: Int, by session: BuildSession, _ maker: StoreLayerMaker
+        _ number: Int, by session: BuildSession, maker: StoreLayerMaker
     ) throws(Failure) -> SealerImage {
         do throws(Failure) {
             let lite = try session.prepare(number, arguments: settings.arguments)
@@ -41,7 +41,7 @@ extension Applier {
                 }
                 return outcome.image
             }
-            let image = try session.run(lite, number).image
+            let image = try session.run(lite, number: number).image
             try checkOutcome(image, named: lite.name)
             return try maker.register(image).image
         } catch {

@@ -77,7 +77,7 @@ extension Applier {
             guard receipt.images.contains(where: { $0.name == build.tag.description }),
                 let image = try store.image(named: build.tag, for: platform)
             else { continue }
-            let path = "\(folder)/\(Self.archiveName(build.tag, platform))"
+            let path = "\(folder)/\(Self.archiveName(build.tag, for: platform))"
             let entry = try store.images().first { $0.name == image.name && $0.id == image.id }
             events(
                 .began(
@@ -95,7 +95,7 @@ extension Applier {
     }
 
     /// `kubernetes-rawdocker_v1.19.8_linux-amd64.tar`.
-    static func archiveName(_ tag: Reference, _ platform: Platform) -> String {
+    static func archiveName(_ tag: Reference, for platform: Platform) -> String {
         let name = tag.repository.split(separator: "/").last ?? "image"
         return "\(name)_\(tag.tag ?? "latest")_\(platform.description.replacing("/", with: "-")).tar"
     }

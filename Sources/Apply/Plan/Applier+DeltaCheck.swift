@@ -8,7 +8,7 @@ internal import Spec
 extension Applier {
     /// The blobs that this apply reads and this host lacks: neither the bundle nor those given with it, nor
     /// the store. What is only for other platforms, or done already, is not asked for.
-    func missing(_ plan: ApplyPlan, _ source: ApplySource) throws(Failure) -> [BundlePlan.Item] {
+    func missing(_ plan: ApplyPlan, source: ApplySource) throws(Failure) -> [BundlePlan.Item] {
         if bundle.missing.isEmpty { return [] }
         var read = Set((base?.layers ?? []).filter { !store.hasLayer($0.id) }.map(\.blob.digest))
         if !plan.steps.allSatisfy(\.isDone) {
@@ -33,10 +33,12 @@ extension Applier {
 
     /// Refuses to begin what cannot be finished.
     /// - Throws: a ``Failure`` of kind `input` that names what is missing, what it belongs to, and its size.
-    package func checkComplete(_ plan: ApplyPlan) throws(Failure) { try checkComplete(plan, source()) }
+    package func checkComplete(_ plan: ApplyPlan) throws(Failure) {
+        try checkComplete(plan, source: source())
+    }
 
-    func checkComplete(_ plan: ApplyPlan, _ source: ApplySource) throws(Failure) {
-        let missing = try missing(plan, source)
+    func checkComplete(_ plan: ApplyPlan, source: ApplySource) throws(Failure) {
+        let missing = try missing(plan, source: source)
         if missing.isEmpty { return }
         let owners = Dictionary(grouping: missing, by: \.owner).sorted { $0.key < $1.key }
         let shown = owners.prefix(20).map { owner, items in

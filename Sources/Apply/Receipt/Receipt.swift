@@ -120,7 +120,7 @@ package struct Receipt: Sendable, Codable, Equatable {
         for part in path.split(separator: "/", omittingEmptySubsequences: false).dropLast() {
             folder += part + "/"
             if mkdir(folder, 0o755) != 0, errno != EEXIST, errno != EISDIR, errno != EROFS, errno != EACCES {
-                throw Failure.system("create the folder", folder)
+                throw Failure.system("create the folder", artifact: folder)
             }
         }
         let encoder = JSONEncoder()
@@ -137,7 +137,7 @@ package struct Receipt: Sendable, Codable, Equatable {
     /// Takes the receipt away. None there is no error.
     func remove() throws(Failure) {
         if unlink(path) != 0 {
-            guard errno == ENOENT || errno == ENOTDIR else { throw Failure.system("remove", path) }
+            guard errno == ENOENT || errno == ENOTDIR else { throw Failure.system("remove", artifact: path) }
             return
         }
         try Durable.flushFolder(of: path)

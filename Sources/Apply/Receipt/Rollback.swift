@@ -60,7 +60,7 @@ package struct Rollback: Sendable {
         let survey = try store.survey()
         var outcome = Outcome(
             bundle: receipt.bundle, name: receipt.name, images: [], layers: [], bytes: 0, notes: [])
-        let changes = try self.changes(survey, &outcome)
+        let changes = try self.changes(survey, outcome: &outcome)
         let added = self.added(survey)
         try refuseDependents(survey, on: added)
         // What the store would list then decides on what goes.
@@ -89,7 +89,7 @@ package struct Rollback: Sendable {
 
     /// The entries of the list to be changed.
     private func changes(
-        _ survey: StoreSurvey, _ outcome: inout Outcome
+        _ survey: StoreSurvey, outcome: inout Outcome
     ) throws(Failure) -> [(new: StoredImage, old: StoredImage?)] {
         var changes: [(new: StoredImage, old: StoredImage?)] = []
         for replaced in receipt.replaced {
@@ -100,7 +100,8 @@ package struct Rollback: Sendable {
             else { continue }
             if receipt.isDone, !receipt.images.contains(where: { $0.name == now.name && $0.id == now.id }) {
                 throw refuse(
-                    "\(now.name) is another image by now, \(now.id)", "roll back or remove that one first")
+                    "\(now.name) is another image by now, \(now.id)",
+                    remedy: "roll back or remove that one first")
             }
             var old = replaced.entry
             if let entry = old, !store.isWhole(entry) {
@@ -130,10 +131,10 @@ package struct Rollback: Sendable {
         guard !dependents.isEmpty else { return }
         throw refuse(
             "images that others made need its layers: " + dependents.map(\.title).joined(separator: ", "),
-            "remove these images first (`sealer rmi`), or leave it as it is")
+            remedy: "remove these images first (`sealer rmi`), or leave it as it is")
     }
 
-    private func refuse(_ reason: String, _ remedy: String) -> Failure {
+    private func refuse(_ reason: String, remedy: String) -> Failure {
         Failure(.busy, "roll back the apply of", receipt.name, because: reason, remedy: remedy)
     }
 }

@@ -38,21 +38,21 @@ package struct StoreRepair: Sendable {
         var outcome = Outcome(left: findings.filter { !$0.isHarmless })
         if outcome.left.isEmpty { return outcome }
         let writer = try store.writer()
-        try settle(&outcome, writer) { (finding) throws(Failure) in
+        try settle(&outcome, writer: writer) { (finding) throws(Failure) in
             guard finding.kind == .tarSplit, let id = finding.layer else { return false }
             // Where this fails the tar was another maker's, and a bundle may still have it.
             return (try? writer.rebuildTarSplit(of: id)) != nil
         }
         for bundle in bundles {
             for platform in bundle.spec.platforms where !outcome.left.isEmpty {
-                try repair(&outcome, from: bundle, for: platform, writer)
+                try repair(&outcome, from: bundle, for: platform, writer: writer)
             }
         }
         return outcome
     }
 
     private func repair(
-        _ outcome: inout Outcome, from bundle: Bundle, for platform: Platform, _ writer: StoreWriter
+        _ outcome: inout Outcome, from bundle: Bundle, for platform: Platform, writer: StoreWriter
     ) throws(Failure) {
         // An image that has lost its file says nothing of its layers: then everything may be needed.
         let folder = try writer.stagingFolder()
@@ -62,20 +62,20 @@ package struct StoreRepair: Sendable {
         let wanted = Set(outcome.left.compactMap(\.layer))
         let isInBase = outcome.left.allSatisfy { $0.layer.map(applier.isBaseLayer) ?? false }
         if isInBase { try applier.importBaseLayers(wanted) } else { _ = try applier.run() }
-        try settle(&outcome, writer) { (finding) throws(Failure) in
+        try settle(&outcome, writer: writer) { (finding) throws(Failure) in
             if let id = finding.layer {
                 guard other.hasLayer(id) else { return false }
                 try writer.replaceLayer(id, from: other)
                 return true
             }
-            return try restoreImage(finding, from: other, writer)
+            return try restoreImage(finding, from: other, writer: writer)
         }
         try writer.discard(folder)
     }
 
     /// Puts the file of a listed image back, and those of its layers that are not as they should be.
     private func restoreImage(
-        _ finding: StoreFinding, from other: Store, _ writer: StoreWriter
+        _ finding: StoreFinding, from other: Store, writer: StoreWriter
     ) throws(Failure) -> Bool {
         guard let image = try store.survey().images.first(where: { finding.artifact == "image \($0.title)" }),
             try writer.restoreImageFile(image.entry.id, from: other)
@@ -90,7 +90,7 @@ package struct StoreRepair: Sendable {
 
     /// Moves the findings that `repair` says that it has repaired, where they are right then.
     private func settle(
-        _ outcome: inout Outcome, _ writer: StoreWriter, _ repair: (StoreFinding) throws(Failure) -> Bool
+        _ outcome: inout Outcome, writer: StoreWriter, repair: (StoreFinding) throws(Failure) -> Bool
     ) throws(Failure) {
         var left: [StoreFinding] = []
         for finding in outcome.left {

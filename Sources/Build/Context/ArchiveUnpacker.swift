@@ -70,7 +70,9 @@ struct ArchiveUnpacker {
                 continue
             }
             let at = written.bytes
-            guard try add(header.name, header.kind, header.mode, link: header.linkName) else { continue }
+            guard try add(header.name, kind: header.kind, mode: header.mode, link: header.linkName) else {
+                continue
+            }
             var written = written
             let artifact = artifact
             try reader.forEachChunk { (bytes) throws(Failure) in
@@ -89,7 +91,7 @@ struct ArchiveUnpacker {
         while let member = try reader.next() {
             if let fault = Repack.fault(of: TarHeader(name: member.name, mode: 0)) { throw refuse(fault) }
             let at = written.bytes
-            guard try add(member.name, member.kind, member.mode, link: member.linkName),
+            guard try add(member.name, kind: member.kind, mode: member.mode, link: member.linkName),
                 member.kind == .file
             else { continue }
             while case let count = try reader.read(into: buffer), count > 0 {
@@ -102,7 +104,7 @@ struct ArchiveUnpacker {
 
     /// Takes in a member; false for one without a name, such as the folder around all.
     private mutating func add(
-        _ name: [UInt8], _ kind: TarHeader.Kind?, _ mode: UInt32, link: [UInt8]
+        _ name: [UInt8], kind: TarHeader.Kind?, mode: UInt32, link: [UInt8]
     ) throws(Failure) -> Bool {
         let parts = name.split(separator: UInt8(ascii: "/")).map(Array.init).filter {
             $0 != [UInt8(ascii: ".")]
@@ -130,7 +132,7 @@ struct ArchiveUnpacker {
             throw refuse("its member '\(header.shownName)' links to a file that is not before it")
         }
         let file = found[index]
-        guard try add(header.name, .file, file.mode, link: []) else { return }
+        guard try add(header.name, kind: .file, mode: file.mode, link: []) else { return }
         found[found.count - 1].offset = file.offset
         found[found.count - 1].size = file.size
     }
@@ -168,7 +170,7 @@ extension ContextAssembler {
             let inner = Array(member.parts.dropFirst(strip))
             if inner.isEmpty { continue }
             count += 1
-            try files.put(node(member, at: inner, name, contents), at: top + inner)
+            try files.put(node(member, at: inner, name: name, contents: contents), at: top + inner)
             if member.kind == .file {
                 ship(
                     String(
@@ -188,12 +190,12 @@ extension ContextAssembler {
     }
 
     private func node(
-        _ member: ArchiveMember, at inner: [[UInt8]], _ name: String, _ contents: File
+        _ member: ArchiveMember, at inner: [[UInt8]], name: String, contents: File
     ) throws(Failure) -> FileNode {
         let owner = session.maker.owner
         var attributes = FileNode.Attributes(mode: member.mode, uid: owner.uid, gid: owner.gid)
         switch member.kind {
-        case .directory: return FileNode(.folder, attributes)
+        case .directory: return FileNode(.folder, attributes: attributes)
         case .symlink:
             guard Self.stays(member.link, in: inner.count - 1) else {
                 throw Failure(
@@ -203,10 +205,10 @@ extension ContextAssembler {
                     remedy: "name the members that are needed")
             }
             attributes.mode = 0o777
-            return FileNode(.symlink(target: member.link), attributes)
+            return FileNode(.symlink(target: member.link), attributes: attributes)
         default:
             let region = Region(file: contents, offset: member.offset, count: member.size)
-            return FileNode(.file(.region(region), size: member.size), attributes)
+            return FileNode(.file(.region(region), size: member.size), attributes: attributes)
         }
     }
 

@@ -12,7 +12,7 @@ extension ContextAssembler {
         case files([String])
     }
 
-    private func nothing(_ verb: String, _ path: String, _ what: String) -> Failure {
+    private func nothing(_ verb: String, path: String, as what: String) -> Failure {
         Failure(
             .input, verb, path, because: "the context for \(inputs.platform) has no \(what)",
             remedy: "correct the path in the spec, or the layer and paths that it takes before")
@@ -23,7 +23,7 @@ extension ContextAssembler {
         let pattern = PathPattern(path)
         let found = try pattern.matches(in: files.root)
         if found.isEmpty {
-            guard pattern.isPattern else { throw nothing("remove", path, "such file or folder") }
+            guard pattern.isPattern else { throw nothing("remove", path: path, as: "such file or folder") }
             session.note("remove \(path): nothing in the context for \(inputs.platform) matches it")
         }
         for (place, _) in found { try files.remove(place) }
@@ -32,14 +32,14 @@ extension ContextAssembler {
 
     /// Edits the files that a path means. Of several, each change is made in those that have the field.
     func edit(
-        _ path: String, _ remove: [String], set: [Spec.Assignment], append: [Spec.Assignment]
+        _ path: String, remove: [String], set: [Spec.Assignment], append: [Spec.Assignment]
     ) throws(Failure) {
         var changes: [Edit.Change] = []
         for key in remove { changes.append(.remove(try FieldPath(key))) }
         for item in set { changes.append(.set(try FieldPath(item.key), item.edited)) }
         for item in append { changes.append(.append(try FieldPath(item.key), item.edited)) }
-        switch try targets("edit", path, [".yaml", ".yml", ".json"]) {
-        case .file(let file): try edit(file, changes)
+        switch try targets("edit", path: path, endings: [".yaml", ".yml", ".json"]) {
+        case .file(let file): try edit(file, changes: changes)
         case .files(let several):
             var left = changes
             for file in several {
@@ -49,7 +49,7 @@ extension ContextAssembler {
                     here.append(change)
                 }
                 left.removeAll(where: here.contains)
-                if !here.isEmpty { try edit(file, here) }
+                if !here.isEmpty { try edit(file, changes: here) }
             }
             guard let first = left.first else { return }
             throw Failure(
@@ -59,14 +59,14 @@ extension ContextAssembler {
         }
     }
 
-    private func edit(_ file: String, _ changes: [Edit.Change]) throws(Failure) {
+    private func edit(_ file: String, changes: [Edit.Change]) throws(Failure) {
         try change(file) { (bytes) throws(Failure) in try Edit(changes).applied(to: bytes, path: file) }
         ship(file)
     }
 
     /// Leads the images of the files that a path means to the cluster's registry.
     func rewrite(_ path: String) throws(Failure) {
-        switch try targets("rewrite", path, [".yaml", ".yml"]) {
+        switch try targets("rewrite", path: path, endings: [".yaml", ".yml"]) {
         case .file(let file): try rewrite(file: file)
         case .files(let several): for file in several { try rewrite(file: file) }
         }
@@ -82,7 +82,7 @@ extension ContextAssembler {
 
     /// The files that `path` means: the one of that name; those that match; of a folder those below it with one of
     /// `endings`. What is below a folder and is not YAML, such as a template, is passed over with a note.
-    private func targets(_ verb: String, _ path: String, _ endings: [String]) throws(Failure) -> Targets {
+    private func targets(_ verb: String, path: String, endings: [String]) throws(Failure) -> Targets {
         let pattern = PathPattern(path)
         let found = try pattern.matches(in: files.root)
         if !pattern.isPattern, found.first?.node.isFolder != true { return .file(path) }
@@ -96,8 +96,8 @@ extension ContextAssembler {
         }
         guard !several.isEmpty else {
             throw nothing(
-                verb, path,
-                pattern.isPattern ? "file that matches" : "\(endings.joined(separator: ", ")) below it")
+                verb, path: path,
+                as: pattern.isPattern ? "file that matches" : "\(endings.joined(separator: ", ")) below it")
         }
         return .files(several)
     }
@@ -137,11 +137,11 @@ extension ContextAssembler {
     }
 
     /// Replaces the content of the file at `path` by what `body` makes of it.
-    func change(_ path: String, _ body: ([UInt8]) throws(Failure) -> [UInt8]) throws(Failure) {
+    func change(_ path: String, body: ([UInt8]) throws(Failure) -> [UInt8]) throws(Failure) {
         let old: [UInt8]
         do throws(Failure) { old = try files.read(path) } catch {
             guard error.kind == .input else { throw error }
-            throw nothing("edit", path, "such file")
+            throw nothing("edit", path: path, as: "such file")
         }
         try files.write(try body(old), to: path)
     }

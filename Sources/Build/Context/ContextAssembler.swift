@@ -40,7 +40,7 @@ final class ContextAssembler {
             let isAbsent = inputs.absent.isRead(by: step)
             let isDone: Void? = try problems.attempt(at: place) { () throws(Failure) in
                 // An empty file takes the place of one that is missing, so that it is missed only once.
-                if isAbsent, let path = step.path { return try put(path, .bytes([]), size: 0) }
+                if isAbsent, let path = step.path { return try put(path, content: .bytes([]), size: 0) }
                 if isAbsent {
                     problems.isIncomplete = true
                     return
@@ -57,13 +57,14 @@ final class ContextAssembler {
 
     private func take(_ step: Spec.Step, at place: SpecPath) throws(Failure) {
         switch step {
-        case .layer(let role, let paths): try copyLayer(role, paths, at: place)
+        case .layer(let role, let paths): try copyLayer(role, paths: paths, at: place)
         case .putFile(let path, let name, let mode):
             let file = try locked(name)
-            try put(path, .blob(file.descriptor, inputs.content), size: file.descriptor.size, mode)
+            try put(
+                path, content: .blob(file.descriptor, inputs.content), size: file.descriptor.size, mode: mode)
             ship(path)
-        case .putRepacked(let path, let name, let mode): try putRepacked(path, name, mode)
-        case .putSaved(let path, let image, let mode): try putSaved(path, image, mode)
+        case .putRepacked(let path, let name, let mode): try putRepacked(path, name: name, mode: mode)
+        case .putSaved(let path, let image, let mode): try putSaved(path, reference: image, mode: mode)
         case .unpack(let path, let name, let members, let strip):
             try unpack(locked(name), called: name, into: path, members: members, strip: strip ?? 0)
         case .remove(let paths):
@@ -71,7 +72,7 @@ final class ContextAssembler {
                 try problems.attempt(at: place) { () throws(Failure) in try remove(path) }
             }
         case .edit(let path, let remove, let set, let append):
-            try edit(path, remove, set: set, append: append ?? [])
+            try edit(path, remove: remove, set: set, append: append ?? [])
         case .rewrite(let path): try rewrite(path)
         case .imageList(let patterns): try writeImageList(patterns)
         }
@@ -79,7 +80,7 @@ final class ContextAssembler {
 
     // MARK: layers
 
-    private func copyLayer(_ role: String, _ paths: [String]?, at place: SpecPath) throws(Failure) {
+    private func copyLayer(_ role: String, paths: [String]?, at place: SpecPath) throws(Failure) {
         let tree: FileNode
         do throws(Failure) {
             let id = try layer(role)
@@ -169,7 +170,7 @@ final class ContextAssembler {
     }
 
     private func put(
-        _ path: String, _ content: FileContent, size: Int64, _ mode: UInt32? = nil
+        _ path: String, content: FileContent, size: Int64, mode: UInt32? = nil
     ) throws(Failure) {
         guard path != "Kubefile" else {
             throw Failure(
@@ -179,17 +180,17 @@ final class ContextAssembler {
         try files.write(content, size: size, to: path, mode: mode)
     }
 
-    private func putRepacked(_ path: String, _ name: String, _ mode: UInt32?) throws(Failure) {
+    private func putRepacked(_ path: String, name: String, mode: UInt32?) throws(Failure) {
         let file = try locked(name)
         let (content, size, outcome) = try session.repacked(file, called: name)
-        try put(path, content, size: size, mode)
+        try put(path, content: content, size: size, mode: mode)
         try checkStripping(of: path)
         guard outcome.programs.contains("dockerd") else { return }
         try repin(
             to: DockerTraps.version(ofTarball: file.url), isCertain: outcome.holdsMarker, tarball: file.url)
     }
 
-    private func putSaved(_ path: String, _ reference: Reference, _ mode: UInt32?) throws(Failure) {
+    private func putSaved(_ path: String, reference: Reference, mode: UInt32?) throws(Failure) {
         guard let image = RegistryCatalog.meant(by: reference, among: inputs.images),
             let manifest = image.manifests.last
         else {
@@ -206,7 +207,7 @@ final class ContextAssembler {
             (target) throws(Failure) in
             try DockerArchive.write([archived], from: source, to: target)
         }
-        try put(path, file.content, size: file.size, mode)
+        try put(path, content: file.content, size: file.size, mode: mode)
         try checkRegistry(reference)
     }
 

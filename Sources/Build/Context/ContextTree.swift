@@ -93,7 +93,7 @@ package final class ContextTree {
             attributes.time = .init(seconds: 0)
             try copier.removeFile(name, in: folder, at: components)
         }
-        folder.put(FileNode(.file(content, size: size), attributes), as: name)
+        folder.put(FileNode(.file(content, size: size), attributes: attributes), as: name)
     }
 
     /// Writes a file of `bytes`, as ``write(_:size:to:mode:)``.

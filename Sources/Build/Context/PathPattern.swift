@@ -36,7 +36,7 @@ package struct PathPattern: Sendable {
         for component in rest {
             var next: [(path: [UInt8], node: FileNode)] = []
             for (path, folder) in found where folder.isFolder {
-                for name in folder.names where Self.match(component, name) {
+                for name in folder.names where Self.match(component, name: name) {
                     guard let node = folder.children[name] else { continue }
                     next.append((path.isEmpty ? name : path + [UInt8(ascii: "/")] + name, node))
                 }
@@ -53,7 +53,7 @@ package struct PathPattern: Sendable {
 
     /// Whether a whole path matches.
     package func matches(_ path: String) -> Bool {
-        rest.isEmpty ? Array(path.utf8) == plain : Self.match(text, Array(path.utf8))
+        rest.isEmpty ? Array(path.utf8) == plain : Self.match(text, name: Array(path.utf8))
     }
 
     /// Whether the path, or a folder above it, matches.
@@ -62,7 +62,7 @@ package struct PathPattern: Sendable {
         return parts.indices.contains { matches(parts[...$0].joined(separator: "/")) }
     }
 
-    private static func match(_ pattern: String, _ name: [UInt8]) -> Bool {
+    private static func match(_ pattern: String, name: [UInt8]) -> Bool {
         fnmatch(pattern, name.map { CChar(bitPattern: $0) } + [0], FNM_PATHNAME) == 0
     }
 

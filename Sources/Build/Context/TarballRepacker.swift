@@ -32,9 +32,13 @@ package struct Repack {
     package func write(
         _ tarball: () throws(Failure) -> any ByteStream, artifact: String, to target: File
     ) throws(Failure) -> Outcome {
-        if let outcome = try copy(tarball(), artifact, to: target, stripping: true) { return outcome }
-        guard ftruncate(target.descriptor, 0) == 0 else { throw Failure.system("empty", target.path) }
-        guard let outcome = try copy(tarball(), artifact, to: target, stripping: false) else {
+        if let outcome = try copy(tarball(), artifact: artifact, to: target, stripping: true) {
+            return outcome
+        }
+        guard ftruncate(target.descriptor, 0) == 0 else {
+            throw Failure.system("empty", artifact: target.path)
+        }
+        guard let outcome = try copy(tarball(), artifact: artifact, to: target, stripping: false) else {
             throw Failure(.fault, "repack", artifact, because: "its shape changed between two readings")
         }
         return outcome
@@ -42,11 +46,11 @@ package struct Repack {
 
     /// Copies all members; `nil` where they are to be stripped of a top folder that not all lie below.
     private func copy(
-        _ tarball: any ByteStream, _ artifact: String, to target: File, stripping: Bool
+        _ tarball: any ByteStream, artifact: String, to target: File, stripping: Bool
     ) throws(Failure) -> Outcome? {
         var plain = ReadAhead(try decompressed(tarball, limit: nil, artifact: artifact))
         let head = try TarballHead(&plain)
-        if let fault = head.fault { throw Self.refuse(artifact, fault) }
+        if let fault = head.fault { throw Self.refuse(artifact, fault: fault) }
         var reader = TarReader(head.stream(plain), artifact: artifact)
         var written: Int64 = 0
         let writer = GzipWriter { (bytes) throws(Failure) in
@@ -61,7 +65,7 @@ package struct Repack {
             let parts = entry.header.pathComponents
             guard let first = parts.first else { continue }
             if let fault = Self.fault(of: entry.header) ?? places.fault(adding: entry.header) {
-                throw Self.refuse(artifact, fault)
+                throw Self.refuse(artifact, fault: fault)
             }
             hasFile = hasFile || entry.header.kind == .file
             if stripping {
@@ -88,11 +92,11 @@ package struct Repack {
             outcome.holdsMarker = outcome.holdsMarker || search.found
             try writer.write([UInt8](repeating: 0, count: TarBlock.padding(after: header.size)))
         }
-        guard hasFile else { throw Self.refuse(artifact, "it is a tar without files") }
+        guard hasFile else { throw Self.refuse(artifact, fault: "it is a tar without files") }
         if outcome.programs.isEmpty {
             throw Self.refuse(
                 artifact,
-                stripping
+                fault: stripping
                     ? "it has no file directly below its top folder, so that nothing of it would be found"
                     : "it has several folders at its top and no file, so that nothing of it would be found")
         }
@@ -103,7 +107,7 @@ package struct Repack {
 }
 
 extension Repack {
-    static func refuse(_ artifact: String, _ fault: String) -> Failure {
+    static func refuse(_ artifact: String, fault: String) -> Failure {
         Failure(
             .data, "repack", artifact, because: fault,
             remedy:

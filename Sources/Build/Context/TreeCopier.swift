@@ -42,7 +42,7 @@ struct TreeCopier {
         if place.last == name { place.removeLast() }
         // sealer copies into a folder of the source's name that is there already, as `cp -a` does.
         if try makeFolders(place).children[name]?.isFolder == true { place.append(name) }
-        try copy(name, node, to: makeFolders(place), at: place)
+        try copy(name, node: node, to: makeFolders(place), at: place)
     }
 
     /// Copies what is at `path` below `source` to the same path, over what is there.
@@ -50,7 +50,7 @@ struct TreeCopier {
     mutating func copySame(_ path: [UInt8], of source: FileNode) throws(Failure) {
         guard let node = try source.find(path) else { return }
         let place = path.split(separator: UInt8(ascii: "/")).dropLast().map(Array.init)
-        try copy(Self.lastName(of: path), node, to: makeFolders(place), at: place)
+        try copy(Self.lastName(of: path), node: node, to: makeFolders(place), at: place)
     }
 
     private static func lastName(of path: [UInt8]) -> [UInt8] {
@@ -67,7 +67,7 @@ struct TreeCopier {
                 folder = next
             } else {
                 let made = FileNode(
-                    .folder, .init(mode: 0o755, uid: owner.uid, gid: owner.gid, time: time))
+                    .folder, attributes: .init(mode: 0o755, uid: owner.uid, gid: owner.gid, time: time))
                 folder.put(made, as: name)
                 folder = made
             }
@@ -102,7 +102,7 @@ struct TreeCopier {
     }
 
     private mutating func copy(
-        _ name: [UInt8], _ node: FileNode, to folder: FileNode, at place: [[UInt8]]
+        _ name: [UInt8], node: FileNode, to folder: FileNode, at place: [[UInt8]]
     ) throws(Failure) {
         guard let inner = try put(node, as: name, in: folder, at: place) else { return }
         try copyContent(of: node, to: inner, at: place + [name])
@@ -124,7 +124,7 @@ struct TreeCopier {
             guard there.isFolder else { throw Self.notFolder(place + [name]) }
             return there
         }
-        let made = FileNode(.folder, node.attributes)
+        let made = FileNode(.folder, attributes: node.attributes)
         made.isOpaque = node.isOpaque
         folder.put(made, as: name)
         return made

@@ -47,7 +47,7 @@ package struct SealerBuilder: Sendable {
             let place = SealerPlace(folder: folder, store: writer.store)
             try place.prepare(base: base, platform: build.platform)
             let output = try File.create("\(folder)/output", exclusive: true)
-            let status = try start(build, place, base: base, context: context, output: output)
+            let status = try start(build, place: place, base: base, context: context, output: output)
             guard status == 0 else {
                 throw Failure(
                     .unavailable, "build \(build.name) with", program,
@@ -66,7 +66,7 @@ package struct SealerBuilder: Sendable {
 
     /// Runs sealer and gives its exit status.
     private func start(
-        _ build: LiteBuild, _ place: SealerPlace, base: SealerImage, context: String, output: File
+        _ build: LiteBuild, place: SealerPlace, base: SealerImage, context: String, output: File
     ) throws(Failure) -> Int32 {
         let network = SealerNetwork(build.images.map(\.reference), registry: build.registry)
         try Durable.write(Array(network.hosts.utf8), to: place.hosts)
@@ -88,7 +88,7 @@ package struct SealerBuilder: Sendable {
         let helper = try HelperThread()
         return try Isolation(operation: "start \(program) for", artifact: build.name.description).run {
             (isolation) throws(Failure) in
-            try place.mount(layers, program: program, context: context, isolation)
+            try place.mount(layers, program: program, context: context, isolation: isolation)
             let sockets = try network.sockets(isolation)
             // An array's elements may go, and close, right after its last use.
             let descriptors = sockets.map(\.descriptor)
@@ -128,7 +128,7 @@ struct SealerNetwork {
         var sockets: [File] = []
         for port in ports {
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-            guard descriptor >= 0 else { throw Failure.system("listen on", "port \(port)") }
+            guard descriptor >= 0 else { throw Failure.system("listen on", artifact: "port \(port)") }
             let socket = File(taking: descriptor, path: "port \(port)")
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
@@ -139,7 +139,7 @@ struct SealerNetwork {
                     bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
                 }
             }
-            try isolation.check(code, "listen on port \(port)")
+            try isolation.check(code, step: "listen on port \(port)")
             sockets.append(socket)
         }
         return sockets

@@ -56,7 +56,8 @@ struct SealerResult {
             }
             let trees = try folders.map { (folder) throws(Failure) in try FileNode.scanned(folder) }
             let (found, open) = try build.resolve(
-                BuildImageScan(layers: trees).mentions, BuildProblems(gathering: false), at: .build(0))
+                BuildImageScan(layers: trees).mentions, problems: BuildProblems(gathering: false),
+                at: .build(0))
             for saved in found { try check(saved, in: lower + folders) }
             image.layers = layers
             image.id = ""
@@ -82,7 +83,7 @@ struct SealerResult {
         }
         let made = try writer.stageLayer(cacheID: { _ in cacheID }) { (files) throws(Failure) in
             guard rmdir(files) == 0, rename(own.layerFolder(id), files) == 0 else {
-                throw Failure.system("take over", files)
+                throw Failure.system("take over", artifact: files)
             }
         }
         guard let made else { throw refuse("its layer \(id) is empty") }
@@ -108,7 +109,8 @@ struct SealerResult {
                     "the image \(image.reference) did not arrive: its blob \(blob.digest) is missing")
             }
             var stream = VerifyingStream(
-                file.stream(count: try file.size()), blob, artifact: "\(image.reference) as sealer saved it")
+                file.stream(count: try file.size()), descriptor: blob,
+                artifact: "\(image.reference) as sealer saved it")
             try stream.forEachChunk { _ in }
         }
     }

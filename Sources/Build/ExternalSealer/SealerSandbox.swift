@@ -43,7 +43,7 @@ struct SealerPlace: Sendable {
 
     /// Puts everything where sealer looks for it, in the namespaces of this thread; all else becomes read only.
     func mount(
-        _ layers: [Digest], program: String, context: String, _ isolation: Isolation
+        _ layers: [Digest], program: String, context: String, isolation: Isolation
     ) throws(Failure) {
         let own = try own
         let bind = UInt(sealift_mount_bind)

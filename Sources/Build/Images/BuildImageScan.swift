@@ -48,7 +48,7 @@ struct BuildImageScan: Sendable {
         for (path, file) in try Self.files(below: "manifests", in: roots) {
             if path == "manifests/imageList" {
                 try addList(file.bytes(limit: Self.largestFile, artifact: path), file: path)
-            } else if Self.hasExtension(path, [".yaml", ".yml", ".tmpl"]) {
+            } else if Self.hasExtension(path, in: [".yaml", ".yml", ".tmpl"]) {
                 try addYAML(Self.lines(of: path, in: file), file: path)
             }
         }
@@ -68,7 +68,7 @@ struct BuildImageScan: Sendable {
         }
         let byPath = Dictionary(uniqueKeysWithValues: files.map { ($0.path, $0.file) })
         var charts: [Substring: ChartTemplate] = [:]
-        for (path, file) in files where Self.hasExtension(path, [".yaml", ".yml"]) {
+        for (path, file) in files where Self.hasExtension(path, in: [".yaml", ".yml"]) {
             guard let at = path.firstRange(of: "/templates/"), case let chart = path[..<at.lowerBound],
                 let values = byPath["\(chart)/values.yaml"], let facts = byPath["\(chart)/Chart.yaml"]
             else { continue }
@@ -80,7 +80,8 @@ struct BuildImageScan: Sendable {
             try addYAML(Self.lines(of: path, in: file), file: path, chart: charts[chart])
         }
         for (path, file) in files where path.hasSuffix("/Chart.yaml") {
-            addListed(String(path.dropLast("/Chart.yaml".count)), Self.tree(path, in: file), byPath)
+            addListed(
+                String(path.dropLast("/Chart.yaml".count)), facts: Self.tree(path, in: file), files: byPath)
         }
         for (path, file) in loose.sorted(by: { Self.walks($0.path, before: $1.path) })
         where kubeVersion == nil && path.hasSuffix("/Chart.yaml") {
@@ -89,7 +90,7 @@ struct BuildImageScan: Sendable {
     }
 
     /// Takes in what a chart lists itself, and notes how sure its images are.
-    private mutating func addListed(_ chart: String, _ facts: Tree, _ files: [String: FileNode]) {
+    private mutating func addListed(_ chart: String, facts: Tree, files: [String: FileNode]) {
         let lock = files["\(chart)/Images.lock"].map { Self.tree("\(chart)/Images.lock", in: $0) }
         let (annotated, locked) = (Self.annotated(facts), lock.map(Self.locked) ?? [])
         let source: ChartSource = !locked.isEmpty ? .lock : annotated.isEmpty ? .templates : .annotation
@@ -151,7 +152,7 @@ struct BuildImageScan: Sendable {
         return rest.contains("{{") ? String(rest) : rest.filter { $0 != " " && $0 != "\"" }
     }
 
-    private static func hasExtension(_ path: String, _ extensions: [String]) -> Bool {
+    private static func hasExtension(_ path: String, in extensions: [String]) -> Bool {
         let lower = path.lowercased()
         return extensions.contains { lower.hasSuffix($0) }
     }

@@ -89,12 +89,12 @@ struct ChartTemplate {
     /// The value of a pipeline; `nil` for a key that is not there.
     private func evaluate(_ words: [String]) throws(Unknown) -> String? {
         var at = 0
-        let value = try pipeline(words, &at)
+        let value = try pipeline(words, at: &at)
         guard at == words.count else { throw Unknown() }
         return value
     }
 
-    private func pipeline(_ words: [String], _ at: inout Int) throws(Unknown) -> String? {
+    private func pipeline(_ words: [String], at: inout Int) throws(Unknown) -> String? {
         var value: String??
         repeat {
             var stage: [String?] = []
@@ -103,7 +103,7 @@ struct ChartTemplate {
                 let word = words[at]
                 at += 1
                 if word == "(" {
-                    stage.append(try pipeline(words, &at))
+                    stage.append(try pipeline(words, at: &at))
                     guard at < words.count, words[at] == ")" else { throw Unknown() }
                     at += 1
                 } else if word.hasPrefix("\"") {
@@ -116,14 +116,14 @@ struct ChartTemplate {
                 }
             }
             if let value { stage.append(value) }
-            value = .some(try Self.call(function, stage))
+            value = .some(try Self.call(function, arguments: stage))
             guard at < words.count, words[at] == "|" else { break }
             at += 1
         } while true
         return value ?? nil
     }
 
-    private static func call(_ function: String?, _ arguments: [String?]) throws(Unknown) -> String? {
+    private static func call(_ function: String?, arguments: [String?]) throws(Unknown) -> String? {
         switch (function, arguments.count) {
         case (nil, 1), ("quote", 1), ("squote", 1), ("toString", 1): return arguments[0]
         case ("trim", 1): return arguments[0]?.trimmed

@@ -58,7 +58,7 @@ struct RegistryCatalog {
         if let first = found.first,
             let other = found.first(where: { $0.manifests[0].descriptor != first.manifests[0].descriptor })
         {
-            throw RegistryTree.collision(first.reference, other.reference)
+            throw RegistryTree.collision(first.reference, with: other.reference)
         }
         return found.first
     }

@@ -38,7 +38,7 @@ struct PackedChart {
                     pending.append((place, content, archive.depth + 1))
                 } else {
                     found[place] = FileNode(
-                        .file(.bytes(content), size: Int64(content.count)), .init(mode: 0o644))
+                        .file(.bytes(content), size: Int64(content.count)), attributes: .init(mode: 0o644))
                 }
             }
         }

@@ -22,14 +22,14 @@ package struct RegistryTree: Sendable {
         for image in images {
             let path = image.reference.unpinned.path
             if let other = byPath[path], other.manifests[0].descriptor != image.manifests[0].descriptor {
-                throw Self.collision(other.reference, image.reference)
+                throw Self.collision(other.reference, with: image.reference)
             }
             byPath[path] = image
         }
         self.images = byPath.sorted { $0.key < $1.key }.map(\.value)
     }
 
-    static func collision(_ one: Reference, _ other: Reference) -> Failure {
+    static func collision(_ one: Reference, with other: Reference) -> Failure {
         Failure(
             .configuration, "save the images", "\(one) and \(other)",
             because: "both become \(one.path) in the cluster's registry, and their content differs",
@@ -50,7 +50,7 @@ package struct RegistryTree: Sendable {
             let repository = "repositories/\(image.reference.repository)"
             for manifest in image.manifests {
                 let digest = manifest.descriptor.digest
-                storage.addBlob(manifest.descriptor, .bytes(manifest.raw))
+                storage.addBlob(manifest.descriptor, content: .bytes(manifest.raw))
                 storage.addLink("\(repository)/_manifests/revisions/\(digest.folder)", to: digest)
             }
             let top = image.manifests[0].descriptor.digest
@@ -61,7 +61,7 @@ package struct RegistryTree: Sendable {
                 storage.addLink("\(tag)/index/\(top.folder)", to: top)
             }
             for blob in image.blobs {
-                storage.addBlob(blob, .blob(blob, source))
+                storage.addBlob(blob, content: .blob(blob, source))
                 storage.addLink("\(repository)/_layers/\(blob.digest.folder)", to: blob.digest)
             }
         }
@@ -80,29 +80,29 @@ private struct RegistryStorage {
     let time: Folder.Time
     private static let prefix = "registry/docker/registry/v2"
 
-    func addBlob(_ blob: Descriptor, _ content: FileContent) {
+    func addBlob(_ blob: Descriptor, content: FileContent) {
         let hex = blob.digest.hex
         add(
-            "data", in: "blobs/\(blob.digest.algorithm.rawValue)/\(hex.prefix(2))/\(hex)", content,
+            "data", in: "blobs/\(blob.digest.algorithm.rawValue)/\(hex.prefix(2))/\(hex)", content: content,
             size: blob.size)
     }
 
     /// Adds the file `link` in `folder`: the digest, no newline.
     func addLink(_ folder: String, to digest: Digest) {
         let bytes = Array(digest.description.utf8)
-        add("link", in: folder, .bytes(bytes), size: Int64(bytes.count))
+        add("link", in: folder, content: .bytes(bytes), size: Int64(bytes.count))
     }
 
-    private func add(_ name: String, in path: String, _ content: FileContent, size: Int64) {
+    private func add(_ name: String, in path: String, content: FileContent, size: Int64) {
         var folder = root
         for part in "\(Self.prefix)/\(path)".split(separator: "/").map({ Array($0.utf8) }) {
-            let next = folder.children[part] ?? FileNode(.folder, attributes(0o750))
+            let next = folder.children[part] ?? FileNode(.folder, attributes: attributes(0o750))
             if folder.children[part] == nil { folder.put(next, as: part) }
             folder = next
         }
         let bytes = Array(name.utf8)
         if folder.children[bytes] != nil { return }
-        folder.put(FileNode(.file(content, size: size), attributes(0o600)), as: bytes)
+        folder.put(FileNode(.file(content, size: size), attributes: attributes(0o600)), as: bytes)
     }
 
     private func attributes(_ mode: UInt32) -> FileNode.Attributes {

@@ -15,7 +15,7 @@ struct CopySources {
     /// - Throws: a ``Failure`` of kind `configuration` for fewer than two arguments, a source on the network,
     ///   or a destination that leads out.
     init(_ instruction: Kubefile.Instruction, architecture: String, artifact: String) throws(Failure) {
-        func refuse(_ reason: String, _ remedy: String) -> Failure {
+        func refuse(_ reason: String, remedy: String) -> Failure {
             Failure(
                 .configuration, "build from", artifact,
                 because: "line \(instruction.line): COPY \(instruction.value): \(reason)", remedy: remedy)
@@ -23,20 +23,24 @@ struct CopySources {
         let words = instruction.value.unicodeScalars.split(whereSeparator: \.properties.isWhitespace)
             .map { String(String.UnicodeScalarView($0)) }
         guard words.count >= 2, let last = words.last else {
-            throw refuse("it has no destination", "write a source and a destination, as in COPY etc .")
+            throw refuse(
+                "it has no destination", remedy: "write a source and a destination, as in COPY etc .")
         }
         sources = words.dropLast().map { Self.replaceArchitecture(in: $0, by: architecture) }
         if let flag = words.first(where: { $0.hasPrefix("--") }) {
-            throw refuse("sealer has no flag \(flag)", "leave it out; owners and modes stay as they are")
+            throw refuse(
+                "sealer has no flag \(flag)", remedy: "leave it out; owners and modes stay as they are")
         }
         for source in sources
         where ["http://", "https://", "git://", "git@"].contains(where: source.hasPrefix) {
             throw refuse(
-                "\(source) is on the network", "carry it as a file of the spec and put it into the context")
+                "\(source) is on the network",
+                remedy: "carry it as a file of the spec and put it into the context")
         }
         let components = Self.clean(last)
         guard !components.contains("..") else {
-            throw refuse("the destination leads out of the image", "write a path below the image's root")
+            throw refuse(
+                "the destination leads out of the image", remedy: "write a path below the image's root")
         }
         destination = components.joined(separator: "/")
     }

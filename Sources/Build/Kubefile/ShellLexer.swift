@@ -13,7 +13,7 @@ struct ShellWord {
     /// Names that were looked for and are no arguments.
     private(set) var unknown: [String] = []
 
-    private init(_ text: String, _ values: [String: String]) {
+    private init(_ text: String, values: [String: String]) {
         self.values = values
         rest = Substring(text).unicodeScalars
     }
@@ -22,9 +22,9 @@ struct ShellWord {
     /// - Returns: the text for the shell, and the names in it that are no arguments.
     /// - Throws: a ``Failure`` of kind `configuration` for an open quote or brace, or an argument that `?` asks for.
     static func expand(
-        _ text: String, _ values: [String: String]
+        _ text: String, values: [String: String]
     ) throws(Failure) -> (text: String, unknown: [String]) {
-        var word = ShellWord(text, values)
+        var word = ShellWord(text, values: values)
         let result = try word.process(until: nil)
         return (result, word.unknown)
     }
@@ -114,7 +114,7 @@ struct ShellWord {
         case "}": return value(of: name) ?? ""
         case "?":
             let word = try process(until: "}")
-            guard let value = value(of: name) else { throw demanded(name, word) }
+            guard let value = value(of: name) else { throw demanded(name, word: word) }
             return value
         case ":":
             let modifier = rest.popFirst()
@@ -124,7 +124,7 @@ struct ShellWord {
             case "-": return value.flatMap { $0.isEmpty ? nil : $0 } ?? word
             case "+": return value.flatMap { $0.isEmpty ? nil : word } ?? ""
             case "?":
-                guard let value, !value.isEmpty else { throw demanded(name, word) }
+                guard let value, !value.isEmpty else { throw demanded(name, word: word) }
                 return value
             default: throw refuse("sealer knows only ${NAME:-…}, ${NAME:+…} and ${NAME:?…}")
             }
@@ -132,7 +132,7 @@ struct ShellWord {
         }
     }
 
-    private func demanded(_ name: String, _ word: String) -> Failure {
+    private func demanded(_ name: String, word: String) -> Failure {
         var failure = refuse("\(name): \(word.isEmpty ? "it has no value" : word)")
         failure.remedy = "give it with --build-arg \(name)=VALUE"
         return failure

@@ -9,7 +9,7 @@ extension LiteBuild {
     /// is not at hand and may not be needed.
     /// - Throws: a ``Failure`` of kind `input` that names every one that is not at hand, unless `problems` takes it.
     func resolve(
-        _ mentions: [BuildImageScan.Mention], _ problems: BuildProblems, at place: SpecPath
+        _ mentions: [BuildImageScan.Mention], problems: BuildProblems, at place: SpecPath
     ) throws(Failure) -> (found: [RegistryImage], notes: [String]) {
         let catalog = RegistryCatalog(images, registry: registry)
         var found: [Reference: RegistryImage] = [:]
@@ -54,7 +54,7 @@ extension LiteBuild {
     /// The tree of the layer that sealer calls `rootfs cache`: `registry/`, and `Metadata` where a chart changes it;
     /// `nil` where there is neither.
     func saved(
-        _ images: [RegistryImage], _ metadata: [UInt8]?, owner: FileOwner
+        _ images: [RegistryImage], metadata: [UInt8]?, owner: FileOwner
     ) throws(Failure) -> FileNode? {
         if images.isEmpty && metadata == nil { return nil }
         let root = FileNode.root()
@@ -62,7 +62,7 @@ extension LiteBuild {
         if let metadata {
             let attributes = FileNode.Attributes(
                 mode: 0o644, uid: owner.uid, gid: owner.gid, time: .init(seconds: time))
-            let file = FileNode(.file(.bytes(metadata), size: Int64(metadata.count)), attributes)
+            let file = FileNode(.file(.bytes(metadata), size: Int64(metadata.count)), attributes: attributes)
             root.put(file, as: Array("Metadata".utf8))
         }
         return root

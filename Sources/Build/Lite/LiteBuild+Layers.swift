@@ -26,7 +26,8 @@ extension LiteBuild {
             trees.append(try copied(instruction, owner: FileOwner()))
         }
         let mentions = try BuildImageScan(layers: trees).mentions
-        _ = try RegistryTree(resolve(mentions, BuildProblems(gathering: false), at: .build(0)).found)
+        _ = try RegistryTree(
+            resolve(mentions, problems: BuildProblems(gathering: false), at: .build(0)).found)
     }
 
     /// Whether a COPY takes all of the context to the root: then the layer's id is what sealer calls the digest of the

@@ -81,7 +81,7 @@ package struct LiteBuild {
     package func run(
         by maker: any LayerMaker, problems: BuildProblems, at place: SpecPath
     ) throws(Failure) -> Outcome {
-        var run = LiteBuildRun(self, maker, problems, place)
+        var run = LiteBuildRun(self, maker: maker, problems: problems, place: place)
         return try run.run()
     }
 

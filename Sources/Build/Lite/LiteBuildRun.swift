@@ -15,7 +15,7 @@ struct LiteBuildRun {
     private var own: [FileNode] = []
     private var notes: [String] = []
 
-    init(_ build: LiteBuild, _ maker: any LayerMaker, _ problems: BuildProblems, _ place: SpecPath) {
+    init(_ build: LiteBuild, maker: any LayerMaker, problems: BuildProblems, place: SpecPath) {
         self.build = build
         self.maker = maker
         self.problems = problems
@@ -34,8 +34,10 @@ struct LiteBuildRun {
         let copies = try trees()
         let copied = copies.compactMap(\.tree)
         _ = try RegistryTree(
-            try build.resolve(listed.mentions + BuildImageScan(layers: copied).mentions, problems, at: place)
-                .found)
+            try build.resolve(
+                listed.mentions + BuildImageScan(layers: copied).mentions, problems: problems, at: place
+            )
+            .found)
         notes = build.kubefile.warnings
         if !listed.mentions.isEmpty {
             notes.append(
@@ -45,7 +47,7 @@ struct LiteBuildRun {
         for layer in build.carried {
             if let carried = try build.carry(layer, by: maker) { try append(carried) }
         }
-        for (instruction, tree) in copies { try make(instruction, tree) }
+        for (instruction, tree) in copies { try make(instruction, tree: tree) }
         return try finish(listed)
     }
 
@@ -65,7 +67,7 @@ struct LiteBuildRun {
         return made
     }
 
-    private mutating func make(_ instruction: Kubefile.Instruction, _ tree: FileNode?) throws(Failure) {
+    private mutating func make(_ instruction: Kubefile.Instruction, tree: FileNode?) throws(Failure) {
         let id: Digest?
         if instruction.keyword == .run {
             id = try execute(instruction)
@@ -82,7 +84,7 @@ struct LiteBuildRun {
     private mutating func execute(_ instruction: Kubefile.Instruction) throws(Failure) -> Digest? {
         let values = build.kubefile.arguments.merging(build.arguments) { $1 }
         let expanded = try problems.attempt(at: place, line: instruction.line) { () throws(Failure) in
-            try ShellWord.expand(instruction.value, values)
+            try ShellWord.expand(instruction.value, values: values)
         }
         guard let (command, unknown) = expanded else { return nil }
         notes += Set(unknown).sorted().map {
@@ -134,11 +136,11 @@ struct LiteBuildRun {
 
     private mutating func finish(_ listed: AuthImageList) throws(Failure) -> LiteBuild.Outcome {
         let scan = try BuildImageScan(layers: own)
-        let (found, open) = try build.resolve(listed.mentions + scan.mentions, problems, at: place)
+        let (found, open) = try build.resolve(listed.mentions + scan.mentions, problems: problems, at: place)
         notes += open
         let metadata = try build.metadata(
             for: scan.kubeVersion, own: own, base: base.layers, by: maker, &notes)
-        if let tree = try build.saved(found, metadata, owner: maker.owner),
+        if let tree = try build.saved(found, metadata: metadata, owner: maker.owner),
             let id = try maker.makeLayer(of: tree, isWholeContext: false)
         {
             let cache = SealerImage.cacheLayer

@@ -27,7 +27,7 @@ package protocol LayerMaker: AnyObject {
     ///   - key: equal keys mean equal files, which may be made once.
     ///   - blobs: what `write` reads; where they are not at hand yet, the file is ``FileContent/pending``.
     func makeFile(
-        _ key: String, from blobs: [Descriptor], _ write: (File) throws(Failure) -> Void
+        _ key: String, from blobs: [Descriptor], write: (File) throws(Failure) -> Void
     ) throws(Failure) -> (content: FileContent, size: Int64)
 }
 

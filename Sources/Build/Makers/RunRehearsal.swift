@@ -44,7 +44,7 @@ package final class RunRehearsal {
         let path = "\(scratch)/\(count)"
         try makeFolders(path)
         // A layer's root belongs to the store, with this mode.
-        guard chmod(path, 0o755) == 0 else { throw Failure.system("set the mode of", path) }
+        guard chmod(path, 0o755) == 0 else { throw Failure.system("set the mode of", artifact: path) }
         return path
     }
 }

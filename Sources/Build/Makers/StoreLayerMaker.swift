@@ -58,7 +58,7 @@ package final class StoreLayerMaker: LayerMaker {
     }
 
     package func makeFile(
-        _ key: String, from blobs: [Descriptor], _ write: (File) throws(Failure) -> Void
+        _ key: String, from blobs: [Descriptor], write: (File) throws(Failure) -> Void
     ) throws(Failure) -> (content: FileContent, size: Int64) {
         if let known = made[key] { return known }
         let file = try File.create("\(folder())/\(made.count)", exclusive: true)

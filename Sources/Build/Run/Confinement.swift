@@ -43,7 +43,8 @@ struct Confinement {
             try isolation.mount("/dev/\(name)", on: "\(root)/dev/\(name)", flags: UInt(sealift_mount_bind))
         }
         for (name, target) in [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")] {
-            try isolation.check(symlink("/proc/self/fd\(target)", "\(root)/dev/\(name)"), "link /dev/\(name)")
+            try isolation.check(
+                symlink("/proc/self/fd\(target)", "\(root)/dev/\(name)"), step: "link /dev/\(name)")
         }
         for (folder, size) in [("tmp", "size=50%"), ("dev/shm", "size=64m")] {
             try isolation.mount(
@@ -66,14 +67,15 @@ struct Confinement {
         switch status.st_mode & S_IFMT {
         case S_IFLNK:
             var link = [CChar](repeating: 0, count: Int(PATH_MAX))
-            try isolation.check(readlink(path, &link, link.count - 1) < 0 ? -1 : 0, "read the link \(path)")
-            try isolation.check(symlink(link, target), "link \(path)")
+            try isolation.check(
+                readlink(path, &link, link.count - 1) < 0 ? -1 : 0, step: "read the link \(path)")
+            try isolation.check(symlink(link, target), step: "link \(path)")
             return
         case S_IFDIR: try makeFolders(target)
         case S_IFREG: try makeFile(target)
         default: return
         }
-        try isolation.check(sealift_bind_read_only(path, target), "show \(path) read only")
+        try isolation.check(sealift_bind_read_only(path, target), step: "show \(path) read only")
     }
 
     private func makeFile(_ path: String) throws(Failure) {
@@ -92,7 +94,7 @@ struct Confinement {
             environment.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { (words + settings).forEach { free($0) } }
         var ends: [Int32] = [-1, -1]
-        try isolation.check(pipe(&ends), "make a pipe")
+        try isolation.check(pipe(&ends), step: "make a pipe")
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let report = File(taking: ends[0], path: "the pipe of a RUN")
         var watch = RunWatch(limits, storage: storage)
@@ -100,14 +102,14 @@ struct Confinement {
             root, arguments[0], &words, &settings, output.descriptor, ends[1], UInt64(limits.largestFile))
         let code = errno
         close(ends[1])
-        guard child > 0 else { throw isolation.failure("start \(arguments[0])", code) }
+        guard child > 0 else { throw isolation.failure("start \(arguments[0])", code: code) }
         let overrun = watch.wait(for: child)
         if overrun != nil { kill(child, SIGKILL) }
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0, errno == EINTR {}
         var failed: [Int32] = [0, 0]
         let count = failed.withUnsafeMutableBytes { read(report.descriptor, $0.baseAddress, $0.count) }
-        if count == 8 { throw isolation.failure(Self.step(failed[0]), failed[1]) }
+        if count == 8 { throw isolation.failure(Self.step(failed[0]), code: failed[1]) }
         if let overrun { throw self.overrun(overrun) }
         return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
     }

@@ -23,9 +23,10 @@ struct Isolation {
                     Int32(
                         sealift_new_mounts | sealift_new_network | sealift_new_ipc | sealift_new_processes
                             | sealift_new_names)),
-                "make namespaces")
-            try check(sealift_mount(nil, "/", nil, UInt(sealift_mount_private), nil), "make mounts private")
-            try check(sealift_raise_loopback(), "bring up the loopback")
+                step: "make namespaces")
+            try check(
+                sealift_mount(nil, "/", nil, UInt(sealift_mount_private), nil), step: "make mounts private")
+            try check(sealift_raise_loopback(), step: "bring up the loopback")
             return try body(self)
         }
     }
@@ -37,14 +38,14 @@ struct Isolation {
     func mountOverlay(
         _ lower: [String], upper: String, work: String, on target: String, links: String
     ) throws(Failure) {
-        try check(chdir(links), "enter \(links)")
+        try check(chdir(links), step: "enter \(links)")
         var names: [String] = []
         for (number, path) in lower.reversed().enumerated() {
-            try check(symlink(path, "\(number)"), "link \(path)")
+            try check(symlink(path, "\(number)"), step: "link \(path)")
             names.append("\(number)")
         }
-        try check(symlink(upper, "u"), "link \(upper)")
-        try check(symlink(work, "w"), "link \(work)")
+        try check(symlink(upper, "u"), step: "link \(upper)")
+        try check(symlink(work, "w"), step: "link \(work)")
         let folders = "lowerdir=\(names.joined(separator: ":")),upperdir=u,workdir=w"
         // These would leave marks in the layer that only this very file system understands. A kernel that does
         // not know them does not leave any.
@@ -52,14 +53,14 @@ struct Isolation {
             if sealift_mount("overlay", target, "overlay", 0, folders + options) == 0 { return }
             guard errno == EINVAL, !options.isEmpty else { break }
         }
-        throw failure("mount an overlay", errno)
+        throw failure("mount an overlay", code: errno)
     }
 
     /// Mounts `source`.
     func mount(
         _ source: String, on target: String, type: String? = nil, flags: UInt = 0, options: String? = nil
     ) throws(Failure) {
-        try check(sealift_mount(source, target, type, flags, options), "mount \(target)")
+        try check(sealift_mount(source, target, type, flags, options), step: "mount \(target)")
     }
 
     /// Makes all mounts read only but `writable`.
@@ -67,10 +68,10 @@ struct Isolation {
     func protect(except writable: [String]) throws(Failure) -> Bool {
         guard sealift_mount_protect("/", 1, 1) == 0 else {
             if errno == ENOSYS { return false }
-            throw failure("make the host's files read only", errno)
+            throw failure("make the host's files read only", code: errno)
         }
         for path in writable {
-            try check(sealift_mount_protect(path, 0, 0), "make \(path) writable")
+            try check(sealift_mount_protect(path, 0, 0), step: "make \(path) writable")
         }
         return true
     }
@@ -85,17 +86,17 @@ struct Isolation {
             environment.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { (words + settings).forEach { free($0) } }
         let child = sealift_start(arguments[0], &words, &settings, output.descriptor)
-        guard child > 0 else { throw failure("start \(arguments[0])", errno) }
+        guard child > 0 else { throw failure("start \(arguments[0])", code: errno) }
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0, errno == EINTR {}
         return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
     }
 
-    func check(_ code: Int32, _ step: String) throws(Failure) {
-        if code != 0 { throw failure(step, errno) }
+    func check(_ code: Int32, step: String) throws(Failure) {
+        if code != 0 { throw failure(step, code: errno) }
     }
 
-    func failure(_ step: String, _ code: Int32) -> Failure {
+    func failure(_ step: String, code: Int32) -> Failure {
         let denied = code == EPERM || code == EACCES
         return Failure(
             denied ? .denied : .configuration, operation, artifact,

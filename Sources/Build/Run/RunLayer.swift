@@ -51,27 +51,28 @@ struct RunLayer {
         let (limits, hidden) = (limits, hidden)
         let status = try isolation.run { (isolation) throws(Failure) in
             let root = "\(scratch)/root"
-            try isolation.check(mkdir(root, 0o755), "make \(root)")
+            try isolation.check(mkdir(root, 0o755), step: "make \(root)")
             let confinement = Confinement(isolation: isolation, root: root, hidden: hidden)
             try confinement.assemble()
             let tree = root + Self.folder
-            try isolation.check(mkdir(tree, 0o755), "make \(Self.folder)")
+            try isolation.check(mkdir(tree, 0o755), step: "make \(Self.folder)")
             try isolation.mountOverlay(
                 lower, upper: upper, work: "\(scratch)/work", on: tree, links: scratch)
-            try isolation.check(sealift_disarm(tree), "take devices and setuid programs out of the tree")
-            try isolation.check(chdir("/"), "leave \(scratch)")
+            try isolation.check(
+                sealift_disarm(tree), step: "take devices and setuid programs out of the tree")
+            try isolation.check(chdir("/"), step: "leave \(scratch)")
             let status = try confinement.run(
                 words, environment: environment, output: output, limits: limits, storage: scratch)
-            try isolation.check(sealift_unmount(tree), "unmount the overlay")
+            try isolation.check(sealift_unmount(tree), step: "unmount the overlay")
             return status
         }
-        guard status == 0 else { throw failed(status, try Self.end(of: output)) }
+        guard status == 0 else { throw failed(status, output: try Self.end(of: output)) }
         try settle(
             Folder.open(upper),
             since: .init(seconds: Int64(started.tv_sec), nanoseconds: Int32(started.tv_nsec)))
     }
 
-    private func failed(_ status: Int32, _ output: String) -> Failure {
+    private func failed(_ status: Int32, output: String) -> Failure {
         let said = output.isEmpty ? "it said nothing" : "its output ends:\n    " + output
         return Failure(
             .configuration, isolation.operation, isolation.artifact,

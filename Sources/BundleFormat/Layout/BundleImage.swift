@@ -23,10 +23,10 @@ package struct BundleImage: Sendable {
         self.top = top
         self.instances = instances
         self.others = others
-        if let fault { throw Self.refuse(fault, locked.reference) }
+        if let fault { throw Self.refuse(fault, reference: locked.reference) }
     }
 
-    private static func refuse(_ reason: String, _ reference: Reference) -> Failure {
+    private static func refuse(_ reason: String, reference: Reference) -> Failure {
         Failure(
             .data, "carry", "\(reference)", because: reason,
             remedy: "lock it again if upstream has changed it on purpose")

@@ -6,16 +6,18 @@ internal import OCI
 enum StrictJSON {
     /// The compact form: keys sorted, no spaces. Equal values give equal bytes.
     static func compact(_ value: some Encodable) throws(Failure) -> [UInt8] {
-        try encode(value, [.sortedKeys, .withoutEscapingSlashes])
+        try encode(value, format: [.sortedKeys, .withoutEscapingSlashes])
     }
 
     /// The form for people and for version control: keys sorted, indented, with a final newline.
     static func pretty(_ value: some Encodable) throws(Failure) -> [UInt8] {
-        try encode(value, [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]) + [UInt8(ascii: "\n")]
+        try encode(value, format: [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]) + [
+            UInt8(ascii: "\n")
+        ]
     }
 
     private static func encode(
-        _ value: some Encodable, _ format: JSONEncoder.OutputFormatting
+        _ value: some Encodable, format: JSONEncoder.OutputFormatting
     ) throws(Failure) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = format

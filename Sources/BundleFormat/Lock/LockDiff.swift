@@ -27,7 +27,7 @@ package struct Change: Sendable, Equatable {
 
     /// The change of `owner`, on `platform` alone where one is given, from `old` to `new`; `nil` where they
     /// are equal.
-    init?(_ owner: String, _ platform: Platform? = nil, old: Digest?, new: Digest?) {
+    init?(_ owner: String, platform: Platform? = nil, old: Digest?, new: Digest?) {
         guard old != new else { return nil }
         name = owner + (platform.map { " (\($0))" } ?? "")
         self.owner = owner
@@ -62,7 +62,7 @@ extension Lock {
                 continue
             }
             let parts = Set(then.parts.keys).union(now.parts.keys).sorted().compactMap { platform in
-                Change(name, platform, old: then.parts[platform], new: now.parts[platform])
+                Change(name, platform: platform, old: then.parts[platform], new: now.parts[platform])
             }
             let whole = [Change(name, old: then.whole, new: now.whole)].compactMap(\.self)
             changes += parts.isEmpty ? whole : parts

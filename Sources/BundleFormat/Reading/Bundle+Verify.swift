@@ -86,7 +86,7 @@ extension Bundle {
         return try open(part.descriptor)
     }
 
-    private func examine(_ part: Readable, _ progress: (Int) -> Void) -> Failure? {
+    private func examine(_ part: Readable, progress: (Int) -> Void) -> Failure? {
         do throws(Failure) {
             var stream = try stream(of: part)
             try stream.forEachChunk { (bytes) throws(Failure) in progress(bytes.count) }

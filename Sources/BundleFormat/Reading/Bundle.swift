@@ -56,7 +56,7 @@ package final class Bundle: ContentSource {
         let set = try VolumeSet(opening: path, trusting: trust)
         let members = try MemberTable(set)
         let signed = if let signed = set.signed { signed } else { try members.signed(trust) }
-        let contents = try BundleContents(set, members)
+        let contents = try BundleContents(set, members: members)
         guard contents.plan.index == signed.index else {
             throw members.refuse("its index.json changed while it was read")
         }
@@ -97,7 +97,7 @@ package final class Bundle: ContentSource {
     func open(_ tool: CarriedTool) -> VerifyingStream? {
         toolMembers[tool.name].map { member in
             VerifyingStream(
-                volumes.stream(at: member.offset, count: member.size), tool.descriptor,
+                volumes.stream(at: member.offset, count: member.size), descriptor: tool.descriptor,
                 artifact: "\(tool.owner) in \(path)")
         }
     }
@@ -176,7 +176,7 @@ package final class Bundle: ContentSource {
                     : "take the bundle that the image or file came in")
         }
         return VerifyingStream(
-            volumes.stream(at: member.offset, count: member.size), descriptor,
+            volumes.stream(at: member.offset, count: member.size), descriptor: descriptor,
             artifact: "\(descriptor.digest) in \(path)")
     }
 }

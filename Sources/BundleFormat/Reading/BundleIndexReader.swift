@@ -13,7 +13,7 @@ struct BundleContents {
 
     /// Reads the index, the document and all manifests, each verified by its digest.
     /// - Throws: a `Failure` of kind `data` unless the index is, to the byte, what the document gives.
-    init(_ set: VolumeSet, _ members: MemberTable) throws(Failure) {
+    init(_ set: VolumeSet, members: MemberTable) throws(Failure) {
         guard try members.document(FormatName.layoutMember, limit: 4096) == FormatName.layout else {
             var failure = members.refuse("it is an OCI image layout that sealift has not made")
             failure.remedy =

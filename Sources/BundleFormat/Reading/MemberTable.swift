@@ -38,7 +38,7 @@ struct MemberTable {
             throw refuse("\(descriptor.digest) has \(member.size) bytes, more than \(limit)")
         }
         var stream = VerifyingStream(
-            set.volumes.stream(at: member.offset, count: member.size), descriptor,
+            set.volumes.stream(at: member.offset, count: member.size), descriptor: descriptor,
             artifact: "\(descriptor.digest) in \(set.volumes.paths(at: member.offset, count: member.size))")
         return try stream.readAll(limit: Int(limit), artifact: "\(descriptor.digest)")
     }

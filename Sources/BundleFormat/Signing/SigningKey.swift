@@ -23,14 +23,14 @@ package final class SigningKey: @unchecked Sendable {
     /// Makes a new key on P-256.
     package static func generate() throws(Failure) -> SigningKey {
         guard let context = EVP_PKEY_CTX_new_id(EVP_PKEY_EC, nil) else {
-            throw failed("make a key", "P-256")
+            throw failed("make a key", artifact: "P-256")
         }
         defer { EVP_PKEY_CTX_free(context) }
         var key: OpaquePointer?
         guard EVP_PKEY_keygen_init(context) == 1,
             EVP_PKEY_CTX_set_ec_paramgen_curve_nid(context, NID_X9_62_prime256v1) == 1,
             EVP_PKEY_keygen(context, &key) == 1, let key
-        else { throw failed("make a key", "P-256") }
+        else { throw failed("make a key", artifact: "P-256") }
         return SigningKey(taking: key, isPrivate: true)
     }
 
@@ -96,7 +96,7 @@ package final class SigningKey: @unchecked Sendable {
     package func fingerprint() throws(Failure) -> Digest {
         var bytes: UnsafeMutablePointer<UInt8>?
         let count = i2d_PUBKEY(key, &bytes)
-        guard count > 0, let bytes else { throw Self.failed("read", "the public key") }
+        guard count > 0, let bytes else { throw Self.failed("read", artifact: "the public key") }
         defer { free(bytes) }
         return Digest(of: Array(UnsafeBufferPointer(start: bytes, count: Int(count))))
     }
@@ -113,14 +113,16 @@ package final class SigningKey: @unchecked Sendable {
                 .configuration, "encrypt", "the private key",
                 because: "the key is public only, or the passphrase is empty or longer than 1023 bytes")
         }
-        guard let plain = EVP_PKEY2PKCS8(key) else { throw Self.failed("encrypt", "the private key") }
+        guard let plain = EVP_PKEY2PKCS8(key) else {
+            throw Self.failed("encrypt", artifact: "the private key")
+        }
         defer { PKCS8_PRIV_KEY_INFO_free(plain) }
         let sealed = passphrase.withUnsafeBytes { phrase in
             PKCS8_encrypt(
                 -1, EVP_aes_256_cbc(), phrase.baseAddress?.assumingMemoryBound(to: CChar.self),
                 Int32(phrase.count), nil, 0, 600_000, plain)
         }
-        guard let sealed else { throw Self.failed("encrypt", "the private key") }
+        guard let sealed else { throw Self.failed("encrypt", artifact: "the private key") }
         defer { X509_SIG_free(sealed) }
         return try pem { PEM_write_bio_PKCS8($0, sealed) }
     }
@@ -145,15 +147,15 @@ package final class SigningKey: @unchecked Sendable {
                 .configuration, "sign", "with this key", because: "it is a public key",
                 remedy: "name the file of the private key")
         }
-        guard let context = EVP_MD_CTX_new() else { throw Self.failed("sign", "") }
+        guard let context = EVP_MD_CTX_new() else { throw Self.failed("sign", artifact: "") }
         defer { EVP_MD_CTX_free(context) }
         var count = 0
         guard EVP_DigestSignInit(context, nil, hash, nil, key) == 1,
             EVP_DigestSign(context, nil, &count, bytes, bytes.count) == 1
-        else { throw Self.failed("sign", "") }
+        else { throw Self.failed("sign", artifact: "") }
         var signature = [UInt8](repeating: 0, count: count)
         guard EVP_DigestSign(context, &signature, &count, bytes, bytes.count) == 1 else {
-            throw Self.failed("sign", "")
+            throw Self.failed("sign", artifact: "")
         }
         return Array(signature.prefix(count))
     }
@@ -183,7 +185,7 @@ package final class SigningKey: @unchecked Sendable {
             == "prime256v1"
     }
 
-    private static func withMemory<Result>(_ bytes: [UInt8], _ body: (OpaquePointer?) -> Result) -> Result {
+    private static func withMemory<Result>(_ bytes: [UInt8], body: (OpaquePointer?) -> Result) -> Result {
         bytes.withUnsafeBytes { buffer in
             let memory = BIO_new_mem_buf(buffer.baseAddress, Int32(buffer.count))
             defer { BIO_free(memory) }
@@ -192,15 +194,15 @@ package final class SigningKey: @unchecked Sendable {
     }
 
     private func pem(_ write: (OpaquePointer) -> Int32) throws(Failure) -> [UInt8] {
-        guard let memory = BIO_new(BIO_s_mem()) else { throw Self.failed("write", "the key") }
+        guard let memory = BIO_new(BIO_s_mem()) else { throw Self.failed("write", artifact: "the key") }
         defer { BIO_free(memory) }
-        guard write(memory) == 1 else { throw Self.failed("write", "the key") }
+        guard write(memory) == 1 else { throw Self.failed("write", artifact: "the key") }
         var bytes = [UInt8](repeating: 0, count: 8192)
         let count = BIO_read(memory, &bytes, Int32(bytes.count))
         return Array(bytes.prefix(Int(max(0, count))))
     }
 
-    private static func failed(_ operation: String, _ artifact: String) -> Failure {
+    private static func failed(_ operation: String, artifact: String) -> Failure {
         let text = ERR_reason_error_string(ERR_get_error()).map { String(cString: $0) }
         ERR_clear_error()
         return Failure(.fault, operation, artifact, because: text ?? "libcrypto refuses")

@@ -72,13 +72,13 @@ package struct Trust: Sendable {
     ///   - path: where the signatures lie.
     /// - Throws: a `Failure` of kind `data` unless there is one.
     func signers(of index: [UInt8], signatures path: String, bundle: String) throws(Failure) -> [Signer] {
-        func refuse(_ reason: String, _ remedy: String) -> Failure {
+        func refuse(_ reason: String, remedy: String) -> Failure {
             Failure(.data, "accept the signature of", bundle, because: reason, remedy: remedy)
         }
         guard let signatures = try SignatureFile(at: path) else {
             throw refuse(
                 "there is no \(path), and only signed bundles are trusted here",
-                "ask the bundle's maker for its signature, and put it beside the bundle")
+                remedy: "ask the bundle's maker for its signature, and put it beside the bundle")
         }
         let signers = keys.filter { key in
             signatures.signatures.contains { key.key.isSignature($0, of: index) }
@@ -86,7 +86,7 @@ package struct Trust: Sendable {
         guard !signers.isEmpty else {
             throw refuse(
                 "\(path) was not made over this bundle by a trusted key (\(keys.map(\.name).joined(separator: ", ")))",
-                "do not use the bundle; ask its maker which key signs")
+                remedy: "do not use the bundle; ask its maker which key signs")
         }
         return try signers.map { (key) throws(Failure) in
             Signer(name: key.name, fingerprint: try key.key.fingerprint())

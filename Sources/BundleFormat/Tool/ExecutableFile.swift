@@ -26,23 +26,26 @@ package struct ExecutableFile: Sendable {
     package init?(_ file: File) throws(Failure) {
         let header = try Self.bytes(of: file, at: 0, count: 64)
         guard header.count == 64, header.starts(with: [0x7F, 0x45, 0x4C, 0x46, 2, 1]),
-            [2, 3].contains(Self.number(header, 16, UInt16.self))
+            [2, 3].contains(Self.number(header, at: 16, as: UInt16.self))
         else { return nil }
-        platform = Self.processors[Self.number(header, 18, UInt16.self)].map {
+        platform = Self.processors[Self.number(header, at: 18, as: UInt16.self)].map {
             Platform(os: "linux", architecture: $0)
         }
-        let size = Int(Self.number(header, 54, UInt16.self))
-        let count = Int(Self.number(header, 56, UInt16.self))
-        guard size == 56, let start = Int64(exactly: Self.number(header, 32, UInt64.self)) else { return nil }
+        let size = Int(Self.number(header, at: 54, as: UInt16.self))
+        let count = Int(Self.number(header, at: 56, as: UInt16.self))
+        guard size == 56, let start = Int64(exactly: Self.number(header, at: 32, as: UInt64.self)) else {
+            return nil
+        }
         let table = try Self.bytes(of: file, at: start, count: size * count)
         guard table.count == size * count else { return nil }
         var (loader, version): (String?, String?)
         for entry in (0..<count).map({ $0 * size }) {
-            let kind = Self.number(table, entry, UInt32.self)
+            let kind = Self.number(table, at: entry, as: UInt32.self)
             guard [Self.interpreter, Self.note].contains(kind),
-                let offset = Int64(exactly: Self.number(table, entry + 8, UInt64.self))
+                let offset = Int64(exactly: Self.number(table, at: entry + 8, as: UInt64.self))
             else { continue }
-            let length = Int(min(Self.number(table, entry + 32, UInt64.self), UInt64(Self.largestSegment)))
+            let length = Int(
+                min(Self.number(table, at: entry + 32, as: UInt64.self), UInt64(Self.largestSegment)))
             let segment = try Self.bytes(of: file, at: offset, count: length)
             if kind == Self.interpreter {
                 loader = String(decoding: segment.prefix { $0 != 0 }, as: UTF8.self)
@@ -67,8 +70,8 @@ package struct ExecutableFile: Sendable {
     private static func version(in notes: [UInt8]) -> String? {
         var position = 0
         while position + 12 <= notes.count {
-            let name = Int(number(notes, position, UInt32.self))
-            let text = Int(number(notes, position + 4, UInt32.self))
+            let name = Int(number(notes, at: position, as: UInt32.self))
+            let text = Int(number(notes, at: position + 4, as: UInt32.self))
             let nameStart = position + 12
             let textStart = nameStart + (name + 3) / 4 * 4
             guard textStart + text <= notes.count else { return nil }
@@ -83,7 +86,7 @@ package struct ExecutableFile: Sendable {
     }
 
     private static func number<Number: FixedWidthInteger>(
-        _ bytes: [UInt8], _ offset: Int, _ type: Number.Type
+        _ bytes: [UInt8], at offset: Int, as type: Number.Type
     ) -> Number {
         (0..<(Number.bitWidth / 8)).reduce(0) { $0 | Number(bytes[offset + $1]) << ($1 * 8) }
     }

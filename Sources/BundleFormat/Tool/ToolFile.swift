@@ -45,6 +45,6 @@ package struct ToolFile: Sendable {
 
     /// Its bytes, verified against the digest on the way: the file may change after it was hashed.
     func stream() -> any ByteStream {
-        VerifyingStream(file.stream(count: tool.size), tool.descriptor, artifact: file.path)
+        VerifyingStream(file.stream(count: tool.size), descriptor: tool.descriptor, artifact: file.path)
     }
 }

@@ -21,12 +21,12 @@ struct VolumeSet {
     init(opening path: String, trusting trust: Trust) throws(Failure) {
         let stem = path.hasSuffix(".001") ? String(path.dropLast(4)) : path
         let isFile = access(path, F_OK) == 0
-        guard isFile || access(Volumes.name(stem, 1), F_OK) == 0 else {
+        guard isFile || access(Volumes.name(stem, number: 1), F_OK) == 0 else {
             throw Failure(
                 .input, "open the bundle", path, because: "there is neither this file nor \(stem).001",
                 remedy: "check the path; of volumes, all must lie in one folder under their names")
         }
-        let first = try File.open(isFile ? path : Volumes.name(stem, 1))
+        let first = try File.open(isFile ? path : Volumes.name(stem, number: 1))
         let single = Volumes([first], size: try first.size(), volumeSize: nil)
         let index = try Self.leadingIndex(of: single)
         signed = try index.map { (index) throws(Failure) in
@@ -82,25 +82,27 @@ struct VolumeSet {
         var files: [File] = []
         var seen: [String: String] = [:]
         for name in names {
-            func refuse(_ kind: Failure.Kind, _ reason: String) -> Failure {
+            func refuse(_ kind: Failure.Kind, reason: String) -> Failure {
                 Failure(
                     kind, "open the volume", name.path, because: reason,
                     remedy: "copy volume \(files.count + 1) of \(count) again from where it was made")
             }
-            guard access(name.path, F_OK) == 0 else { throw refuse(.input, "it is missing") }
+            guard access(name.path, F_OK) == 0 else { throw refuse(.input, reason: "it is missing") }
             let file = try File.open(name.path)
             let found = try file.size()
             guard found == name.size else {
-                throw refuse(.data, "it has \(found) bytes, and \(name.size) belong to this bundle")
+                throw refuse(.data, reason: "it has \(found) bytes, and \(name.size) belong to this bundle")
             }
             var status = stat()
-            guard fstat(file.descriptor, &status) == 0 else { throw Failure.system("examine", name.path) }
+            guard fstat(file.descriptor, &status) == 0 else {
+                throw Failure.system("examine", artifact: name.path)
+            }
             if let other = seen.updateValue(name.path, forKey: "\(status.st_dev) \(status.st_ino)") {
-                throw refuse(.data, "it is the same file as \(other)")
+                throw refuse(.data, reason: "it is the same file as \(other)")
             }
             files.append(file)
         }
-        let surplus = Volumes.name(base, count + 1)
+        let surplus = Volumes.name(base, number: count + 1)
         guard access(surplus, F_OK) != 0 else {
             throw Failure(
                 .data, "open the volume", surplus, because: "the bundle has \(count) volumes",

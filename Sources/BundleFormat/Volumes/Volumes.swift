@@ -17,7 +17,7 @@ final class Volumes: Sendable {
     }
 
     /// The name of a bundle's volume, counted from 1: `BUNDLE.001`.
-    static func name(_ base: String, _ number: Int) -> String {
+    static func name(_ base: String, number: Int) -> String {
         let digits = String(number)
         return base + "." + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
     }
@@ -27,7 +27,7 @@ final class Volumes: Sendable {
         guard let volumeSize else { return [(base, size)] }
         let count = (size + volumeSize - 1) / volumeSize
         return (0..<count).map { number in
-            (name(base, Int(number) + 1), min(volumeSize, size - number * volumeSize))
+            (name(base, number: Int(number) + 1), min(volumeSize, size - number * volumeSize))
         }
     }
 

@@ -9,6 +9,6 @@ extension BundleWriter: ContentSource {
         guard let stream = finishedStream(of: descriptor.digest) else {
             throw Failure(.input, "read", "\(descriptor.digest)", because: "it is not yet in \(path)")
         }
-        return VerifyingStream(stream, descriptor, artifact: "\(descriptor.digest) in \(path)")
+        return VerifyingStream(stream, descriptor: descriptor, artifact: "\(descriptor.digest) in \(path)")
     }
 }

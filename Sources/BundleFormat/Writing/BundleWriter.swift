@@ -82,7 +82,7 @@ package final class BundleWriter: Sendable {
     package func sink(for blob: Descriptor) throws(Failure) -> any BlobSink {
         let digest = blob.digest
         guard let place = places[digest], place.bytes == nil, let files else {
-            throw refuse(digest, "pending")
+            throw refuse(digest, wanted: "pending")
         }
         let received: Int64? = state.withLock { state in
             let progress = state.progress[digest]
@@ -91,7 +91,7 @@ package final class BundleWriter: Sendable {
             }
             return progress?.received ?? 0
         }
-        guard let received else { throw refuse(digest, "pending and without a sink") }
+        guard let received else { throw refuse(digest, wanted: "pending and without a sink") }
         do throws(Failure) {
             return try WriterSink(place, files: files.volumes, resumingAt: received, of: self)
         } catch {
@@ -100,7 +100,7 @@ package final class BundleWriter: Sendable {
         }
     }
 
-    private func refuse(_ digest: Digest, _ wanted: String) -> Failure {
+    private func refuse(_ digest: Digest, wanted: String) -> Failure {
         Failure(.fault, "write the blob", "\(digest)", because: "it is not \(wanted) in \(path)")
     }
 
@@ -110,7 +110,7 @@ package final class BundleWriter: Sendable {
         let progress = Journal.Progress(
             offset: place.offset, size: place.descriptor.size, received: received, done: done)
         state.withLock { $0.progress[digest] = progress }
-        try files?.journal.note(digest, progress)
+        try files?.journal.note(digest, progress: progress)
     }
 
     /// Forgets that the blob has a sink.

@@ -41,11 +41,11 @@ final class Journal: Sendable {
         while true {
             let descriptor = open(
                 path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
-            guard descriptor >= 0 else { throw Failure.system("create", path) }
+            guard descriptor >= 0 else { throw Failure.system("create", artifact: path) }
             let file = File(taking: descriptor, path: path)
             guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else {
                 if errno == EINTR { continue }
-                guard errno == EWOULDBLOCK else { throw Failure.system("lock", path) }
+                guard errno == EWOULDBLOCK else { throw Failure.system("lock", artifact: path) }
                 throw Failure(
                     .busy, "write", String(path.dropLast(".journal".count)),
                     because: "another process is writing it",
@@ -53,7 +53,7 @@ final class Journal: Sendable {
             }
             // The last holder removes the file when it ends: a lock on a removed file guards nothing.
             var (held, there) = (stat(), stat())
-            guard fstat(file.descriptor, &held) == 0 else { throw Failure.system("examine", path) }
+            guard fstat(file.descriptor, &held) == 0 else { throw Failure.system("examine", artifact: path) }
             if stat(path, &there) == 0, held.st_ino == there.st_ino, held.st_dev == there.st_dev {
                 self.file = file
                 return
@@ -70,13 +70,15 @@ final class Journal: Sendable {
             guard Self.apply(String(decoding: line, as: UTF8.self), to: &state) else { break }
             good = line.endIndex + 1
         }
-        guard ftruncate(file.descriptor, off_t(good)) == 0 else { throw Failure.system("shorten", path) }
+        guard ftruncate(file.descriptor, off_t(good)) == 0 else {
+            throw Failure.system("shorten", artifact: path)
+        }
         return state
     }
 
     /// Forgets everything and begins with `identity`.
     func begin(_ identity: Identity) throws(Failure) {
-        guard ftruncate(file.descriptor, 0) == 0 else { throw Failure.system("shorten", path) }
+        guard ftruncate(file.descriptor, 0) == 0 else { throw Failure.system("shorten", artifact: path) }
         try append("bundle \(identity.index.hex) \(identity.size) \(identity.volumeSize ?? 0)")
     }
 
@@ -84,7 +86,7 @@ final class Journal: Sendable {
     func noteLayout() throws(Failure) { try append("laid-out") }
 
     /// Notes how far a blob has come.
-    func note(_ digest: Digest, _ progress: Progress) throws(Failure) {
+    func note(_ digest: Digest, progress: Progress) throws(Failure) {
         try append(
             "\(progress.done ? "done" : "at") \(digest.hex) \(progress.offset) \(progress.size) "
                 + "\(progress.received)")
@@ -105,7 +107,8 @@ final class Journal: Sendable {
         let count = line.withUnsafeBytes { write(file.descriptor, $0.baseAddress, $0.count) }
         guard count == line.count else {
             throw count < 0
-                ? Failure.system("write", path) : Failure.system("write", path, code: ENOSPC)
+                ? Failure.system("write", artifact: path)
+                : Failure.system("write", artifact: path, code: ENOSPC)
         }
     }
 

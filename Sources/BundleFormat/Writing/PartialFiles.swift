@@ -42,11 +42,11 @@ final class PartialFiles: Sendable {
         }
         if state.identity != identity || !state.isLaidOut || !Self.allThere(names) {
             let leftovers = Leftovers(state, at: base)
-            volumes = try Self.begin(plan, identity, names, journal, tools)
+            volumes = try Self.begin(plan, identity: identity, names: names, journal: journal, tools: tools)
             state = Journal.State(identity: identity, isLaidOut: true)
             state.blobs = try leftovers?.move(to: plan, in: volumes, journal) ?? [:]
         } else {
-            volumes = try Self.open(names, plan)
+            volumes = try Self.open(names, plan: plan)
             try Self.reserve(names, in: volumes)
             // Anyone who can write there may have changed them since, and a medium may have lost them.
             state.blobs = Self.checked(state.blobs, in: volumes)
@@ -83,7 +83,7 @@ final class PartialFiles: Sendable {
     }
 
     private static func open(
-        _ names: [(path: String, size: Int64)], _ plan: BundlePlan
+        _ names: [(path: String, size: Int64)], plan: BundlePlan
     ) throws(Failure) -> Volumes {
         var files: [File] = []
         for name in names { files.append(try File.create(name.path + partial)) }
@@ -92,13 +92,13 @@ final class PartialFiles: Sendable {
 
     /// New files, their space reserved, with every header and every known blob in them.
     private static func begin(
-        _ plan: BundlePlan, _ identity: Journal.Identity, _ names: [(path: String, size: Int64)],
-        _ journal: Journal, _ tools: [ToolFile]
+        _ plan: BundlePlan, identity: Journal.Identity, names: [(path: String, size: Int64)],
+        journal: Journal, tools: [ToolFile]
     ) throws(Failure) -> Volumes {
         for name in names { unlink(name.path + partial) }
         do throws(Failure) {
             try journal.begin(identity)
-            let volumes = try open(names, plan)
+            let volumes = try open(names, plan: plan)
             try reserve(names, in: volumes)
             try plan.writeKnown(to: volumes, tools)
             try journal.noteLayout()
@@ -118,12 +118,16 @@ final class PartialFiles: Sendable {
         var needed: Int64 = 0
         for (file, name) in zip(volumes.files, names) {
             var status = stat()
-            guard fstat(file.descriptor, &status) == 0 else { throw Failure.system("examine", file.path) }
+            guard fstat(file.descriptor, &status) == 0 else {
+                throw Failure.system("examine", artifact: file.path)
+            }
             needed += max(0, name.size - Int64(status.st_blocks) * 512)
         }
         guard let first = volumes.files.first else { return }
         var system = statvfs()
-        guard fstatvfs(first.descriptor, &system) == 0 else { throw Failure.system("examine", first.path) }
+        guard fstatvfs(first.descriptor, &system) == 0 else {
+            throw Failure.system("examine", artifact: first.path)
+        }
         let free = Int64(
             clamping: UInt64(system.f_bavail).multipliedReportingOverflow(by: UInt64(system.f_frsize))
                 .partialValue)
@@ -140,10 +144,10 @@ final class PartialFiles: Sendable {
                 case EINTR: continue
                 case ENOSPC, EDQUOT: throw noSpace()
                 case EOPNOTSUPP, ENOSYS: break
-                default: throw Failure.system("reserve the space for", file.path)
+                default: throw Failure.system("reserve the space for", artifact: file.path)
                 }
                 guard ftruncate(file.descriptor, off_t(name.size)) == 0 else {
-                    throw Failure.system("reserve the space for", file.path)
+                    throw Failure.system("reserve the space for", artifact: file.path)
                 }
                 break
             }
@@ -158,7 +162,7 @@ final class PartialFiles: Sendable {
             guard progress.done else { return true }
             let descriptor = Descriptor(mediaType: MediaType.octets, digest: digest, size: progress.size)
             var stream = VerifyingStream(
-                volumes.stream(at: progress.offset, count: progress.size), descriptor,
+                volumes.stream(at: progress.offset, count: progress.size), descriptor: descriptor,
                 artifact: "\(digest)")
             return (try? stream.forEachChunk { _ in }) != nil
         }
@@ -170,12 +174,12 @@ final class PartialFiles: Sendable {
     ) throws(Failure) {
         for name in names where access(name.path + partial, F_OK) == 0 {
             guard Glibc.rename(name.path + partial, name.path) == 0 else {
-                throw Failure.system("put in place", name.path)
+                throw Failure.system("put in place", artifact: name.path)
             }
         }
         if names.first?.path != base {
             var next = names.count + 1
-            while unlink(Volumes.name(base, next)) == 0 { next += 1 }
+            while unlink(Volumes.name(base, number: next)) == 0 { next += 1 }
         }
         try Durable.flushFolder(of: base)
         journal.remove()
@@ -198,16 +202,16 @@ extension BundlePlan {
             let header = Member.header(blob.descriptor.digest.layoutPath, size: size)
             try volumes.write(header + (blob.bytes ?? []), at: blob.offset - Int64(header.count))
         }
-        for placed in tools { try write(placed, to: volumes, files) }
+        for placed in tools { try write(placed, to: volumes, files: files) }
     }
 
     /// Writes a tool, unless its bytes are there already.
-    private func write(_ placed: PlacedTool, to volumes: Volumes, _ files: [ToolFile]) throws(Failure) {
+    private func write(_ placed: PlacedTool, to volumes: Volumes, files: [ToolFile]) throws(Failure) {
         let (tool, offset) = (placed.tool, placed.offset)
         let header = Member.header(tool.name, size: tool.size)
         try volumes.write(header, at: offset - Int64(header.count))
         var there = VerifyingStream(
-            volumes.stream(at: offset, count: tool.size), tool.descriptor, artifact: tool.owner)
+            volumes.stream(at: offset, count: tool.size), descriptor: tool.descriptor, artifact: tool.owner)
         if (try? there.forEachChunk { _ in }) != nil { return }
         guard let file = files.first(where: { $0.tool == tool }) else {
             throw Failure(.fault, "carry", tool.owner, because: "its file was not given")

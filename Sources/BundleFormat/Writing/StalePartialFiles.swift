@@ -45,7 +45,7 @@ struct Leftovers {
                 end += Int64(bytes.count)
             }
             guard hash.digest() == digest else { continue }
-            try journal.note(digest, copy)
+            try journal.note(digest, progress: copy)
             moved[digest] = copy
         }
         return moved

@@ -31,7 +31,7 @@ struct ImageListCheck: Sendable {
             let filled = parsed.spec.filled(for: platform)
             guard case .image(let config, _) = manifest.content, let spec = filled.base else { continue }
             let bytes = try await content.bytes(config, of: base.reference, limit: 8 << 20)
-            let layers = try BaseLayers(base.reference, platform, manifest: manifest, config: bytes)
+            let layers = try BaseLayers(base.reference, platform: platform, manifest: manifest, config: bytes)
             let probes = try await probe(layers)
             var found: [String: ProbedLayer] = [:]
             for (role, selector) in spec.layers {
@@ -44,7 +44,7 @@ struct ImageListCheck: Sendable {
                 }
             }
             for (number, build) in filled.builds.enumerated() {
-                let shipped = shipped(build, found)
+                let shipped = shipped(build, layers: found)
                 if shipped.isEmpty { continue }
                 findings += try SpecImageCheck.findings(ofBuild: number, in: parsed, shipped: shipped)
             }
@@ -102,7 +102,7 @@ struct ImageListCheck: Sendable {
     }
 
     /// The YAML files that a build takes from layers that were looked into.
-    private func shipped(_ build: Spec.Build, _ layers: [String: ProbedLayer]) -> [ShippedFile] {
+    private func shipped(_ build: Spec.Build, layers: [String: ProbedLayer]) -> [ShippedFile] {
         build.context.flatMap { step -> [ShippedFile] in
             guard case .layer(let role, let paths) = step, let layer = layers[role] else { return [] }
             return layer.files.filter { file in

@@ -72,7 +72,7 @@ package struct ChecksumList: Sendable, Equatable {
         // A backslash in front says that the name is escaped.
         let isEscaped = line.hasPrefix("\\")
         let rest = isEscaped ? line.dropFirst() : line
-        func plain(_ name: some StringProtocol, _ digest: Digest) -> (String?, Digest)? {
+        func plain(_ name: some StringProtocol, digest: Digest) -> (String?, Digest)? {
             isEscaped ? unescape(String(name)).map { ($0, digest) } : (String(name), digest)
         }
         if let mark = tagged.first(where: { rest.hasPrefix($0.begin) }) {
@@ -80,7 +80,7 @@ package struct ChecksumList: Sendable, Equatable {
             guard let digest = Digest(hex: words.suffix(64).lowercased()),
                 words.dropLast(64).hasSuffix(mark.end)
             else { return nil }
-            return plain(words.dropLast(64 + mark.end.count), digest)
+            return plain(words.dropLast(64 + mark.end.count), digest: digest)
         }
         guard let digest = Digest(hex: rest.prefix(64).lowercased()) else { return nil }
         let tail = rest.dropFirst(64)
@@ -90,7 +90,7 @@ package struct ChecksumList: Sendable, Equatable {
             let name = tail.drop(while: \.isWhitespace)
             return name.count < tail.count ? (String(name), digest) : nil
         }
-        return plain(tail.dropFirst(2), digest)
+        return plain(tail.dropFirst(2), digest: digest)
     }
 
     private static func unescape(_ name: String) -> String? {

@@ -71,28 +71,30 @@ struct FileResolver: Sendable {
             wanted += platforms.map { (name, $0, source) }
         }
         return try await inParallel(wanted, width: 4) { wanted in
-            switch try await attempted({ try await file(wanted.name, wanted.platform, wanted.source) }) {
+            switch try await attempted({
+                try await file(wanted.name, for: wanted.platform, source: wanted.source)
+            }) {
             case .success(let found): found
             case .failure(let failure): .failed(name: wanted.name, failure)
             }
         }
     }
 
-    private func file(_ name: String, _ platform: Platform?, _ source: Spec.FileSource) async throws -> Found
+    private func file(_ name: String, for platform: Platform?, source: Spec.FileSource) async throws -> Found
     {
-        if source.urls.isEmpty { return try await own(name, platform, source) }
+        if source.urls.isEmpty { return try await own(name, for: platform, source: source) }
         let urls = mirrors.applied(to: source.urls(for: platform ?? spec.platforms[0], release: spec.release))
         let original = source.urls(for: platform ?? spec.platforms[0], release: spec.release)[0]
-        func resolved(_ digest: Digest, _ size: Int64, local: String? = nil) -> Found {
+        func resolved(_ digest: Digest, size: Int64, local: String? = nil) -> Found {
             let locked = Lock.File(name: name, platform: platform, url: original, digest: digest, size: size)
             return .known(ResolvedFile(locked: locked, urls: urls, local: local))
         }
         if let locked = lock?.files.first(where: { $0.name == name && $0.platform == platform }) {
-            return resolved(locked.digest, locked.size)
+            return resolved(locked.digest, size: locked.size)
         }
-        let promised = try await promise(name, platform, source, urls)
+        let promised = try await promise(name, for: platform, source: source, urls: urls)
         if let promised, let size = try await client.examine(urls: urls).size {
-            return resolved(promised, size)
+            return resolved(promised, size: size)
         }
         guard fetches else {
             let title = name + (platform.map { " for \($0)" } ?? "")
@@ -109,13 +111,13 @@ struct FileResolver: Sendable {
                 because: "it is \(digest), but the spec promises \(promised)",
                 remedy: "find out which is right; then correct sha256 in the spec or the URL \(urls[0])")
         }
-        return resolved(digest, size, local: path)
+        return resolved(digest, size: size, local: path)
     }
 
     /// A file of this host, or a text of the spec.
-    private func own(_ name: String, _ platform: Platform?, _ source: Spec.FileSource) async throws -> Found {
+    private func own(_ name: String, for platform: Platform?, source: Spec.FileSource) async throws -> Found {
         let origin = source.origin(for: platform ?? spec.platforms[0], release: spec.release)
-        let path = try await place(of: name, platform, source)
+        let path = try await place(of: name, for: platform, source: source)
         let (digest, size) = try await onThread { () throws(Failure) in
             let file = try File.open(path)
             var hash = SHA256()
@@ -146,7 +148,7 @@ struct FileResolver: Sendable {
 
     /// Where the content of an own file is; the spec's text is written to the scratch folder.
     private func place(
-        of name: String, _ platform: Platform?, _ source: Spec.FileSource
+        of name: String, for platform: Platform?, source: Spec.FileSource
     ) async throws -> String {
         if let path = source.path(for: platform ?? spec.platforms[0], release: spec.release) {
             return path.hasPrefix("/") ? path : folder + path
@@ -164,7 +166,7 @@ struct FileResolver: Sendable {
 
     /// What the spec promises of the content, itself or by a checksum list next to it.
     private func promise(
-        _ name: String, _ platform: Platform?, _ source: Spec.FileSource, _ urls: [String]
+        _ name: String, for platform: Platform?, source: Spec.FileSource, urls: [String]
     ) async throws -> Digest? {
         if let digest = source.sha256(for: platform ?? spec.platforms[0]) { return digest }
         guard let sums = source.sha256sums(for: platform ?? spec.platforms[0], release: spec.release) else {
@@ -178,7 +180,9 @@ struct FileResolver: Sendable {
 
 /// Makes the folder `path` unless it is there.
 func makeFolder(_ path: String) throws(Failure) {
-    guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw Failure.system("create the folder", path) }
+    guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
+        throw Failure.system("create the folder", artifact: path)
+    }
 }
 
 /// Takes content whose digest is not known yet into a file, hashing it on the way.
@@ -204,7 +208,7 @@ final class ScratchSink: BlobSink, @unchecked Sendable {
     }
 
     func restart() throws(Failure) {
-        guard ftruncate(file.descriptor, 0) == 0 else { throw Failure.system("empty", file.path) }
+        guard ftruncate(file.descriptor, 0) == 0 else { throw Failure.system("empty", artifact: file.path) }
         hash = SHA256()
         received = 0
     }

@@ -51,7 +51,7 @@ struct LocalImages: Sendable {
         guard let found = images[reference] else { return nil }
         if found.count == 1, found[0].platform == nil { return LocalImage(one: found[0].image) }
         let parts = found.compactMap { part in part.platform.map { (platform: $0, image: part.image) } }
-        return try LocalImage(parts.sorted { $0.platform < $1.platform }, reference)
+        return try LocalImage(parts.sorted { $0.platform < $1.platform }, reference: reference)
     }
 }
 
@@ -67,7 +67,7 @@ struct LocalImage: ContentSource {
         parts = [image]
     }
 
-    init(_ parts: [(platform: Platform, image: ArchivedImage)], _ reference: Reference) throws(Failure) {
+    init(_ parts: [(platform: Platform, image: ArchivedImage)], reference: Reference) throws(Failure) {
         var instances: [Descriptor] = []
         for (platform, image) in parts {
             let top = try image.manifest(image.descriptor)

@@ -26,7 +26,7 @@ struct AttachedContent: Sendable {
             if !kinds.isEmpty { level.append((image, kinds)) }
         }
         for _ in 0..<Self.deepest where !level.isEmpty {
-            let lists = try await inParallel(level, width: 8) { try await names($0.image, $0.kinds) }
+            let lists = try await inParallel(level, width: 8) { try await names($0.image, kinds: $0.kinds) }
             var next: [(reference: Reference, kinds: [Spec.AttachedKind])] = []
             for (carried, names) in zip(level, lists) {
                 for name in names where known.insert(name).inserted { next.append((name, carried.kinds)) }
@@ -34,7 +34,7 @@ struct AttachedContent: Sendable {
             let resolved = try await inParallel(next.map(\.reference), width: 8) {
                 try await resolver.image($0)
             }
-            try zip(level, lists).forEach { try check($0, $1, resolved) }
+            try zip(level, lists).forEach { try check($0, names: $1, resolved: resolved) }
             found += resolved
             level = zip(resolved, next).map { ($0, $1.kinds) }
         }
@@ -42,7 +42,7 @@ struct AttachedContent: Sendable {
     }
 
     /// The names of what belongs to `image`, in order.
-    private func names(_ image: ResolvedImage, _ kinds: [Spec.AttachedKind]) async throws -> [Reference] {
+    private func names(_ image: ResolvedImage, kinds: [Spec.AttachedKind]) async throws -> [Reference] {
         let reference = image.reference
         let digests = image.locked.digests.reduce(into: [Digest]()) { if !$0.contains($1) { $0.append($1) } }
         if let lock = resolver.lock, isLocked(image) {
@@ -76,8 +76,7 @@ struct AttachedContent: Sendable {
     }
 
     /// A referrer names what it belongs to.
-    private func check(_ carried: Carried, _ names: [Reference], _ resolved: [ResolvedImage]) throws(Failure)
-    {
+    private func check(_ carried: Carried, names: [Reference], resolved: [ResolvedImage]) throws(Failure) {
         // The names in a lock were compared when it was made.
         if isLocked(carried.image) { return }
         let digests = Set(carried.image.locked.digests)

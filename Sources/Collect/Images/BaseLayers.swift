@@ -18,7 +18,7 @@ struct BaseLayers: Sendable {
 
     /// Pairs the n-th layer with an id in `config` with the n-th layer of `manifest` (sealer rule 1.5).
     /// - Throws: a `Failure` of kind `data` for a config that is not a sealer image's.
-    init(_ image: Reference, _ platform: Platform, manifest: Manifest, config: [UInt8]) throws(Failure) {
+    init(_ image: Reference, platform: Platform, manifest: Manifest, config: [UInt8]) throws(Failure) {
         struct Fields: Decodable {
             struct Spec: Decodable { var layers: [Layer]? }
             struct Layer: Decodable { var id: String? }

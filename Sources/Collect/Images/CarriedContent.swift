@@ -13,7 +13,7 @@ struct CarriedContent: Sendable {
     /// The most manifests of one index that are followed.
     private static let mostManifests = 10_000
 
-    init(_ source: ImageSource, _ platforms: [Platform]) {
+    init(_ source: ImageSource, platforms: [Platform]) {
         self.source = source
         self.platforms = platforms
     }
@@ -36,9 +36,12 @@ struct CarriedContent: Sendable {
         let found = try await inParallel(wanted, width: 8) { try await source.manifest($0) }
         var manifests = nested.filter { kept.contains($0.key) }
         for manifest in found { manifests[manifest.descriptor.digest] = manifest }
-        let instances = try await instances(selection, found, manifests)
+        let instances = try await instances(selection, found: found, manifests: manifests)
         let serving = Set(instances.map(\.manifest.descriptor.digest))
-        return (instances, Self.ordered(top, manifests).filter { !serving.contains($0.descriptor.digest) })
+        return (
+            instances,
+            Self.ordered(top, manifests: manifests).filter { !serving.contains($0.descriptor.digest) }
+        )
     }
 
     /// The indexes that `top` leads to, by digest.
@@ -71,7 +74,7 @@ struct CarriedContent: Sendable {
 
     /// The manifest of each platform; none where nothing that is carried has a platform.
     private func instances(
-        _ selection: IndexSelection, _ found: [Manifest], _ manifests: [Digest: Manifest]
+        _ selection: IndexSelection, found: [Manifest], manifests: [Digest: Manifest]
     ) async throws -> [(platform: Platform, manifest: Manifest)] {
         if !selection.platforms.isEmpty {
             return try platforms.map { platform in
@@ -107,7 +110,7 @@ struct CarriedContent: Sendable {
     }
 
     /// All of `manifests` that `top` leads to, each once and after all that it names.
-    private static func ordered(_ top: Manifest, _ manifests: [Digest: Manifest]) -> [Manifest] {
+    private static func ordered(_ top: Manifest, manifests: [Digest: Manifest]) -> [Manifest] {
         var (done, order): (Set<Digest>, [Manifest]) = ([top.descriptor.digest], [])
         var pending: [(manifest: Manifest, isOpen: Bool)] = [(top, false)]
         while let (manifest, isOpen) = pending.popLast() {

@@ -51,7 +51,7 @@ struct Resolver: Sendable {
             reference: reference, local: try local.origin(of: reference), content: content)
         let top = try await source.top()
         try check(top.descriptor, of: source)
-        let (instances, others) = try await CarriedContent(source, platforms).choose(of: top)
+        let (instances, others) = try await CarriedContent(source, platforms: platforms).choose(of: top)
         return ResolvedImage(
             reference: reference, top: top, instances: instances, others: others, local: source.local)
     }

@@ -76,7 +76,7 @@ final class LayerProof: Sendable {
         DispatchQueue.concurrentPerform(iterations: rest.count) { verify(rest[$0]) }
         let (problems, failure) = state.withLock { ($0.problems, $0.failure) }
         if let failure { throw failure }
-        try Mistakes(parsed, problems).report()
+        try Mistakes(parsed, problems: problems).report()
     }
 
     private func note(_ failure: Failure, of layer: Layer) {

@@ -15,7 +15,7 @@ struct Mistakes {
     /// The mistake as it is, with its place, where there is no other.
     private var single: Failure?
 
-    init(_ parsed: ParsedSpec, _ problems: [BuildProblems.Problem], _ findings: [SpecFinding] = []) {
+    init(_ parsed: ParsedSpec, problems: [BuildProblems.Problem], findings: [SpecFinding] = []) {
         path = parsed.path
         var seen: Set<Line> = []
         for problem in problems {

@@ -31,7 +31,7 @@ extension Rehearsal {
             }
             do throws(Failure) {
                 maker.begin()
-                let image = try session.run(session.prepare(number), number).image
+                let image = try session.run(session.prepare(number), number: number).image
                 maker.list(image, as: build.tag)
                 images.append(
                     .init(name: build.tag, platform: platform, id: image.id, layers: image.layerIDs))
@@ -40,7 +40,7 @@ extension Rehearsal {
                 if let mistake = session.problems.thrown, mistake.failure == error,
                     !(isDelta && error.kind == .input)
                 {
-                    try Mistakes(parsed, [mistake]).report()
+                    try Mistakes(parsed, problems: [mistake]).report()
                 }
                 guard isDelta, error.kind == .input else { throw error }
                 images.append(.init(name: build.tag, platform: platform, uncovered: .delta))

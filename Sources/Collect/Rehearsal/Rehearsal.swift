@@ -94,7 +94,7 @@ final class Rehearsal: @unchecked Sendable {
         var base: SealerImage?
         if let reference = spec.base?.image {
             let found = try gathered.attempt(at: "base") { () throws(Failure) in
-                try self.base(reference, platform)
+                try self.base(reference, for: platform)
             }
             guard let found else { return nil }
             base = found.image
@@ -130,13 +130,13 @@ final class Rehearsal: @unchecked Sendable {
 
     /// The base, as an apply lists it, and its layers.
     private func base(
-        _ reference: Reference, _ platform: Platform
+        _ reference: Reference, for platform: Platform
     ) throws(Failure) -> (image: SealerImage, layers: [BaseLayers.Layer]) {
         guard let manifest = images.first(where: { $0.reference == reference })?.instance(for: platform),
             case .image(let config, _) = manifest.content
         else { throw Failure(.data, "find the base", reference.familiar, because: "it is an index") }
         let bytes = try content.bytes(of: config)
-        let layers = try BaseLayers(reference, platform, manifest: manifest, config: bytes).layers
+        let layers = try BaseLayers(reference, platform: platform, manifest: manifest, config: bytes).layers
         let image = try SealerImage(config: bytes, artifact: reference.familiar)
         if !image.id.isEmpty, image.id != image.computedID {
             tell(
@@ -149,7 +149,7 @@ final class Rehearsal: @unchecked Sendable {
     private func prove(_ stage: Stage) throws(Failure) {
         let (session, gathered) = (stage.session, BuildProblems(gathering: true))
         session.problems = gathered
-        try roles(stage, gathered)
+        try roles(stage, gathered: gathered)
         var listed: Set<Reference> = present(stage)
         for (number, build) in spec.builds.enumerated() {
             stage.maker.begin()
@@ -158,11 +158,11 @@ final class Rehearsal: @unchecked Sendable {
             }
             guard let lite else { continue }
             let outcome = try gathered.attempt(at: .build(number)) { () throws(Failure) in
-                try session.run(lite, number)
+                try session.run(lite, number: number)
             }
             // An image list that a build brings itself counts, and so do the images of what it is built from.
             listed.formUnion(outcome?.saved ?? [])
-            try compare(session, number, listed)
+            try compare(session, number: number, present: listed)
             for case .imageList(let patterns) in build.context {
                 listed.formUnion(ImagePattern.select(spec.images, matching: patterns))
             }
@@ -172,7 +172,7 @@ final class Rehearsal: @unchecked Sendable {
     }
 
     /// Roles that no step uses must mean a layer too.
-    private func roles(_ stage: Stage, _ gathered: BuildProblems) throws(Failure) {
+    private func roles(_ stage: Stage, gathered: BuildProblems) throws(Failure) {
         guard let base = stage.base, let layers = stage.session.inputs.spec.base?.layers else { return }
         for (role, selector) in layers.sorted(by: { $0.key < $1.key }) {
             try gathered.attempt(at: .role(role)) { () throws(Failure) in
@@ -223,7 +223,7 @@ final class Rehearsal: @unchecked Sendable {
 
     /// Compares the YAML that a build ships with the images that it lists.
     private func compare(
-        _ session: BuildSession, _ number: Int, _ present: Set<Reference>
+        _ session: BuildSession, number: Int, present: Set<Reference>
     ) throws(Failure) {
         for isNamed in [true, false] {
             var files: [ShippedFile] = []
@@ -257,6 +257,6 @@ final class Rehearsal: @unchecked Sendable {
         let settled = Set(faults.problems.map(\.place)).subtracting(builds)
         let known = faults.problems.count
         let more = problems.dropFirst(known).filter { !settled.contains($0.place) }
-        try Mistakes(parsed, problems.prefix(known) + more, findings).report()
+        try Mistakes(parsed, problems: problems.prefix(known) + more, findings: findings).report()
     }
 }

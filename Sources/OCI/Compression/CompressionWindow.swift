@@ -4,12 +4,12 @@
 enum CompressionWindow {
     /// The largest window that is unpacked: 64 MiB, that of `xz -9` and `zstd --long=26`.
     static let largest: UInt64 = 64 << 20
-    /// How many bytes of a stream ``bytes(_:_:)`` looks at.
+    /// How many bytes of a stream ``bytes(_:head:)`` looks at.
     static let headSize = 64
 
     /// The window that the first frame or block asks for; `nil` where its form has none, or the head is not well formed:
     /// then the decoder reports it.
-    static func bytes(_ form: Compression, _ head: [UInt8]) -> UInt64? {
+    static func bytes(_ form: Compression, head: [UInt8]) -> UInt64? {
         switch form {
         case .gzip, .bzip2: nil
         case .zstd: zstd(head)

@@ -29,7 +29,7 @@ package func decompressed(
         }
     }
     let form = Compression(head)
-    if let form, let window = CompressionWindow.bytes(form, head), window > CompressionWindow.largest {
+    if let form, let window = CompressionWindow.bytes(form, head: head), window > CompressionWindow.largest {
         throw Failure(
             .data, "unpack", artifact,
             because:
@@ -40,11 +40,11 @@ package func decompressed(
     let plain: any ByteStream =
         switch form {
         case .gzip: GzipReader(source, artifact: artifact)
-        case .zstd, .xz, .bzip2: try FilterReader(source, form!, artifact: artifact)
+        case .zstd, .xz, .bzip2: try FilterReader(source, form: form!, artifact: artifact)
         case nil: source
         }
     return CappedStream(
-        plain, source, limit: limit, floor: isPromised ? CappedStream.promised : CappedStream.floor,
+        plain, input: source, limit: limit, floor: isPromised ? CappedStream.promised : CappedStream.floor,
         artifact: artifact)
 }
 
@@ -74,7 +74,7 @@ enum Compression: CaseIterable {
 
 /// Gives `body` some bytes of scratch memory.
 func withUnsafeTemporaryBytes(
-    _ count: Int, _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
+    _ count: Int, body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
 ) throws(Failure) {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
     defer { buffer.deallocate() }
@@ -114,7 +114,7 @@ private struct CappedStream: ByteStream {
     private let artifact: String
     private var seen: Int64 = 0
 
-    init(_ upstream: any ByteStream, _ input: CountedStream, limit: Int64?, floor: Int64, artifact: String) {
+    init(_ upstream: any ByteStream, input: CountedStream, limit: Int64?, floor: Int64, artifact: String) {
         self.upstream = upstream
         self.floor = floor
         self.input = input

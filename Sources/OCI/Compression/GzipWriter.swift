@@ -69,10 +69,10 @@ package final class GzipWriter {
         hasWritten = true
         let outputs = Outputs(inputs.count)
         if inputs.count == 1 {
-            outputs.set(0, Self.compressed(inputs[0]))
+            outputs.set(0, bytes: Self.compressed(inputs[0]))
         } else {
             DispatchQueue.concurrentPerform(iterations: inputs.count) { index in
-                outputs.set(index, Self.compressed(inputs[index]))
+                outputs.set(index, bytes: Self.compressed(inputs[index]))
             }
         }
         for output in outputs.all {
@@ -116,7 +116,7 @@ package final class GzipWriter {
             storage.deallocate()
         }
 
-        func set(_ index: Int, _ bytes: [UInt8]?) { storage[index] = bytes }
+        func set(_ index: Int, bytes: [UInt8]?) { storage[index] = bytes }
         var all: [[UInt8]?] { Array(storage) }
     }
 }

@@ -11,7 +11,7 @@ final class FilterReader: ByteStream {
     private let artifact: String
     private var ended = false
 
-    init(_ upstream: CountedStream, _ form: Compression, artifact: String) throws(Failure) {
+    init(_ upstream: CountedStream, form: Compression, artifact: String) throws(Failure) {
         guard let archive = archive_read_new() else { fatalError("libarchive has no memory") }
         self.archive = archive
         self.artifact = artifact

@@ -30,7 +30,9 @@ package final class ZipReader {
         self.file = file
         self.artifact = artifact
         try check(archive_read_support_format_zip(archive))
-        guard lseek(file.descriptor, 0, SEEK_SET) == 0 else { throw Failure.system("read", file.path) }
+        guard lseek(file.descriptor, 0, SEEK_SET) == 0 else {
+            throw Failure.system("read", artifact: file.path)
+        }
         try check(archive_read_open_fd(archive, file.descriptor, 1 << 16))
     }
 

@@ -3,7 +3,7 @@
 /// Runs `body` for each item, at most `width` at once, and returns the results in the items' order. The
 /// first error cancels the rest.
 package func inParallel<Item: Sendable, Result: Sendable>(
-    _ items: [Item], width: Int, _ body: @escaping @Sendable (Item) async throws -> Result
+    _ items: [Item], width: Int, body: @escaping @Sendable (Item) async throws -> Result
 ) async throws -> [Result] {
     try await withThrowingTaskGroup(of: (Int, Result).self) { group in
         var results = [Result?](repeating: nil, count: items.count)

@@ -81,7 +81,7 @@ package struct VerifyingStream: ByteStream {
     private var ended = false
 
     /// Verifies `upstream` against size and digest of `descriptor`; `artifact` names it in errors.
-    package init(_ upstream: any ByteStream, _ descriptor: Descriptor, artifact: String) {
+    package init(_ upstream: any ByteStream, descriptor: Descriptor, artifact: String) {
         self.init(upstream, digest: descriptor.digest, size: descriptor.size, artifact: artifact)
     }
 

@@ -4,7 +4,7 @@ internal import Glibc
 extension File {
     /// The absolute path of what `path` leads to, without symbolic links.
     package static func resolve(_ path: String) throws(Failure) -> String {
-        guard let resolved = realpath(path, nil) else { throw Failure.system("open", path) }
+        guard let resolved = realpath(path, nil) else { throw Failure.system("open", artifact: path) }
         defer { free(resolved) }
         return String(cString: resolved)
     }
@@ -43,7 +43,7 @@ extension Durable {
         init(_ path: String) throws(Failure) {
             target = try File.resolve(path)
             var status = stat()
-            guard lstat(target, &status) == 0 else { throw Failure.system("examine", path) }
+            guard lstat(target, &status) == 0 else { throw Failure.system("examine", artifact: path) }
             owner = (status.st_uid, status.st_gid)
             mode = status.st_mode & 0o7777
         }
@@ -57,7 +57,7 @@ extension Durable {
             // Another's file that may only be written through its folder becomes the writer's own.
             _ = fchown(file.descriptor, owner.user, owner.group)
             guard fchmod(file.descriptor, mode) == 0 else {
-                throw Failure.system("set the mode of", new)
+                throw Failure.system("set the mode of", artifact: new)
             }
             try file.synchronize()
             // Some file systems have no links: there, a failure of the last step cannot be taken back.

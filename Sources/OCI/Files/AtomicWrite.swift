@@ -29,7 +29,7 @@ package enum Durable {
             let file = try File.create(temporary, exclusive: true, mode: 0o600)
             try body(file)
             guard fchmod(file.descriptor, mode) == 0 else {
-                throw Failure.system("set the mode of", temporary)
+                throw Failure.system("set the mode of", artifact: temporary)
             }
             try file.synchronize()
             try rename(temporary, to: path)
@@ -75,7 +75,7 @@ package enum Durable {
         var status = stat()
         guard lstat(path, &status) == 0 else {
             if errno == ENOENT, !path.isEmpty, path.last != "/" { return path }
-            throw errno == ENOENT ? refuse("it names a folder") : Failure.system("write", path)
+            throw errno == ENOENT ? refuse("it names a folder") : Failure.system("write", artifact: path)
         }
         let isLink = status.st_mode & S_IFMT == S_IFLNK
         if isLink, stat(path, &status) != 0 { throw refuse("it is a symbolic link to nothing") }
@@ -87,7 +87,9 @@ package enum Durable {
 
     /// Gives what is at `source` the name `target`, replacing a file there, and flushes the folder.
     package static func rename(_ source: String, to target: String) throws(Failure) {
-        guard Glibc.rename(source, target) == 0 else { throw Failure.system("put in place", target) }
+        guard Glibc.rename(source, target) == 0 else {
+            throw Failure.system("put in place", artifact: target)
+        }
         try flushFolder(of: target)
     }
 
@@ -96,6 +98,6 @@ package enum Durable {
         let slash = path.lastIndex(of: "/")
         let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let descriptor = try Folder.open(folder)
-        guard fsync(descriptor.descriptor) == 0 else { throw Failure.system("flush", folder) }
+        guard fsync(descriptor.descriptor) == 0 else { throw Failure.system("flush", artifact: folder) }
     }
 }

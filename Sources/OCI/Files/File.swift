@@ -21,9 +21,9 @@ package final class File: Sendable {
     /// - Throws: a ``Failure`` of kind `input` when it is not there or is not a file: a pipe, a device, a socket or
     ///   a folder is refused at once, without waiting for another end; `denied` or `io` otherwise.
     package static func open(_ path: String) throws(Failure) -> File {
-        let file = try File(opening: path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, "open")
+        let file = try File(opening: path, flags: O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, verb: "open")
         var status = stat()
-        guard fstat(file.descriptor, &status) == 0 else { throw Failure.system("examine", path) }
+        guard fstat(file.descriptor, &status) == 0 else { throw Failure.system("examine", artifact: path) }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw Failure(
                 .input, "open", path, because: "it is \(kind(of: status.st_mode)), and a file is expected",
@@ -51,9 +51,10 @@ package final class File: Sendable {
         _ path: String, exclusive: Bool = false, mode: UInt32 = 0o644
     ) throws(Failure) -> File {
         let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
-        let file = try File(opening: path, flags | (exclusive ? O_EXCL : 0), "create", mode: mode)
+        let file = try File(
+            opening: path, flags: flags | (exclusive ? O_EXCL : 0), verb: "create", mode: mode)
         var status = stat()
-        guard fstat(file.descriptor, &status) == 0 else { throw Failure.system("examine", path) }
+        guard fstat(file.descriptor, &status) == 0 else { throw Failure.system("examine", artifact: path) }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw Failure(
                 .space, "create", path, because: "\(kind(of: status.st_mode)) is there",
@@ -63,17 +64,17 @@ package final class File: Sendable {
     }
 
     private convenience init(
-        opening path: String, _ flags: Int32, _ verb: String, mode: UInt32 = 0
+        opening path: String, flags: Int32, verb: String, mode: UInt32 = 0
     ) throws(Failure) {
         let descriptor = Glibc.open(path, flags, mode)
-        guard descriptor >= 0 else { throw Failure.system(verb, path) }
+        guard descriptor >= 0 else { throw Failure.system(verb, artifact: path) }
         self.init(taking: descriptor, path: path)
     }
 
     /// The size in bytes.
     package func size() throws(Failure) -> Int64 {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw Failure.system("examine", path) }
+        guard fstat(descriptor, &status) == 0 else { throw Failure.system("examine", artifact: path) }
         return Int64(status.st_size)
     }
 
@@ -83,7 +84,7 @@ package final class File: Sendable {
         while done < buffer.count, let base = buffer.baseAddress {
             let count = pread(descriptor, base + done, buffer.count - done, off_t(offset) + off_t(done))
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure.system("read", path) }
+            guard count >= 0 else { throw Failure.system("read", artifact: path) }
             if count == 0 { break }
             done += count
         }
@@ -97,7 +98,7 @@ package final class File: Sendable {
         while done < bytes.count, let base = bytes.baseAddress {
             let count = pwrite(descriptor, base + done, bytes.count - done, off_t(offset) + off_t(done))
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure.system("write", path) }
+            guard count >= 0 else { throw Failure.system("write", artifact: path) }
             done += count
         }
     }
@@ -115,14 +116,14 @@ package final class File: Sendable {
                 _ = poll(&wanted, 1, -1)
                 continue
             }
-            guard count >= 0 else { throw Failure.system("write", path) }
+            guard count >= 0 else { throw Failure.system("write", artifact: path) }
             done += count
         }
     }
 
     /// Waits until all that was written is on the medium.
     package func synchronize() throws(Failure) {
-        guard fsync(descriptor) == 0 else { throw Failure.system("flush", path) }
+        guard fsync(descriptor) == 0 else { throw Failure.system("flush", artifact: path) }
     }
 
     /// A stream of `count` bytes from `offset`; it throws where the file ends before.
@@ -179,12 +180,12 @@ package struct FileStream: ByteStream {
 extension Failure {
     /// The failure that `errno` tells of, its kind chosen by the number. Call it before anything else
     /// can change `errno`.
-    package static func system(_ operation: String, _ artifact: String) -> Failure {
-        system(operation, artifact, code: errno)
+    package static func system(_ operation: String, artifact: String) -> Failure {
+        system(operation, artifact: artifact, code: errno)
     }
 
     /// The failure that the error number `code` tells of.
-    package static func system(_ operation: String, _ artifact: String, code: Int32) -> Failure {
+    package static func system(_ operation: String, artifact: String, code: Int32) -> Failure {
         let (kind, remedy): (Kind, String) =
             switch code {
             case ENOENT, ENOTDIR: (.input, "check the path")

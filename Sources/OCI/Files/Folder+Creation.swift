@@ -45,8 +45,8 @@ extension Folder {
         try checkName(name)
         var found = stat()
         let flags = AT_SYMLINK_NOFOLLOW | Int32(sealift_at_empty_path)
-        guard withName(name, { fstatat(descriptor, $0, &found, flags) }) == 0 else {
-            throw fault("examine", name)
+        guard withName(name, body: { fstatat(descriptor, $0, &found, flags) }) == 0 else {
+            throw fault("examine", name: name)
         }
         return Status(found)
     }
@@ -60,7 +60,7 @@ extension Folder {
                 readlinkat(descriptor, name, $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
             }
         }
-        guard count >= 0 else { throw fault("read the link", name) }
+        guard count >= 0 else { throw fault("read the link", name: name) }
         return Array(buffer[..<count])
     }
 
@@ -100,7 +100,7 @@ extension Folder {
 
     /// Creates a device or a named pipe, mode 0600.
     package func createNode(
-        _ name: [UInt8], _ kind: TarHeader.Kind, major: UInt32 = 0, minor: UInt32 = 0
+        _ name: [UInt8], kind: TarHeader.Kind, major: UInt32 = 0, minor: UInt32 = 0
     ) throws(Failure) {
         let type =
             switch kind {
@@ -116,24 +116,24 @@ extension Folder {
     package func set(_ name: [UInt8], uid: UInt32, gid: UInt32, mode: UInt32?, time: Time) throws(Failure) {
         let old = try status(of: name)
         if old.uid != uid || old.gid != gid,
-            withName(name, { fchownat(descriptor, $0, uid, gid, AT_SYMLINK_NOFOLLOW) }) != 0
+            withName(name, body: { fchownat(descriptor, $0, uid, gid, AT_SYMLINK_NOFOLLOW) }) != 0
         {
-            throw Failure.owner(of: shown(name), uid, gid)
+            throw Failure.owner(of: shown(name), uid: uid, gid: gid)
         }
         // fchmodat follows links, so what stands here was looked at; we alone write in this folder.
-        if let mode, old.kind != .symlink, withName(name, { fchmodat(descriptor, $0, mode, 0) }) != 0 {
-            throw fault("set the mode of", name)
+        if let mode, old.kind != .symlink, withName(name, body: { fchmodat(descriptor, $0, mode, 0) }) != 0 {
+            throw fault("set the mode of", name: name)
         }
         let times = [timespec(time), timespec(time)]
-        guard withName(name, { utimensat(descriptor, $0, times, AT_SYMLINK_NOFOLLOW) }) == 0 else {
-            throw fault("set the time of", name)
+        guard withName(name, body: { utimensat(descriptor, $0, times, AT_SYMLINK_NOFOLLOW) }) == 0 else {
+            throw fault("set the time of", name: name)
         }
     }
 
     /// Sets owner, mode and time of the folder itself.
     /// - Throws: a ``Failure`` of kind `denied` where the user may not give files away.
     package func set(uid: UInt32, gid: UInt32, mode: UInt32, time: Time) throws(Failure) {
-        try setOpen(descriptor, path, uid, gid, mode, time)
+        try setOpen(descriptor, path: path, uid: uid, gid: gid, mode: mode, time: time)
     }
 
     /// The folder's extended attribute `key`; `nil` when it has none, or may not be read.
@@ -144,19 +144,19 @@ extension Folder {
     }
 
     /// Sets the folder's extended attribute `key`.
-    package func setAttribute(_ key: String, _ value: [UInt8]) throws(Failure) {
+    package func setAttribute(_ key: String, to value: [UInt8]) throws(Failure) {
         guard fsetxattr(descriptor, key, value, value.count, 0) == 0 else {
-            throw fault("set the attribute \(key) of", [])
+            throw fault("set the attribute \(key) of", name: [])
         }
     }
 
-    private func create(_ name: [UInt8], _ body: (UnsafePointer<CChar>) -> Int32) throws(Failure) {
+    private func create(_ name: [UInt8], body: (UnsafePointer<CChar>) -> Int32) throws(Failure) {
         try checkName(name)
-        guard !name.isEmpty, withName(name, body) >= 0 else {
+        guard !name.isEmpty, withName(name, body: body) >= 0 else {
             if errno == EEXIST {
                 throw Failure(.data, "create", shown(name), because: "the name is there twice")
             }
-            throw fault("create", name)
+            throw fault("create", name: name)
         }
     }
 
@@ -170,27 +170,27 @@ extension File {
     /// Sets owner, mode and time, in the order that keeps set-id bits.
     /// - Throws: a ``Failure`` of kind `denied` where the user may not give files away.
     package func set(uid: UInt32, gid: UInt32, mode: UInt32, time: Folder.Time) throws(Failure) {
-        try setOpen(descriptor, path, uid, gid, mode, time)
+        try setOpen(descriptor, path: path, uid: uid, gid: gid, mode: mode, time: time)
     }
 }
 
 private func setOpen(
-    _ descriptor: Int32, _ path: String, _ uid: UInt32, _ gid: UInt32, _ mode: UInt32, _ time: Folder.Time
+    _ descriptor: Int32, path: String, uid: UInt32, gid: UInt32, mode: UInt32, time: Folder.Time
 ) throws(Failure) {
     var old = stat()
-    guard fstat(descriptor, &old) == 0 else { throw Failure.system("examine", path) }
+    guard fstat(descriptor, &old) == 0 else { throw Failure.system("examine", artifact: path) }
     if old.st_uid != uid || old.st_gid != gid, fchown(descriptor, uid, gid) != 0 {
-        throw Failure.owner(of: path, uid, gid)
+        throw Failure.owner(of: path, uid: uid, gid: gid)
     }
-    guard fchmod(descriptor, mode) == 0 else { throw Failure.system("set the mode of", path) }
+    guard fchmod(descriptor, mode) == 0 else { throw Failure.system("set the mode of", artifact: path) }
     let times = [timespec(time), timespec(time)]
-    guard futimens(descriptor, times) == 0 else { throw Failure.system("set the time of", path) }
+    guard futimens(descriptor, times) == 0 else { throw Failure.system("set the time of", artifact: path) }
 }
 
 extension Failure {
     /// The failure of a chown, told by `errno`.
-    fileprivate static func owner(of path: String, _ uid: UInt32, _ gid: UInt32) -> Failure {
-        guard errno == EPERM else { return Failure.system("set the owner of", path) }
+    fileprivate static func owner(of path: String, uid: UInt32, gid: UInt32) -> Failure {
+        guard errno == EPERM else { return Failure.system("set the owner of", artifact: path) }
         return Failure(
             .denied, "set the owner of", path, because: "only root may give it to \(uid):\(gid)",
             remedy: "run as root: the layer's id says who owns its files")

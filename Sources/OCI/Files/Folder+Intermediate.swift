@@ -4,7 +4,7 @@ internal import Glibc
 /// Creates the folder `path` and those above it, mode 0755, where they are missing.
 package func makeFolders(_ path: String) throws(Failure) {
     if mkdir(path, 0o755) == 0 {
-        guard chmod(path, 0o755) == 0 else { throw Failure.system("set the mode of", path) }
+        guard chmod(path, 0o755) == 0 else { throw Failure.system("set the mode of", artifact: path) }
         return
     }
     if errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex {
@@ -15,7 +15,7 @@ package func makeFolders(_ path: String) throws(Failure) {
     let code = errno
     var status = stat()
     guard code == EEXIST, stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-        throw Failure.system("create", path, code: code)
+        throw Failure.system("create", artifact: path, code: code)
     }
 }
 

@@ -4,9 +4,9 @@ internal import Glibc
 /// Removes `path` and everything below it, links not followed. Nothing there is no error.
 package func removeTree(at path: String) throws(Failure) {
     if unlink(path) == 0 || errno == ENOENT { return }
-    guard errno == EISDIR || errno == EPERM else { throw Failure.system("remove", path) }
+    guard errno == EISDIR || errno == EPERM else { throw Failure.system("remove", artifact: path) }
     try Folder.open(path).removeContent()
-    guard rmdir(path) == 0 else { throw Failure.system("remove", path) }
+    guard rmdir(path) == 0 else { throw Failure.system("remove", artifact: path) }
 }
 
 extension Folder {
@@ -31,15 +31,17 @@ extension Folder {
 
     private func removeFolder(_ name: [UInt8]) throws(Failure) {
         let code = withName(name) { unlinkat(descriptor, $0, AT_REMOVEDIR) }
-        guard code == 0 || errno == ENOENT else { throw Failure.system("remove", shown(name)) }
+        guard code == 0 || errno == ENOENT else { throw Failure.system("remove", artifact: shown(name)) }
     }
 
     private func removeContent(below top: Folder, depth: Int, _ lifted: inout Int) throws(Failure) {
         // A folder of a layer may forbid its owner, where that is not root, to change it.
         _ = fchmod(descriptor, 0o700)
         for name in try names() {
-            if withName(name, { unlinkat(descriptor, $0, 0) }) == 0 || errno == ENOENT { continue }
-            guard errno == EISDIR || errno == EPERM else { throw Failure.system("remove", shown(name)) }
+            if withName(name, body: { unlinkat(descriptor, $0, 0) }) == 0 || errno == ENOENT { continue }
+            guard errno == EISDIR || errno == EPERM else {
+                throw Failure.system("remove", artifact: shown(name))
+            }
             if depth < Self.openAtOnce {
                 try folder(name).removeContent(below: top, depth: depth + 1, &lifted)
                 try removeFolder(name)
@@ -55,6 +57,6 @@ extension Folder {
         _ = withName(name) { fchmodat(descriptor, $0, 0o700, 0) }
         let code = withName(name) { old in top.withName(new) { renameat(descriptor, old, top.descriptor, $0) }
         }
-        guard code == 0 else { throw Failure.system("remove", shown(name)) }
+        guard code == 0 else { throw Failure.system("remove", artifact: shown(name)) }
     }
 }

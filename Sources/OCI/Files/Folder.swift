@@ -27,7 +27,7 @@ package final class Folder: Sendable {
     /// Opens the folder at `path`, which the user named: links on the way to it are followed.
     package static func open(_ path: String) throws(Failure) -> Folder {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Failure.system("open", path) }
+        guard descriptor >= 0 else { throw Failure.system("open", artifact: path) }
         return Folder(taking: descriptor, path: path)
     }
 
@@ -35,7 +35,7 @@ package final class Folder: Sendable {
     /// - Throws: a ``Failure``: of kind `data` when a component is a symbolic link or the path is not well
     ///   formed, `input` when it is not there.
     package func folder(_ path: [UInt8]) throws(Failure) -> Folder {
-        let descriptor = try open(path, O_RDONLY | O_DIRECTORY)
+        let descriptor = try open(path, flags: O_RDONLY | O_DIRECTORY)
         return Folder(taking: descriptor, path: shown(path))
     }
 
@@ -43,9 +43,11 @@ package final class Folder: Sendable {
     /// - Throws: a ``Failure``: as ``folder(_:)``, and of kind `data` when it is no regular file.
     package func file(_ path: [UInt8]) throws(Failure) -> File {
         // Without O_NONBLOCK a pipe in the file's place would stop us for good.
-        let file = File(taking: try open(path, O_RDONLY | O_NONBLOCK), path: shown(path))
+        let file = File(taking: try open(path, flags: O_RDONLY | O_NONBLOCK), path: shown(path))
         var status = stat()
-        guard fstat(file.descriptor, &status) == 0 else { throw Failure.system("examine", file.path) }
+        guard fstat(file.descriptor, &status) == 0 else {
+            throw Failure.system("examine", artifact: file.path)
+        }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw Failure(.data, "open", file.path, because: "it is not a regular file")
         }
@@ -56,7 +58,7 @@ package final class Folder: Sendable {
     package func names() throws(Failure) -> [[UInt8]] {
         // The stream takes over the descriptor it reads: it gets one of its own.
         let own = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard own >= 0, let stream = fdopendir(own) else { throw Failure.system("list", path) }
+        guard own >= 0, let stream = fdopendir(own) else { throw Failure.system("list", artifact: path) }
         defer { closedir(stream) }
         var names: [[UInt8]] = []
         while true {
@@ -65,7 +67,7 @@ package final class Folder: Sendable {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
             if name != [0x2E], name != [0x2E, 0x2E] { names.append(name) }
         }
-        guard errno == 0 else { throw Failure.system("list", path) }
+        guard errno == 0 else { throw Failure.system("list", artifact: path) }
         return names.sorted { $0.lexicographicallyPrecedes($1) }
     }
 
@@ -94,11 +96,11 @@ package final class Folder: Sendable {
         return path.count < 4096 ? nil : "its name has more than 4095 bytes"
     }
 
-    private func open(_ path: [UInt8], _ flags: Int32) throws(Failure) -> Int32 {
+    private func open(_ path: [UInt8], flags: Int32) throws(Failure) -> Int32 {
         let all = flags | O_CLOEXEC | O_NOFOLLOW
         if path.isEmpty {
             let descriptor = openat(self.descriptor, ".", all)
-            guard descriptor >= 0 else { throw Failure.system("open", self.path) }
+            guard descriptor >= 0 else { throw Failure.system("open", artifact: self.path) }
             return descriptor
         }
         if let fault = Self.fault(in: path) { throw Failure(.data, "open", shown(path), because: fault) }
@@ -107,14 +109,14 @@ package final class Folder: Sendable {
                 UInt64(RESOLVE_BENEATH) | UInt64(RESOLVE_NO_SYMLINKS) | UInt64(RESOLVE_NO_MAGICLINKS)
             let found = withName(path) { sealift_openat2(descriptor, $0, UInt64(UInt32(all)), resolve) }
             if found >= 0 { return found }
-            if errno != ENOSYS && errno != EPERM { throw fault("open", path) }
+            if errno != ENOSYS && errno != EPERM { throw fault("open", name: path) }
             Self.walksByComponent.store(true, ordering: .relaxed)
         }
-        return try openByComponent(path, all)
+        return try openByComponent(path, flags: all)
     }
 
     /// What openat2 does in one call, a component at a time.
-    func openByComponent(_ path: [UInt8], _ flags: Int32) throws(Failure) -> Int32 {
+    func openByComponent(_ path: [UInt8], flags: Int32) throws(Failure) -> Int32 {
         let components = path.split(separator: UInt8(ascii: "/"))
         var current = descriptor
         defer { if current != descriptor { close(current) } }
@@ -122,17 +124,17 @@ package final class Folder: Sendable {
             let next = withName(Array(component)) {
                 openat(current, $0, Int32(sealift_o_path) | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             }
-            guard next >= 0 else { throw fault("open", path) }
+            guard next >= 0 else { throw fault("open", name: path) }
             if current != descriptor { close(current) }
             current = next
         }
         let found = withName(Array(components.last!)) { openat(current, $0, flags) }
-        guard found >= 0 else { throw fault("open", path) }
+        guard found >= 0 else { throw fault("open", name: path) }
         return found
     }
 
     /// The failure of `errno`; a link on the way has a word of its own.
-    func fault(_ operation: String, _ name: [UInt8]) -> Failure {
+    func fault(_ operation: String, name: [UInt8]) -> Failure {
         let code = errno
         if code == ELOOP || code == EXDEV {
             return Failure(.data, operation, shown(name), because: "a symbolic link stands in the way")
@@ -140,10 +142,10 @@ package final class Folder: Sendable {
         if code == ENAMETOOLONG {
             return Failure(.data, operation, shown(name), because: "the name is too long for the file system")
         }
-        return Failure.system(operation, shown(name), code: code)
+        return Failure.system(operation, artifact: shown(name), code: code)
     }
 
-    func withName<Result>(_ name: [UInt8], _ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    func withName<Result>(_ name: [UInt8], body: (UnsafePointer<CChar>) -> Result) -> Result {
         (name + [0]).withUnsafeBufferPointer { bytes in
             bytes.baseAddress!.withMemoryRebound(to: CChar.self, capacity: bytes.count, body)
         }

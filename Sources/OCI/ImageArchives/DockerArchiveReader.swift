@@ -30,11 +30,11 @@ struct SavedImages {
     /// As ``ImageArchive/image(_:for:)``.
     func image(_ name: String?, for reference: Reference) throws(Failure) -> ArchivedImage {
         let found = entries.filter { entry in
-            entry.RepoTags?.contains { ImageLayout.means($0, name, reference) } ?? false
+            entry.RepoTags?.contains { ImageLayout.means($0, name: name, reference: reference) } ?? false
         }
         if found.count == 1 { return try image(found[0]) }
         if name == nil, entries.count == 1 { return try image(entries[0]) }
-        throw files.choice(name, reference, there: entries.flatMap { $0.RepoTags ?? [] }.sorted())
+        throw files.choice(name, reference: reference, there: entries.flatMap { $0.RepoTags ?? [] }.sorted())
     }
 
     private func image(_ entry: Entry) throws(Failure) -> ArchivedImage {
@@ -52,11 +52,11 @@ struct SavedImages {
         var names = [config.digest: entry.Config]
         var layers: [Descriptor] = []
         for (name, diffID) in zip(entry.Layers, diffIDs) {
-            let layer = try layer(name, diffID)
+            let layer = try layer(name, diffID: diffID)
             names[layer.digest] = name
             layers.append(layer)
         }
-        let raw = Self.manifest(config, layers)
+        let raw = Self.manifest(config, layers: layers)
         let manifest = try Manifest(parsing: raw, type: MediaType.dockerManifest, artifact: files.path)
         return ArchivedImage(
             manifest.descriptor, in: files, names: names, made: [manifest.descriptor.digest: raw])
@@ -64,7 +64,7 @@ struct SavedImages {
 
     /// The layer as it lies there. Uncompressed, its digest is the `diff_id`, to which it is held when it is
     /// read; compressed, it is read here and what it unpacks to is verified against the `diff_id`.
-    private func layer(_ name: String, _ diffID: Digest) throws(Failure) -> Descriptor {
+    private func layer(_ name: String, diffID: Digest) throws(Failure) -> Descriptor {
         let region = try files.region(name, followingLink: true)
         func stream() -> FileStream { region.file.stream(at: region.offset, count: region.count) }
         var head = region.file.stream(at: region.offset, count: min(10, region.count))
@@ -88,7 +88,7 @@ struct SavedImages {
     }
 
     /// The manifest as Go's tools write it: members in this order, no spaces.
-    private static func manifest(_ config: Descriptor, _ layers: [Descriptor]) -> [UInt8] {
+    private static func manifest(_ config: Descriptor, layers: [Descriptor]) -> [UInt8] {
         func text(_ blob: Descriptor) -> String {
             #"{"mediaType":"\#(blob.mediaType)","size":\#(blob.size),"digest":"\#(blob.digest)"}"#
         }

@@ -47,13 +47,13 @@ package enum DockerArchive {
             }
         }
         var archive = ArchiveWriter(output, progress: progress)
-        try archive.file("manifest.json", try encode(plans.map(\.entry)))
-        for plan in plans { try archive.file(plan.configName, plan.configBytes) }
+        try archive.file("manifest.json", bytes: try encode(plans.map(\.entry)))
+        for plan in plans { try archive.file(plan.configName, bytes: plan.configBytes) }
         var written: Set<Digest> = []
         for (layer, diffID) in plans.flatMap(\.layers) where written.insert(diffID).inserted {
             try archive.folder(diffID.hex)
             try archive.file(Plan.layerName(diffID)) { () throws(Failure) in
-                try uncompressed(layer, diffID, from: source)
+                try uncompressed(layer, diffID: diffID, from: source)
             }
         }
         try archive.finish()
@@ -67,7 +67,7 @@ package enum DockerArchive {
 
     /// The layer's uncompressed tar, verified against `diffID`.
     private static func uncompressed(
-        _ layer: Descriptor, _ diffID: Digest, from source: any ContentSource
+        _ layer: Descriptor, diffID: Digest, from source: any ContentSource
     ) throws(Failure) -> any ByteStream {
         let artifact = "the layer \(layer.digest)"
         let tar = try decompressed(source.open(layer), limit: nil, isPromised: true, artifact: artifact)

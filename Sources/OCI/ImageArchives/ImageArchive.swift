@@ -33,12 +33,12 @@ package struct ImageArchive: Sendable {
             files = .folder(try Folder.open(path))
         } else {
             let file = try File.open(path)
-            files = .tar(try TarIndex(try Self.plain(file, scratch), path: path))
+            files = .tar(try TarIndex(try Self.plain(file, scratch: scratch), path: path))
         }
     }
 
     /// The tar itself: the file, or what it unpacks to.
-    private static func plain(_ file: File, _ scratch: String) throws(Failure) -> File {
+    private static func plain(_ file: File, scratch: String) throws(Failure) -> File {
         let size = try file.size()
         var head = file.stream(count: min(size, 10))
         guard Compression(try head.readAll(limit: 10, artifact: file.path)) != nil else { return file }
@@ -93,7 +93,7 @@ package struct ArchivedImage: ContentSource {
     package func open(_ descriptor: Descriptor) throws(Failure) -> any ByteStream {
         let artifact = "\(descriptor.digest) in \(files.path)"
         if let bytes = made[descriptor.digest] {
-            return VerifyingStream(MemoryStream(bytes), descriptor, artifact: artifact)
+            return VerifyingStream(MemoryStream(bytes), descriptor: descriptor, artifact: artifact)
         }
         let name = names[descriptor.digest]
         let region = try files.region(
@@ -105,7 +105,8 @@ package struct ArchivedImage: ContentSource {
                 remedy: "have the archive made again")
         }
         return VerifyingStream(
-            region.file.stream(at: region.offset, count: region.count), descriptor, artifact: artifact)
+            region.file.stream(at: region.offset, count: region.count), descriptor: descriptor,
+            artifact: artifact)
     }
 }
 
@@ -158,7 +159,7 @@ enum ArchiveFiles: Sendable {
     }
 
     /// The failure where no image, or more than one, is meant.
-    func choice(_ name: String?, _ reference: Reference, there: [String]) -> Failure {
+    func choice(_ name: String?, reference: Reference, there: [String]) -> Failure {
         let known = there.isEmpty ? "none that has a name" : there.prefix(20).joined(separator: ", ")
         return Failure(
             .input, "find \(name ?? reference.familiar) in", path, because: "it has \(known)",

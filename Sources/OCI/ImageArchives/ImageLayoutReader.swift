@@ -34,14 +34,14 @@ struct ImageLayout {
         // containerd's key has the full name; the other may be no more than a tag, or lead to a copy.
         let keys = ["io.containerd.image.name", "org.opencontainers.image.ref.name"]
         for key in keys {
-            let found = images.filter { Self.means($0.annotations?[key], name, reference) }
+            let found = images.filter { Self.means($0.annotations?[key], name: name, reference: reference) }
             if Set(found.map(\.digest)).count == 1 { return image(found[0]) }
             if let whole = try index(of: found) { return whole }
         }
         let names = Set(images.flatMap { image in keys.compactMap { image.annotations?[$0] } })
         if name == nil, names.isEmpty, let whole = try index(of: images) { return whole }
         let there = images.flatMap { image in keys.compactMap { image.annotations?[$0] } }
-        throw files.choice(name, reference, there: Set(there).sorted())
+        throw files.choice(name, reference: reference, there: Set(there).sorted())
     }
 
     private func image(_ descriptor: Descriptor) -> ArchivedImage {
@@ -68,7 +68,7 @@ struct ImageLayout {
     }
 
     /// Whether `written` is the name that is asked for: to the letter, or as a reference.
-    static func means(_ written: String?, _ name: String?, _ reference: Reference) -> Bool {
+    static func means(_ written: String?, name: String?, reference: Reference) -> Bool {
         guard let written else { return false }
         if written == name { return true }
         guard let read = try? Reference(written) else { return false }

@@ -57,7 +57,7 @@ package enum JSONText {
         private mutating func string() -> String? {
             var units: [UInt16] = []
             var plain: [UInt8] = []
-            func flush(_ plain: inout [UInt8], _ units: inout [UInt16]) {
+            func flush(_ plain: inout [UInt8], units: inout [UInt16]) {
                 units += Array(String(decoding: plain, as: UTF8.self).utf16)
                 plain.removeAll()
             }
@@ -67,11 +67,11 @@ package enum JSONText {
                 at += 1
                 switch byte {
                 case UInt8(ascii: "\""):
-                    flush(&plain, &units)
+                    flush(&plain, units: &units)
                     return String(decoding: units, as: UTF16.self)
                 case UInt8(ascii: "\\"):
                     guard at < bytes.count else { return nil }
-                    flush(&plain, &units)
+                    flush(&plain, units: &units)
                     units.append(escaped())
                 default: plain.append(byte)
                 }

@@ -31,7 +31,7 @@ struct PAXRecords {
             guard rest[end - 1] == 0x0A, let equals = record.firstIndex(of: UInt8(ascii: "=")) else {
                 throw refuse("an extended header has a record that is not 'key=value'")
             }
-            try set(record[..<equals], Array(record[(equals + 1)...]), refuse)
+            try set(record[..<equals], to: Array(record[(equals + 1)...]), refuse: refuse)
             rest = rest[end...]
         }
     }
@@ -58,7 +58,7 @@ struct PAXRecords {
     }
 
     private mutating func set(
-        _ key: ArraySlice<UInt8>, _ value: [UInt8], _ refuse: (String) -> Failure
+        _ key: ArraySlice<UInt8>, to value: [UInt8], refuse: (String) -> Failure
     ) throws(Failure) {
         func number(_ range: ClosedRange<Int64>) throws(Failure) -> Int64 {
             guard let number = Self.decimal(value[...]), range.contains(number) else {

@@ -9,43 +9,50 @@ struct TarBlockParser {
     /// Size of an extended header's content.
     func checkedSize(_ refuse: (String) -> Failure) throws(Failure) -> Int64 {
         try verifyChecksum(refuse)
-        return try number(124, 12, in: 0...Descriptor.largestSize, "size", refuse)
+        return try number(124, width: 12, in: 0...Descriptor.largestSize, as: "size", refuse: refuse)
     }
 
     /// The header of an entry, with the records that stood before it.
     func header(
-        _ global: PAXRecords, _ local: PAXRecords, _ refuse: (String) -> Failure
+        _ global: PAXRecords, local: PAXRecords, refuse: (String) -> Failure
     ) throws(Failure) -> TarHeader {
         try verifyChecksum(refuse)
         let records = global.overlaid(by: local)
         var name = records.path ?? ustarName
         if records.path == nil, hasUstarFields { name = prefix.isEmpty ? name : prefix + [0x2F] + name }
-        let kind = try kind(of: block[156], name, refuse)
+        let kind = try kind(of: block[156], name: name, refuse: refuse)
         let isFile = kind == .file
         // Sizes of other kinds mean nothing: no content follows them.
         let size =
             try isFile
-            ? number(124, 12, in: 0...Descriptor.largestSize, "size", unless: records.size, refuse) : 0
+            ? number(
+                124, width: 12, in: 0...Descriptor.largestSize, as: "size", unless: records.size,
+                refuse: refuse) : 0
         let owners: ClosedRange<Int64> = 0...Int64(UInt32.max - 1)
         let isDevice = kind == .characterDevice || kind == .blockDevice
         var header = TarHeader(
             name: name, kind: kind,
-            mode: UInt32(try number(100, 8, in: 0...Int64(UInt32.max), "mode", refuse)) & 0o7777,
-            uid: UInt32(try number(108, 8, in: owners, "uid", unless: records.uid, refuse)),
-            gid: UInt32(try number(116, 8, in: owners, "gid", unless: records.gid, refuse)),
-            size: size, linkName: records.linkPath ?? text(157, 100))
+            mode: UInt32(try number(100, width: 8, in: 0...Int64(UInt32.max), as: "mode", refuse: refuse))
+                & 0o7777,
+            uid: UInt32(
+                try number(108, width: 8, in: owners, as: "uid", unless: records.uid, refuse: refuse)),
+            gid: UInt32(
+                try number(116, width: 8, in: owners, as: "gid", unless: records.gid, refuse: refuse)),
+            size: size, linkName: records.linkPath ?? text(157, width: 100))
         if let time = records.mtime {
             (header.mtime, header.nanoseconds) = (time.seconds, time.nanoseconds)
         } else {
-            header.mtime = try number(136, 12, in: PAXRecords.times, "mtime", refuse)
+            header.mtime = try number(136, width: 12, in: PAXRecords.times, as: "mtime", refuse: refuse)
         }
         if hasMagic {
-            header.userName = records.userName ?? text(265, 32)
-            header.groupName = records.groupName ?? text(297, 32)
+            header.userName = records.userName ?? text(265, width: 32)
+            header.groupName = records.groupName ?? text(297, width: 32)
         }
         if isDevice {
-            header.deviceMajor = UInt32(try number(329, 8, in: 0...0xFFFF_FFFF, "major number", refuse))
-            header.deviceMinor = UInt32(try number(337, 8, in: 0...0xFFFF_FFFF, "minor number", refuse))
+            header.deviceMajor = UInt32(
+                try number(329, width: 8, in: 0...0xFFFF_FFFF, as: "major number", refuse: refuse))
+            header.deviceMinor = UInt32(
+                try number(337, width: 8, in: 0...0xFFFF_FFFF, as: "minor number", refuse: refuse))
         }
         return header
     }
@@ -54,11 +61,11 @@ struct TarBlockParser {
     /// GNU's old magic `ustar  \0` has times where ustar has the prefix.
     private var hasUstarFields: Bool { hasMagic && block[262] == 0 }
     private var isStar: Bool { block[508..<512].elementsEqual("tar\u{0}".utf8) }
-    private var ustarName: [UInt8] { text(0, 100) }
-    private var prefix: [UInt8] { text(345, isStar ? 131 : 155) }
+    private var ustarName: [UInt8] { text(0, width: 100) }
+    private var prefix: [UInt8] { text(345, width: isStar ? 131 : 155) }
 
     private func kind(
-        of flag: UInt8, _ name: [UInt8], _ refuse: (String) -> Failure
+        of flag: UInt8, name: [UInt8], refuse: (String) -> Failure
     ) throws(Failure) -> TarHeader.Kind {
         // v7 knows no directories: a name that ends in a slash is one.
         if flag == 0, name.last == UInt8(ascii: "/") { return .directory }
@@ -68,14 +75,14 @@ struct TarBlockParser {
         throw refuse("it holds an entry of type \(flag), which is not supported")
     }
 
-    private func text(_ offset: Int, _ width: Int) -> [UInt8] {
+    private func text(_ offset: Int, width: Int) -> [UInt8] {
         Array(block[offset..<(offset + width)].prefix { $0 != 0 })
     }
 
     /// Octal digits between spaces and NULs, or GNU's base-256: a set first bit, then two's complement.
     private func number(
-        _ offset: Int, _ width: Int, in range: ClosedRange<Int64>, _ what: String,
-        unless record: Int64? = nil, _ refuse: (String) -> Failure
+        _ offset: Int, width: Int, in range: ClosedRange<Int64>, as what: String,
+        unless record: Int64? = nil, refuse: (String) -> Failure
     ) throws(Failure) -> Int64 {
         if let record { return record }
         let field = block[offset..<(offset + width)]

@@ -12,30 +12,30 @@ extension TarHeader {
         var records: [(key: String, value: [UInt8])] = []
         let prefix = splitPoint
         var fits = true
-        func text(_ value: [UInt8], _ width: Int, _ key: String) {
+        func text(_ value: [UInt8], width: Int, key: String) {
             guard !Self.isASCII(value) || value.count > width else { return }
             if key != "path" || prefix == nil { fits = false }
             records.append((key, value))
         }
-        func number(_ value: Int64, _ width: Int, _ key: String) {
-            guard !Self.fitsOctal(value, width) else { return }
+        func number(_ value: Int64, width: Int, key: String) {
+            guard !Self.fitsOctal(value, width: width) else { return }
             fits = false
             records.append((key, Array(String(value).utf8)))
         }
         // In the order of the keys: PAX records are sorted.
-        number(Int64(gid), 8, "gid")
-        text(groupName, 32, "gname")
-        text(linkName, 100, "linkpath")
-        number(mtime, 12, "mtime")
-        text(name, 100, "path")
-        number(size, 12, "size")
-        number(Int64(uid), 8, "uid")
-        text(userName, 32, "uname")
+        number(Int64(gid), width: 8, key: "gid")
+        text(groupName, width: 32, key: "gname")
+        text(linkName, width: 100, key: "linkpath")
+        number(mtime, width: 12, key: "mtime")
+        text(name, width: 100, key: "path")
+        number(size, width: 12, key: "size")
+        number(Int64(uid), width: 8, key: "uid")
+        text(userName, width: 32, key: "uname")
         if fits {
             guard let prefix else { return block(name: name[...], prefix: []) }
             return block(name: name[(prefix + 1)...], prefix: name[..<prefix])
         }
-        let body = records.flatMap { Self.record($0.key, $0.value) }
+        let body = records.flatMap { Self.record($0.key, value: $0.value) }
         var bytes = extensionBlock(bodySize: body.count) + body
         bytes.append(contentsOf: repeatElement(0, count: TarBlock.padding(after: Int64(body.count))))
         return bytes + block(name: Self.ascii(name)[...], prefix: [])
@@ -52,16 +52,16 @@ extension TarHeader {
 
     private func block(name: ArraySlice<UInt8>, prefix: ArraySlice<UInt8>) -> [UInt8] {
         var block = TarBlockWriter(name: name, kind: kind.rawValue, size: size)
-        block.octal(Int64(mode & 0o7777), at: 100, 8)
-        block.octal(Int64(uid), at: 108, 8)
-        block.octal(Int64(gid), at: 116, 8)
-        block.octal(mtime, at: 136, 12)
-        block.text(Self.ascii(linkName)[...], at: 157, 100)
-        block.text(Self.ascii(userName)[...], at: 265, 32)
-        block.text(Self.ascii(groupName)[...], at: 297, 32)
-        block.octal(Int64(deviceMajor), at: 329, 8)
-        block.octal(Int64(deviceMinor), at: 337, 8)
-        block.text(prefix, at: 345, 155)
+        block.octal(Int64(mode & 0o7777), at: 100, width: 8)
+        block.octal(Int64(uid), at: 108, width: 8)
+        block.octal(Int64(gid), at: 116, width: 8)
+        block.octal(mtime, at: 136, width: 12)
+        block.text(Self.ascii(linkName)[...], at: 157, width: 100)
+        block.text(Self.ascii(userName)[...], at: 265, width: 32)
+        block.text(Self.ascii(groupName)[...], at: 297, width: 32)
+        block.octal(Int64(deviceMajor), at: 329, width: 8)
+        block.octal(Int64(deviceMinor), at: 337, width: 8)
+        block.text(prefix, at: 345, width: 155)
         return block.summed()
     }
 
@@ -72,19 +72,21 @@ extension TarHeader {
         var cut = Self.ascii(full).prefix(100)
         while cut.last == UInt8(ascii: "/") { cut.removeLast() }
         var block = TarBlockWriter(name: cut, kind: UInt8(ascii: "x"), size: Int64(bodySize))
-        for (offset, width) in [(100, 8), (108, 8), (116, 8), (136, 12)] { block.octal(0, at: offset, width) }
+        for (offset, width) in [(100, 8), (108, 8), (116, 8), (136, 12)] {
+            block.octal(0, at: offset, width: width)
+        }
         return block.summed()
     }
 
     private static func isASCII(_ bytes: [UInt8]) -> Bool { bytes.allSatisfy { $0 > 0 && $0 < 0x80 } }
     private static func ascii(_ bytes: [UInt8]) -> [UInt8] { bytes.filter { $0 > 0 && $0 < 0x80 } }
 
-    fileprivate static func fitsOctal(_ value: Int64, _ width: Int) -> Bool {
+    fileprivate static func fitsOctal(_ value: Int64, width: Int) -> Bool {
         value >= 0 && value < 1 << Int64(3 * (width - 1))
     }
 
     /// `LENGTH KEY=VALUE\n`, where the length counts its own digits.
-    static func record(_ key: String, _ value: [UInt8]) -> [UInt8] {
+    static func record(_ key: String, value: [UInt8]) -> [UInt8] {
         let rest = key.utf8.count + value.count + 3
         var length = rest + String(rest).utf8.count
         length = rest + String(length).utf8.count
@@ -97,13 +99,13 @@ private struct TarBlockWriter {
     private var bytes = [UInt8](repeating: 0, count: TarBlock.size)
 
     init(name: ArraySlice<UInt8>, kind: UInt8, size: Int64) {
-        text(name, at: 0, 100)
-        octal(size, at: 124, 12)
+        text(name, at: 0, width: 100)
+        octal(size, at: 124, width: 12)
         bytes[156] = kind
-        text(Array("ustar\u{0}00".utf8)[...], at: 257, 8)
+        text(Array("ustar\u{0}00".utf8)[...], at: 257, width: 8)
     }
 
-    mutating func text(_ value: ArraySlice<UInt8>, at offset: Int, _ width: Int) {
+    mutating func text(_ value: ArraySlice<UInt8>, at offset: Int, width: Int) {
         let cut = value.prefix(width)
         bytes.replaceSubrange(offset..<(offset + cut.count), with: cut)
         // A cut that ends in a slash would read as a directory.
@@ -114,8 +116,8 @@ private struct TarBlockWriter {
     }
 
     /// Zero-padded digits and a NUL; a number that does not fit is written as zero.
-    mutating func octal(_ value: Int64, at offset: Int, _ width: Int) {
-        var rest = TarHeader.fitsOctal(value, width) ? value : 0
+    mutating func octal(_ value: Int64, at offset: Int, width: Int) {
+        var rest = TarHeader.fitsOctal(value, width: width) ? value : 0
         for index in stride(from: offset + width - 2, through: offset, by: -1) {
             bytes[index] = UInt8(ascii: "0") + UInt8(rest & 7)
             rest >>= 3
@@ -125,7 +127,7 @@ private struct TarBlockWriter {
     /// The block with its checksum: six digits, NUL, space.
     consuming func summed() -> [UInt8] {
         for index in 148..<156 { bytes[index] = 0x20 }
-        octal(bytes.reduce(0) { $0 + Int64($1) }, at: 148, 7)
+        octal(bytes.reduce(0) { $0 + Int64($1) }, at: 148, width: 7)
         bytes[154] = 0
         return bytes
     }

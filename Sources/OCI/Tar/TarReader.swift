@@ -56,7 +56,7 @@ package struct TarReader: ByteStream {
         try skipContent()
         if ended { return nil }
         raw = []
-        try take(padding, "the padding of an entry")
+        try take(padding, as: "the padding of an entry")
         padding = 0
         var records = PAXRecords()
         while true {
@@ -76,7 +76,7 @@ package struct TarReader: ByteStream {
             case UInt8(ascii: "K"):
                 records.linkPath = try longName(block)
             default:
-                let header = try TarBlockParser(block).header(global, records, refuse)
+                let header = try TarBlockParser(block).header(global, local: records, refuse: refuse)
                 contentLeft = header.size
                 padding = TarBlock.padding(after: header.size)
                 let offset = position + Int64(raw.count)
@@ -117,12 +117,12 @@ package struct TarReader: ByteStream {
 
     private mutating func nextBlock() throws(Failure) -> [UInt8]? {
         let start = raw.count
-        try take(TarBlock.size, "a header", mayEnd: true)
+        try take(TarBlock.size, as: "a header", mayEnd: true)
         return raw.count == start ? nil : Array(raw[start...])
     }
 
     /// Appends the next `count` bytes to `raw`. At the very end of the stream: nothing, if that is allowed.
-    private mutating func take(_ count: Int, _ what: String, mayEnd: Bool = false) throws(Failure) {
+    private mutating func take(_ count: Int, as what: String, mayEnd: Bool = false) throws(Failure) {
         guard raw.count + count <= Bound.raw else {
             throw refuse("more than \(Bound.raw) bytes of headers stand before one entry")
         }
@@ -137,7 +137,7 @@ package struct TarReader: ByteStream {
         let size = try TarBlockParser(block).checkedSize(refuse)
         guard size <= Bound.record else { throw refuse("an extended header has \(size) bytes") }
         let start = raw.count
-        try take(Int(size) + TarBlock.padding(after: size), "an extended header")
+        try take(Int(size) + TarBlock.padding(after: size), as: "an extended header")
         return raw[start..<(start + Int(size))]
     }
 

@@ -31,7 +31,7 @@ package struct ArchiveWriter: ~Copyable {
     }
 
     /// Adds a file that holds `bytes`.
-    package mutating func file(_ name: String, _ bytes: [UInt8]) throws(Failure) {
+    package mutating func file(_ name: String, bytes: [UInt8]) throws(Failure) {
         try append(Self.header(name, size: Int64(bytes.count)))
         try append(bytes)
         try pad(after: Int64(bytes.count))
@@ -56,7 +56,7 @@ package struct ArchiveWriter: ~Copyable {
     ///   - name: the member's name.
     ///   - open: opens the bytes from the first on; each call gives the same bytes.
     package mutating func file(
-        _ name: String, _ open: () throws(Failure) -> any ByteStream
+        _ name: String, open: () throws(Failure) -> any ByteStream
     ) throws(Failure) {
         var stream = try open()
         guard let origin else {
@@ -78,7 +78,7 @@ package struct ArchiveWriter: ~Copyable {
         // From 8 GiB on the header is longer than the room that was left for it.
         guard lseek(output.descriptor, off_t(origin + start), SEEK_SET) >= 0,
             ftruncate(output.descriptor, off_t(origin + start)) == 0
-        else { throw Failure.system("write", output.path) }
+        else { throw Failure.system("write", artifact: output.path) }
         position = start
         try file(name, size: size, from: try open())
     }

@@ -33,7 +33,7 @@ actor Authorizer {
     /// Requests that are challenged at the same time share one token.
     func answer(
         _ challenges: [Challenge], from outcome: Outcome, for access: Access, rejected: String?,
-        through web: Web, _ artifact: String
+        through web: Web, artifact: String
     ) async throws(Setback) -> String? {
         let key = Key(access: access, scheme: outcome.address.scheme)
         if let value = known(access, at: outcome.address), value != rejected { return value }
@@ -41,7 +41,9 @@ actor Authorizer {
             running[key]
             ?? Task {
                 do throws(Setback) {
-                    return .success(try await obtain(challenges, outcome, access, web, artifact))
+                    return .success(
+                        try await obtain(
+                            challenges, outcome: outcome, access: access, web: web, artifact: artifact))
                 } catch {
                     return .failure(error)
                 }
@@ -55,7 +57,7 @@ actor Authorizer {
     }
 
     private func obtain(
-        _ challenges: [Challenge], _ outcome: Outcome, _ access: Access, _ web: Web, _ artifact: String
+        _ challenges: [Challenge], outcome: Outcome, access: Access, web: Web, artifact: String
     ) async throws(Setback) -> Entry? {
         let credentials = credentials
         let login: Login?
@@ -67,7 +69,8 @@ actor Authorizer {
             throw Setback(error, elsewhere: false)
         }
         if let bearer = challenges.first(where: { $0.scheme == "bearer" }), !access.scopes.isEmpty {
-            return try await token(bearer, outcome, access, login, web, artifact)
+            return try await token(
+                bearer, outcome: outcome, access: access, login: login, web: web, artifact: artifact)
         }
         guard challenges.contains(where: { $0.scheme == "basic" }), let basic = login?.basic else {
             return nil
@@ -76,10 +79,10 @@ actor Authorizer {
     }
 
     private func token(
-        _ challenge: Challenge, _ outcome: Outcome, _ access: Access, _ login: Login?, _ web: Web,
-        _ artifact: String
+        _ challenge: Challenge, outcome: Outcome, access: Access, login: Login?, web: Web,
+        artifact: String
     ) async throws(Setback) -> Entry {
-        let realm = try Realm(challenge.parameters["realm"] ?? "", named: outcome, artifact)
+        let realm = try Realm(challenge.parameters["realm"] ?? "", named: outcome, artifact: artifact)
         let scopes = access.scopes(challenged: challenge.parameters["scope"])
         var query: [(String, String)] = []
         if let service = challenge.parameters["service"] { query.append(("service", service)) }
@@ -104,7 +107,7 @@ actor Authorizer {
             let prepared = request
             answer = try await web.persist(artifact, at: realm.address.authority) { () throws(Setback) in
                 let outcome = try await web.follow(prepared, artifact: artifact)
-                guard outcome.head?.status == 200 else { throw Setback(outcome, artifact) }
+                guard outcome.head?.status == 200 else { throw Setback(outcome, artifact: artifact) }
                 return outcome
             }
         } catch {
@@ -112,10 +115,10 @@ actor Authorizer {
             setback.failure.reason = "no token for \(access.authority): \(setback.failure.reason)"
             throw setback
         }
-        return try Self.parse(answer, artifact)
+        return try Self.parse(answer, artifact: artifact)
     }
 
-    private static func parse(_ answer: Outcome, _ artifact: String) throws(Setback) -> Entry {
+    private static func parse(_ answer: Outcome, artifact: String) throws(Setback) -> Entry {
         struct Token: Decodable {
             var token: String?
             var access_token: String?
@@ -160,7 +163,7 @@ struct Realm {
     let refusesLocalPeer: Bool
 
     /// - Throws: a failure of kind `denied` for a realm that a registry at `outcome` may not name.
-    init(_ text: String, named outcome: Outcome, _ artifact: String) throws(Setback) {
+    init(_ text: String, named outcome: Outcome, artifact: String) throws(Setback) {
         let registry = outcome.address
         func refuse(_ reason: String) -> Setback {
             Setback(

@@ -57,9 +57,11 @@ struct CredentialHelper {
         var fromChild: [Int32] = [-1, -1]
         // A socket, because writing to one can do without SIGPIPE.
         let socketType = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, socketType, 0, &toChild) == 0 else { throw Failure.system("run", program) }
+        guard socketpair(AF_UNIX, socketType, 0, &toChild) == 0 else {
+            throw Failure.system("run", artifact: program)
+        }
         guard pipe(&fromChild) == 0 else {
-            let failure = Failure.system("run", program)
+            let failure = Failure.system("run", artifact: program)
             toChild.forEach { close($0) }
             throw failure
         }
@@ -72,7 +74,7 @@ struct CredentialHelper {
         // A server's name is far shorter than a socket's buffer, so this does not block.
         if code == 0 { _ = send(toChild[1], input, input.count, Int32(MSG_NOSIGNAL)) }
         close(toChild[1])
-        guard code == 0 else { throw Failure.system("run", program, code: code) }
+        guard code == 0 else { throw Failure.system("run", artifact: program, code: code) }
         let output = Self.drain(reading.descriptor, until: .now + patience)
         if output == nil { kill(child, SIGKILL) }
         var status: Int32 = 0

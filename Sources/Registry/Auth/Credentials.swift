@@ -43,7 +43,7 @@ struct Credentials: Sendable {
     func login(for authority: String, _ repository: String) throws(Failure) -> Login? {
         for path in files {
             guard let file = try read(path) else { continue }
-            if let login = try file.login(for: authority, repository, path) { return login }
+            if let login = try file.login(for: authority, repository: repository, path: path) { return login }
         }
         return nil
     }
@@ -84,13 +84,15 @@ struct AuthFile: Decodable {
         "https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io",
     ]
 
-    func login(for authority: String, _ repository: String, _ path: String) throws(Failure) -> Login? {
+    func login(for authority: String, repository: String, path: String) throws(Failure) -> Login? {
         let isDocker = Self.dockerNames.contains(authority)
         let hosts = isDocker ? Self.dockerNames : [authority]
         if let helper = hosts.lazy.compactMap({ credHelpers?[$0] }).first {
             return try CredentialHelper(helper).login(for: isDocker ? Self.dockerNames[0] : authority)
         }
-        if let entry = entry(for: hosts, repository), let login = try Self.login(entry, path, authority) {
+        if let entry = entry(for: hosts, repository),
+            let login = try Self.login(entry, path: path, host: authority)
+        {
             return login
         }
         guard let credsStore, !credsStore.isEmpty else { return nil }
@@ -115,7 +117,7 @@ struct AuthFile: Decodable {
         }?.value
     }
 
-    private static func login(_ entry: Entry, _ path: String, _ host: String) throws(Failure) -> Login? {
+    private static func login(_ entry: Entry, path: String, host: String) throws(Failure) -> Login? {
         if let token = entry.identitytoken, !token.isEmpty { return .identity(token) }
         if let user = entry.username, let password = entry.password, !user.isEmpty {
             return .password(user: user, password: password)

@@ -64,7 +64,7 @@ final class Download: Sendable {
                 let sink = channel.sink
                 return try await web.engine.writers.run(channel) { () throws(Failure) in try sink.finish() }
             } catch {
-                failures.append(explain(error, source))
+                failures.append(explain(error, source: source))
                 mismatches += 1
                 // Once more, even from the only source: what was resumed may have been the wrong part.
                 guard error.kind == .data, mismatches < 2 else { break }
@@ -74,7 +74,7 @@ final class Download: Sendable {
         throw Setback.combined(failures)
     }
 
-    private func explain(_ failure: Failure, _ source: Source) -> Failure {
+    private func explain(_ failure: Failure, source: Source) -> Failure {
         guard failure.kind == .data else { return failure }
         return Failure(
             .data, "fetch", artifact, because: "from \(source.authority): \(failure.reason)",
@@ -144,7 +144,8 @@ final class Download: Sendable {
     }
 
     private func explain(_ failure: Failure, named address: WebAddress) -> Failure {
-        explain(failure, Source(access: nil, authority: address.authority, address: { () in address }))
+        explain(
+            failure, source: Source(access: nil, authority: address.authority, address: { () in address }))
     }
 
     private func check(_ outcome: Outcome, offset: Int64) throws(Setback) {
@@ -152,14 +153,14 @@ final class Download: Sendable {
         if status == 416, offset > 0 {
             // Without a size it may be that nothing is missing; then finish() decides.
             if size == nil, outcome.head?.range?.total == offset { return }
-            var setback = Setback(outcome, artifact)
+            var setback = Setback(outcome, artifact: artifact)
             setback.failure.kind = .data
             setback.failure.reason += ": it has not the \(offset) bytes that are there already"
             setback.isTransient = true
             setback.forgetsBytes = true
             throw setback
         }
-        guard status == 200 || status == 206 else { throw Setback(outcome, artifact) }
+        guard status == 200 || status == 206 else { throw Setback(outcome, artifact: artifact) }
         if let size, channel.sink.received < size {
             throw Setback(
                 Failure(
@@ -182,8 +183,8 @@ struct Expectation: Sendable {
 
     /// Looks at the head of a success.
     func judge(_ head: ResponseHead) -> Disposition {
-        if let encoding = head.encoding, !isOwn(encoding, head) {
-            return .refuse(.encoded(encoding, artifact, address))
+        if let encoding = head.encoding, !isOwn(encoding, head: head) {
+            return .refuse(.encoded(encoding, artifact: artifact, address: address))
         }
         switch head.status {
         case 200:
@@ -227,7 +228,7 @@ struct Expectation: Sendable {
 
     /// Some servers call a file's own compression a content encoding; its bytes are still what is wanted
     /// when their number, or at least the file's name, says so.
-    private func isOwn(_ encoding: String, _ head: ResponseHead) -> Bool {
+    private func isOwn(_ encoding: String, head: ResponseHead) -> Bool {
         if let size { return (head.range?.total ?? head.length) == size }
         return (encoding == "gzip" || encoding == "x-gzip")
             && [".gz", ".tgz"].contains { address.path.hasSuffix($0) }

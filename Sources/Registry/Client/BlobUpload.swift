@@ -56,7 +56,7 @@ final class Upload {
     static let largestInMemory: Int64 = 64 << 10
 
     init(
-        _ web: Web, _ blob: Descriptor, from source: any ContentSource, to start: WebAddress,
+        _ web: Web, blob: Descriptor, from source: any ContentSource, to start: WebAddress,
         as access: Access, origin: String?, artifact: String
     ) {
         self.web = web

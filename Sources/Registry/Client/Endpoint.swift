@@ -40,7 +40,7 @@ struct Endpoint: Sendable, Hashable {
     var authority: String { port.map { "\(host):\($0)" } ?? host }
 
     /// The root as a URL of that scheme.
-    func address(_ scheme: WebAddress.Scheme, _ target: String) -> WebAddress {
+    func address(_ scheme: WebAddress.Scheme, target: String) -> WebAddress {
         WebAddress(scheme: scheme, host: host, port: port ?? (scheme == .https ? 443 : 80), target: target)
     }
 }
@@ -60,7 +60,7 @@ actor Endpoints {
                 let endpoint = try Endpoint(candidate: candidate)
                 if endpoint.scheme == .http {
                     do throws(Setback) {
-                        try web.permit(endpoint.address(.http, "/"), for: "the mirror \(candidate)")
+                        try web.permit(endpoint.address(.http, target: "/"), for: "the mirror \(candidate)")
                     } catch {
                         var failure = error.failure
                         failure.kind = .configuration
@@ -87,14 +87,16 @@ actor Endpoints {
     /// What `endpoint` speaks: https, unless the user named it insecure and it does not.
     func scheme(of endpoint: Endpoint, _ web: Web) async -> WebAddress.Scheme {
         if let scheme = endpoint.scheme { return scheme }
-        guard web.isInsecure(endpoint.address(.https, "/")) || web.isInsecure(endpoint.address(.http, "/"))
+        guard
+            web.isInsecure(endpoint.address(.https, target: "/"))
+                || web.isInsecure(endpoint.address(.http, target: "/"))
         else {
             return .https
         }
         let task =
             schemes[endpoint.authority]
             ?? Task {
-                var request = Request(address: endpoint.address(.https, "/v2/"))
+                var request = Request(address: endpoint.address(.https, target: "/v2/"))
                 request.verifiesServer = false
                 if let trust = try? await web.trust(in: request.address) { request.trust = trust }
                 let outcome = await web.engine.perform(request)

@@ -49,7 +49,7 @@ extension RegistryClient {
                 // Some servers refuse HEAD, or sign URLs for GET only.
                 request.method = .get
                 request.headers.append(("Range", "bytes=0-0"))
-                outcome = try await firstByte(request, address)
+                outcome = try await firstByte(request, address: address)
             }
             guard let head = outcome.head else { throw Setback.interrupted("\(address)") }
             let isPart = head.status == 206
@@ -63,7 +63,7 @@ extension RegistryClient {
     }
 
     /// Looks at the head of a GET, and leaves the body.
-    private func firstByte(_ request: Request, _ address: WebAddress) async throws(Setback) -> Outcome {
+    private func firstByte(_ request: Request, address: WebAddress) async throws(Setback) -> Outcome {
         let artifact = "\(address)"
         return try await web.persist(artifact, at: address.authority) { () throws(Setback) in
             let seen = Monitor<ResponseHead?>(nil)
@@ -75,7 +75,7 @@ extension RegistryClient {
                     seen.locked { $0 = head }
                     return .refuse(unwanted)
                 }
-                throw Setback(outcome, artifact)
+                throw Setback(outcome, artifact: artifact)
             } catch {
                 guard let head = seen.locked({ $0 }) else { throw error }
                 return Outcome(ending: .complete, head: head, address: address)

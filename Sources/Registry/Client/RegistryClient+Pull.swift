@@ -22,24 +22,25 @@ package final class RegistryClient: Sendable {
     ///   `data` where the digest in `reference` is not what the registry says.
     package func resolve(_ reference: Reference) async throws(Failure) -> Descriptor {
         let found = try await firstCandidate(reference) { (endpoint, isLast) throws(Setback) in
-            try await self.head(reference, endpoint, isLast)
+            try await self.head(reference, endpoint: endpoint, isLast: isLast)
         }
         guard let found else { return try await manifest(reference, expecting: nil).descriptor }
         if let digest = reference.digest, found.digest != digest {
-            throw Self.drift("\(reference)", found.digest, digest)
+            throw Self.drift("\(reference)", found: found.digest, promised: digest)
         }
         return found
     }
 
     private func head(
-        _ reference: Reference, _ endpoint: Endpoint, _ isLast: Bool
+        _ reference: Reference, endpoint: Endpoint, isLast: Bool
     ) async throws(Setback) -> Descriptor? {
         let name = reference.digest?.description ?? reference.tag ?? "latest"
-        var request = try await request(endpoint, reference, "manifests/\(name)")
+        var request = try await request(endpoint, reference: reference, path: "manifests/\(name)")
         request.method = .head
         request.headers.append(("Accept", MediaType.accepted.joined(separator: ", ")))
         let outcome = try await web.collect(
-            request, as: access(endpoint, reference), item: "\(reference)", artifact: "\(reference)",
+            request, as: access(endpoint, reference: reference), item: "\(reference)",
+            artifact: "\(reference)",
             attempts: attempts(isLast), accepting: [200, 405, 501])
         guard let head = outcome.head, head.status == 200, let type = head.mediaType,
             MediaType.accepted.contains(type), let size = head.length,
@@ -58,14 +59,15 @@ package final class RegistryClient: Sendable {
         try await firstCandidate(reference) { (endpoint, isLast) throws(Setback) in
             let digest = expecting?.digest ?? reference.digest
             let name = digest?.description ?? reference.tag ?? "latest"
-            var request = try await self.request(endpoint, reference, "manifests/\(name)")
+            var request = try await self.request(endpoint, reference: reference, path: "manifests/\(name)")
             request.headers.append(("Accept", MediaType.accepted.joined(separator: ", ")))
             request.limit = Int(Manifest.largestSize)
             let outcome = try await self.web.collect(
-                request, as: self.access(endpoint, reference), item: "\(reference)",
+                request, as: self.access(endpoint, reference: reference), item: "\(reference)",
                 artifact: "\(reference)", attempts: self.attempts(isLast))
             do throws(Failure) {
-                return try Self.verified(outcome, reference, digest, expecting)
+                return try Self.verified(
+                    outcome, reference: reference, promised: digest, expecting: expecting)
             } catch {
                 throw Setback(error)
             }
@@ -73,10 +75,10 @@ package final class RegistryClient: Sendable {
     }
 
     private static func verified(
-        _ outcome: Outcome, _ reference: Reference, _ promised: Digest?, _ expecting: Descriptor?
+        _ outcome: Outcome, reference: Reference, promised: Digest?, expecting: Descriptor?
     ) throws(Failure) -> Manifest {
         let found = Digest(of: outcome.body, promised?.algorithm ?? .sha256)
-        if let promised, found != promised { throw drift("\(reference)", found, promised) }
+        if let promised, found != promised { throw drift("\(reference)", found: found, promised: promised) }
         // A hint only, but one that must not lie (CVE-2025-24882).
         if let header = outcome.head?["docker-content-digest"],
             header != found.description,
@@ -112,7 +114,7 @@ package final class RegistryClient: Sendable {
         return manifest
     }
 
-    private static func drift(_ artifact: String, _ found: Digest, _ promised: Digest) -> Failure {
+    private static func drift(_ artifact: String, found: Digest, promised: Digest) -> Failure {
         Failure(
             .data, "verify", artifact, because: "its content is \(found), not the promised \(promised)",
             remedy: "fetch it again; if it stays so, the registry or mirror holds other content than it says")
@@ -127,9 +129,9 @@ package final class RegistryClient: Sendable {
     ) async throws(Failure) {
         let artifact = "the blob \(blob.digest) of \(reference)"
         let sources = try await endpoints.candidates(for: reference.domain).map { endpoint in
-            Source(access: access(endpoint, reference), authority: endpoint.authority) {
+            Source(access: access(endpoint, reference: reference), authority: endpoint.authority) {
                 () throws(Setback) in
-                try await self.request(endpoint, reference, "blobs/\(blob.digest)").address
+                try await self.request(endpoint, reference: reference, path: "blobs/\(blob.digest)").address
             } onUnreachable: {
                 await self.endpoints.avoid(endpoint)
             }
@@ -156,7 +158,7 @@ package final class RegistryClient: Sendable {
 
     /// Asks the endpoints of a registry in their order, until one has it.
     func firstCandidate<Result: Sendable>(
-        _ reference: Reference, _ body: (Endpoint, Bool) async throws(Setback) -> Result
+        _ reference: Reference, body: (Endpoint, Bool) async throws(Setback) -> Result
     ) async throws(Failure) -> Result {
         var failures: [Failure] = []
         let candidates = try await endpoints.candidates(for: reference.domain)
@@ -174,17 +176,18 @@ package final class RegistryClient: Sendable {
 
     func attempts(_ isLast: Bool) -> Int? { isLast ? nil : min(2, web.settings.retry.attempts) }
 
-    func access(_ endpoint: Endpoint, _ reference: Reference, _ actions: String = "pull") -> Access {
+    func access(_ endpoint: Endpoint, reference: Reference, actions: String = "pull") -> Access {
         Access(
             authority: endpoint.authority, repository: endpoint.prefix + reference.repository,
             actions: actions)
     }
 
     func request(
-        _ endpoint: Endpoint, _ reference: Reference, _ path: String
+        _ endpoint: Endpoint, reference: Reference, path: String
     ) async throws(Setback) -> Request {
         let scheme = await endpoints.scheme(of: endpoint, web)
         return Request(
-            address: endpoint.address(scheme, "/v2/\(endpoint.prefix)\(reference.repository)/\(path)"))
+            address: endpoint.address(scheme, target: "/v2/\(endpoint.prefix)\(reference.repository)/\(path)")
+        )
     }
 }

@@ -6,8 +6,8 @@ extension RegistryClient {
     /// Whether the repository of `reference` has the blob, as far as a HEAD request tells.
     /// - Throws: a ``Failure`` of kind `unavailable`, or `denied` where a login is needed.
     package func holds(_ blob: Descriptor, in reference: Reference) async throws(Failure) -> Bool {
-        let artifact = Self.name(blob, reference)
-        let outcome = try await head("blobs/\(blob.digest)", reference, artifact: artifact)
+        let artifact = Self.name(blob, reference: reference)
+        let outcome = try await head("blobs/\(blob.digest)", reference: reference, artifact: artifact)
         return outcome.head?.status == 200
     }
 
@@ -15,7 +15,7 @@ extension RegistryClient {
     /// - Throws: a ``Failure`` as of ``holds(_:in:)``.
     package func digest(of reference: Reference) async throws(Failure) -> Digest? {
         let path = "manifests/\(reference.tag ?? reference.digest?.description ?? "latest")"
-        let outcome = try await head(path, reference, artifact: "\(reference)")
+        let outcome = try await head(path, reference: reference, artifact: "\(reference)")
         guard outcome.head?.status == 200 else { return nil }
         // A registry that does not say gets the manifest once more.
         return outcome.head?["docker-content-digest"].flatMap { try? Digest($0) }
@@ -30,11 +30,12 @@ extension RegistryClient {
         _ blob: Descriptor, from source: any ContentSource, to reference: Reference, origin: Reference? = nil
     ) async throws(Failure) -> BlobArrival {
         try await pushing(to: reference) { (endpoint) throws(Setback) in
-            let request = try await self.request(endpoint, reference, "blobs/uploads/")
+            let request = try await self.request(endpoint, reference: reference, path: "blobs/uploads/")
             let upload = Upload(
-                self.web, blob, from: source, to: request.address,
-                as: self.access(endpoint, reference, "pull,push"),
-                origin: origin.map { endpoint.prefix + $0.repository }, artifact: Self.name(blob, reference))
+                self.web, blob: blob, from: source, to: request.address,
+                as: self.access(endpoint, reference: reference, actions: "pull,push"),
+                origin: origin.map { endpoint.prefix + $0.repository },
+                artifact: Self.name(blob, reference: reference))
             return try await upload.run()
         }
     }
@@ -50,12 +51,14 @@ extension RegistryClient {
         let digest = manifest.descriptor.digest
         return try await pushing(to: reference) { (endpoint) throws(Setback) in
             var request = try await self.request(
-                endpoint, reference, "manifests/\(reference.tag ?? "\(digest)")")
+                endpoint, reference: reference, path: "manifests/\(reference.tag ?? "\(digest)")")
             request.method = .put
             request.headers = [("Content-Type", manifest.descriptor.mediaType)]
             request.body = .bytes(manifest.raw)
             let artifact = "\(reference)"
-            let (prepared, access) = (request, self.access(endpoint, reference, "pull,push"))
+            let (prepared, access) = (
+                request, self.access(endpoint, reference: reference, actions: "pull,push")
+            )
             return try await self.web.persist(artifact, at: endpoint.authority) { () throws(Setback) in
                 let outcome = try await self.web.attempt(prepared, as: access, artifact: artifact)
                 let status = outcome.head?.status ?? 0
@@ -75,15 +78,16 @@ extension RegistryClient {
     }
 
     private func head(
-        _ path: String, _ reference: Reference, artifact: String
+        _ path: String, reference: Reference, artifact: String
     ) async throws(Failure) -> Outcome {
         try await pushing(to: reference) { (endpoint) throws(Setback) in
-            var request = try await self.request(endpoint, reference, path)
+            var request = try await self.request(endpoint, reference: reference, path: path)
             request.method = .head
             request.headers = [("Accept", MediaType.accepted.joined(separator: ", "))]
             // A repository that is not there yet is called forbidden by some; the push itself will tell.
             return try await self.web.collect(
-                request, as: self.access(endpoint, reference, "pull,push"), item: artifact,
+                request, as: self.access(endpoint, reference: reference, actions: "pull,push"),
+                item: artifact,
                 artifact: artifact, accepting: [200, 403, 404, 405, 501])
         }
     }
@@ -99,7 +103,7 @@ extension RegistryClient {
         }
     }
 
-    private static func name(_ blob: Descriptor, _ reference: Reference) -> String {
+    private static func name(_ blob: Descriptor, reference: Reference) -> String {
         "the blob \(blob.digest) to \(reference.domain)/\(reference.repository)"
     }
 }
@@ -107,7 +111,7 @@ extension RegistryClient {
 extension Setback {
     /// What an answer without success to a push of `artifact` means.
     init(push outcome: Outcome, _ artifact: String) {
-        self.init(outcome, artifact)
+        self.init(outcome, artifact: artifact)
         failure.operation = "push"
         let place = outcome.address.authority
         let status = outcome.head?.status ?? 0

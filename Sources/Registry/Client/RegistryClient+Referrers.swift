@@ -11,11 +11,12 @@ extension RegistryClient {
     package func has(_ reference: Reference) async throws(Failure) -> Bool {
         let name = reference.digest?.description ?? reference.tag ?? "latest"
         let outcome = try await firstCandidate(reference) { (endpoint, isLast) throws(Setback) in
-            var request = try await self.request(endpoint, reference, "manifests/\(name)")
+            var request = try await self.request(endpoint, reference: reference, path: "manifests/\(name)")
             request.method = .head
             request.headers.append(("Accept", MediaType.accepted.joined(separator: ", ")))
             return try await self.web.collect(
-                request, as: self.access(endpoint, reference), item: "\(reference)", artifact: "\(reference)",
+                request, as: self.access(endpoint, reference: reference), item: "\(reference)",
+                artifact: "\(reference)",
                 attempts: self.attempts(isLast), accepting: [200, 404])
         }
         return outcome.head?.status == 200
@@ -27,14 +28,15 @@ extension RegistryClient {
         of digest: Digest, in reference: Reference
     ) async throws(Failure) -> [Descriptor]? {
         try await firstCandidate(reference) { (endpoint, isLast) throws(Setback) in
-            var request = try await self.request(endpoint, reference, "referrers/\(digest)")
+            var request = try await self.request(endpoint, reference: reference, path: "referrers/\(digest)")
             request.headers.append(("Accept", MediaType.index))
             request.limit = Int(Manifest.largestSize)
             let artifact = "the referrers of \(reference.domain)/\(reference.repository)@\(digest)"
             var found: [Descriptor] = []
             for _ in 0..<Self.mostPages {
                 let outcome = try await self.web.collect(
-                    request, as: self.access(endpoint, reference), item: artifact, artifact: artifact,
+                    request, as: self.access(endpoint, reference: reference), item: artifact,
+                    artifact: artifact,
                     attempts: self.attempts(isLast), accepting: [200, 400, 404, 405, 501])
                 guard let head = outcome.head, head.status == 200 else { return nil }
                 // Some answer every unknown path with a page.
@@ -45,7 +47,8 @@ extension RegistryClient {
                 } catch {
                     throw Setback(error)
                 }
-                guard let next = Self.next(head, outcome.address), next.isSameOrigin(as: request.address)
+                guard let next = Self.next(head, address: outcome.address),
+                    next.isSameOrigin(as: request.address)
                 else {
                     return found
                 }
@@ -56,7 +59,7 @@ extension RegistryClient {
     }
 
     /// The next page that an answer names: `Link: </v2/…>; rel="next"` (RFC 8288).
-    private static func next(_ head: ResponseHead, _ address: WebAddress) -> WebAddress? {
+    private static func next(_ head: ResponseHead, address: WebAddress) -> WebAddress? {
         guard
             let link = head.all("link").first(where: {
                 $0.contains("rel=\"next\"") || $0.contains("rel=next")

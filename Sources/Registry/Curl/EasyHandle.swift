@@ -22,9 +22,9 @@ final class EasyHandle {
         text.deallocate()
     }
 
-    func set(_ option: CURLoption, _ value: Int) { check(sealift_setopt_long(pointer, option, value)) }
-    func set(_ option: CURLoption, _ value: Bool) { set(option, value ? 1 : 0) }
-    func set(_ option: CURLoption, _ value: String) { check(sealift_setopt_string(pointer, option, value)) }
+    func set(_ option: CURLoption, to value: Int) { check(sealift_setopt_long(pointer, option, value)) }
+    func set(_ option: CURLoption, to value: Bool) { set(option, to: value ? 1 : 0) }
+    func set(_ option: CURLoption, to value: String) { check(sealift_setopt_string(pointer, option, value)) }
     func set(_ option: CURLoption, pointer value: UnsafeMutableRawPointer) {
         check(sealift_setopt_pointer(pointer, option, value))
     }
@@ -80,7 +80,7 @@ final class EasyHandle {
 extension TransportError {
     /// What libcurl's result means.
     /// - Parameter tunnelStatus: what a proxy answered when it was asked for a tunnel, or 0.
-    init(_ code: CURLcode, _ text: String, tunnelStatus: Int = 0) {
+    init(_ code: CURLcode, text: String, tunnelStatus: Int = 0) {
         self.text = text
         if tunnelStatus >= 300 {
             cause = .proxy(status: tunnelStatus)

@@ -75,7 +75,7 @@ final class Writers: Sendable {
         self.onRoom = onRoom
         let state = state
         for _ in 0..<max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) {
-            guard let failure = spawnThread({ Self.work(state, onRoom) }) else { continue }
+            guard let failure = spawnThread({ Self.work(state, onRoom: onRoom) }) else { continue }
             state.locked { $0.stopped = true }
             state.wake()
             throw failure
@@ -122,7 +122,7 @@ final class Writers: Sendable {
     /// Waits until all steps are done, then runs `body` on a writer's thread; it is left out when the sink
     /// has failed before. Clears the failure, so that the sink may be used again.
     func run(
-        _ channel: Channel, _ body: @escaping @Sendable () throws(Failure) -> Void = {}
+        _ channel: Channel, body: @escaping @Sendable () throws(Failure) -> Void = {}
     ) async throws(Failure) {
         let result: Result<Void, Failure> = await withCheckedContinuation { continuation in
             submit(
@@ -138,7 +138,7 @@ final class Writers: Sendable {
         try result.get()
     }
 
-    private static func work(_ state: Monitor<State>, _ onRoom: @Sendable () -> Void) {
+    private static func work(_ state: Monitor<State>, onRoom: @Sendable () -> Void) {
         while true {
             let next: (Channel, Channel.Step, Failure?)?? = state.waiting { state in
                 if !state.ready.isEmpty {
@@ -148,7 +148,7 @@ final class Writers: Sendable {
                 return state.stopped ? .some(.none) : nil
             }
             guard let (channel, step, earlier) = next ?? nil else { return }
-            let failure = perform(step, on: channel, earlier)
+            let failure = perform(step, on: channel, earlier: earlier)
             let tell = state.locked { state in
                 if case .append(let buffer) = step {
                     buffer.count = 0
@@ -166,7 +166,7 @@ final class Writers: Sendable {
     }
 
     /// Does one step; returns the failure that the channel has after it.
-    private static func perform(_ step: Channel.Step, on channel: Channel, _ earlier: Failure?) -> Failure? {
+    private static func perform(_ step: Channel.Step, on channel: Channel, earlier: Failure?) -> Failure? {
         do throws(Failure) {
             switch step {
             case .append(let buffer):

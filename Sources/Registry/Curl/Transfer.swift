@@ -19,7 +19,7 @@ final class Transfer {
     private var buffer: Buffer?
     private var sent = 0
 
-    init(_ job: TransferEngine.Job, _ options: TransferEngine.Options, _ writers: Writers) {
+    init(_ job: TransferEngine.Job, options: TransferEngine.Options, writers: Writers) {
         self.job = job
         self.writers = writers
         proxyPort = options.proxies.port(job.request.address.scheme)
@@ -59,55 +59,56 @@ final class Transfer {
 
     private func setTransport(_ options: TransferEngine.Options) {
         let request = job.request
-        handle.set(CURLOPT_URL, request.address.text)
-        handle.set(CURLOPT_PROTOCOLS_STR, "http,https")
-        handle.set(CURLOPT_HTTP_VERSION, Self.hasHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1)
-        handle.set(CURLOPT_NOSIGNAL, true)
-        handle.set(CURLOPT_FOLLOWLOCATION, false)
-        handle.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, true)
-        handle.set(CURLOPT_TCP_KEEPALIVE, true)
-        handle.set(CURLOPT_BUFFERSIZE, 256 << 10)
-        handle.set(CURLOPT_USERAGENT, options.userAgent)
-        handle.set(CURLOPT_PROXY, options.proxies.proxy(request.address.scheme))
-        handle.set(CURLOPT_NOPROXY, options.proxies.exceptions(for: request.address))
+        handle.set(CURLOPT_URL, to: request.address.text)
+        handle.set(CURLOPT_PROTOCOLS_STR, to: "http,https")
+        handle.set(CURLOPT_HTTP_VERSION, to: Self.hasHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1)
+        handle.set(CURLOPT_NOSIGNAL, to: true)
+        handle.set(CURLOPT_FOLLOWLOCATION, to: false)
+        handle.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, to: true)
+        handle.set(CURLOPT_TCP_KEEPALIVE, to: true)
+        handle.set(CURLOPT_BUFFERSIZE, to: 256 << 10)
+        handle.set(CURLOPT_USERAGENT, to: options.userAgent)
+        handle.set(CURLOPT_PROXY, to: options.proxies.proxy(request.address.scheme))
+        handle.set(CURLOPT_NOPROXY, to: options.proxies.exceptions(for: request.address))
         if let authorities = request.trust.authorities {
             handle.set(CURLOPT_CAINFO_BLOB, copying: authorities)
         } else {
-            handle.set(CURLOPT_CAINFO, options.authorities)
+            handle.set(CURLOPT_CAINFO, to: options.authorities)
         }
-        handle.set(CURLOPT_SSL_VERIFYPEER, request.verifiesServer)
-        handle.set(CURLOPT_SSL_VERIFYHOST, request.verifiesServer ? 2 : 0)
-        if let certificate = request.trust.certificate { handle.set(CURLOPT_SSLCERT, certificate) }
-        if let key = request.trust.key { handle.set(CURLOPT_SSLKEY, key) }
+        handle.set(CURLOPT_SSL_VERIFYPEER, to: request.verifiesServer)
+        handle.set(CURLOPT_SSL_VERIFYHOST, to: request.verifiesServer ? 2 : 0)
+        if let certificate = request.trust.certificate { handle.set(CURLOPT_SSLCERT, to: certificate) }
+        if let key = request.trust.key { handle.set(CURLOPT_SSLKEY, to: key) }
         // Else OpenSSL would ask for the password of a key at the terminal.
-        handle.set(CURLOPT_KEYPASSWD, "")
-        handle.set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTime.milliseconds)
-        handle.set(CURLOPT_LOW_SPEED_LIMIT, options.slowestSpeed)
-        handle.set(CURLOPT_LOW_SPEED_TIME, max(1, (request.patience ?? options.patience).milliseconds / 1000))
+        handle.set(CURLOPT_KEYPASSWD, to: "")
+        handle.set(CURLOPT_CONNECTTIMEOUT_MS, to: options.connectTime.milliseconds)
+        handle.set(CURLOPT_LOW_SPEED_LIMIT, to: options.slowestSpeed)
+        handle.set(
+            CURLOPT_LOW_SPEED_TIME, to: max(1, (request.patience ?? options.patience).milliseconds / 1000))
     }
 
     private func setMethod() {
         let request = job.request
         var lines = ["Accept-Encoding: identity"] + request.headers.map { "\($0.name): \($0.value)" }
         switch request.body {
-        case .none where request.method == .head: handle.set(CURLOPT_NOBODY, true)
-        case .none where request.method == .get: handle.set(CURLOPT_HTTPGET, true)
+        case .none where request.method == .head: handle.set(CURLOPT_NOBODY, to: true)
+        case .none where request.method == .get: handle.set(CURLOPT_HTTPGET, to: true)
         case .none, .bytes:
-            handle.set(CURLOPT_UPLOAD, true)
+            handle.set(CURLOPT_UPLOAD, to: true)
             setSource(length: Int64(bodyBytes.count))
         case .stream(let feed):
-            handle.set(CURLOPT_UPLOAD, true)
+            handle.set(CURLOPT_UPLOAD, to: true)
             setSource(length: feed.length)
         }
         // Not waiting for "100 Continue": a second is lost at servers that never send it.
         lines.append("Expect:")
-        handle.set(CURLOPT_CUSTOMREQUEST, request.method.rawValue)
+        handle.set(CURLOPT_CUSTOMREQUEST, to: request.method.rawValue)
         handle.set(headers: lines)
     }
 
     private func setSource(length: Int64) {
         handle.set(CURLOPT_INFILESIZE_LARGE, large: length)
-        if length > 64 << 10 { handle.set(CURLOPT_UPLOAD_BUFFERSIZE, 256 << 10) }
+        if length > 64 << 10 { handle.set(CURLOPT_UPLOAD_BUFFERSIZE, to: 256 << 10) }
         handle.set(CURLOPT_READDATA, pointer: Unmanaged.passUnretained(self).toOpaque())
         handle.set(CURLOPT_READFUNCTION) { bytes, size, count, me in
             Transfer.find(me).send(UnsafeMutableRawBufferPointer(start: bytes, count: size * count))
@@ -241,7 +242,7 @@ final class Transfer {
                 isComplete
                 ? .complete
                 : .broken(
-                    TransportError(result, handle.explain(result), tunnelStatus: handle.tunnelStatus))
+                    TransportError(result, text: handle.explain(result), tunnelStatus: handle.tunnelStatus))
         } else {
             ending = .cancelled
         }

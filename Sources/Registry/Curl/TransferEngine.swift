@@ -30,9 +30,9 @@ final class TransferEngine: Sendable {
         let cancelled: CancelFlag
 
         init(
-            _ request: Request, _ channel: Channel?, _ cancelled: CancelFlag,
-            _ decide: @escaping @Sendable (ResponseHead) -> Disposition,
-            _ continuation: CheckedContinuation<Outcome, Never>
+            _ request: Request, channel: Channel?, cancelled: CancelFlag,
+            decide: @escaping @Sendable (ResponseHead) -> Disposition,
+            continuation: CheckedContinuation<Outcome, Never>
         ) {
             self.request = request
             self.channel = channel
@@ -58,7 +58,9 @@ final class TransferEngine: Sendable {
         let writers = try Writers(memory: options.memory) { mailbox.post { $0.look = true } }
         self.mailbox = mailbox
         self.writers = writers
-        if let failure = spawnThread({ EngineLoop(mailbox, writers, options).run() }) { throw failure }
+        if let failure = spawnThread({ EngineLoop(mailbox, writers: writers, options: options).run() }) {
+            throw failure
+        }
     }
 
     deinit { mailbox.post { $0.stopped = true } }
@@ -73,7 +75,9 @@ final class TransferEngine: Sendable {
         let cancelled = CancelFlag()
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let job = Job(request, channel, cancelled, decide, continuation)
+                let job = Job(
+                    request, channel: channel, cancelled: cancelled, decide: decide,
+                    continuation: continuation)
                 if case .stream(let feed) = request.body {
                     feed.start { [mailbox] in mailbox.post { $0.look = true } }
                 }
@@ -131,7 +135,7 @@ final class EngineLoop {
     private var running: [UnsafeMutableRawPointer: Transfer] = [:]
     private var runningAt: [String: Int] = [:]
 
-    init(_ mailbox: Mailbox, _ writers: Writers, _ options: TransferEngine.Options) {
+    init(_ mailbox: Mailbox, writers: Writers, options: TransferEngine.Options) {
         self.mailbox = mailbox
         self.writers = writers
         self.options = options
@@ -151,23 +155,23 @@ final class EngineLoop {
             var result = CURLE_OK
             var ended = false
             while let pointer = sealift_multi_finished(mailbox.multi, &result) {
-                end(pointer, result)
+                end(pointer, result: result)
                 ended = true
             }
             // A slot came free: fill it before waiting.
             if ended, !queued.isEmpty { continue }
             curl_multi_poll(mailbox.multi, nil, 0, 1000, nil)
         }
-        for pointer in Array(running.keys) { end(pointer, nil) }
+        for pointer in Array(running.keys) { end(pointer, result: nil) }
     }
 
     /// Ends what was cancelled or cannot be stored, and lets go on what was paused.
     private func look() {
         for (pointer, transfer) in running {
             if transfer.job.cancelled.isSet {
-                end(pointer, nil)
+                end(pointer, result: nil)
             } else if transfer.sinkHasFailed {
-                end(pointer, CURLE_WRITE_ERROR)
+                end(pointer, result: CURLE_WRITE_ERROR)
             } else if transfer.isPaused {
                 transfer.resume()
             }
@@ -177,7 +181,7 @@ final class EngineLoop {
     private func dropCancelled() {
         let cancelled = queued.filter(\.cancelled.isSet)
         queued.removeAll(where: \.cancelled.isSet)
-        for job in cancelled { Transfer(job, options, writers).finish(nil) }
+        for job in cancelled { Transfer(job, options: options, writers: writers).finish(nil) }
     }
 
     private func startQueued() {
@@ -193,14 +197,14 @@ final class EngineLoop {
             if runningAt[host, default: 0] >= options.perHost {
                 waiting.append(job)
             } else {
-                start(job, host)
+                start(job, host: host)
             }
         }
         queued = waiting
     }
 
-    private func start(_ job: TransferEngine.Job, _ host: String) {
-        let transfer = Transfer(job, options, writers)
+    private func start(_ job: TransferEngine.Job, host: String) {
+        let transfer = Transfer(job, options: options, writers: writers)
         if job.cancelled.isSet { return transfer.finish(nil) }
         if let refusal = transfer.handle.refusal { return transfer.finish(refusal) }
         guard curl_multi_add_handle(mailbox.multi, transfer.handle.pointer) == CURLM_OK else {
@@ -210,7 +214,7 @@ final class EngineLoop {
         runningAt[host, default: 0] += 1
     }
 
-    private func end(_ pointer: UnsafeMutableRawPointer, _ result: CURLcode?) {
+    private func end(_ pointer: UnsafeMutableRawPointer, result: CURLcode?) {
         guard let transfer = running.removeValue(forKey: pointer) else { return }
         let host = transfer.job.request.address.authority
         runningAt[host] = runningAt[host, default: 1] - 1

@@ -38,7 +38,7 @@ struct Setback: Error, Sendable {
     }
 
     /// What a failed connection to `address` means for `artifact`.
-    init(_ error: TransportError, _ artifact: String, at address: WebAddress) {
+    init(_ error: TransportError, artifact: String, at address: WebAddress) {
         let place = address.authority
         let (reason, remedy): (String, String) =
             switch error.cause {
@@ -99,7 +99,7 @@ struct Setback: Error, Sendable {
     }
 
     /// What an answer without success, from `address`, means for `artifact`.
-    init(_ outcome: Outcome, _ artifact: String) {
+    init(_ outcome: Outcome, artifact: String) {
         let status = outcome.head?.status ?? 0
         let place = outcome.address.authority
         code = Self.code(in: outcome.body)

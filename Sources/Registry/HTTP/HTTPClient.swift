@@ -97,12 +97,13 @@ final class Web: Sendable {
             else { return outcome }
             let challenges = Challenge.parse(head.all("www-authenticate"))
             authorization = try await authorizer.answer(
-                challenges, from: outcome, for: access, rejected: authorization, through: self, artifact)
+                challenges, from: outcome, for: access, rejected: authorization, through: self,
+                artifact: artifact)
             if authorization == nil { return outcome }
             guard case .stream = request.body else { continue }
             // What was streamed is gone; its sender begins again, with the new token.
             throw Setback(
-                Setback(outcome, artifact).failure, transient: true, wait: .zero)
+                Setback(outcome, artifact: artifact).failure, transient: true, wait: .zero)
         }
         fatalError("the loop has no end")
     }
@@ -126,14 +127,14 @@ final class Web: Sendable {
             }
             switch outcome.ending {
             case .complete: break
-            case .broken(let error): throw Setback(error, artifact, at: request.address)
+            case .broken(let error): throw Setback(error, artifact: artifact, at: request.address)
             case .refused(let setback): throw setback
             case .cancelled: throw Setback.interrupted(artifact)
             }
             guard let head = outcome.head, Self.redirects.contains(head.status),
                 let location = head["location"]
             else { return outcome }
-            request = try redirected(request, to: location, artifact)
+            request = try redirected(request, to: location, artifact: artifact)
         }
         throw Setback(
             Failure(
@@ -144,7 +145,7 @@ final class Web: Sendable {
     }
 
     private func redirected(
-        _ request: Request, to location: String, _ artifact: String
+        _ request: Request, to location: String, artifact: String
     ) throws(Setback) -> Request {
         var next = request
         do throws(Failure) {
@@ -174,12 +175,14 @@ final class Web: Sendable {
     /// - Parameter progress: a measure of how far it got; attempts that raise it do not count.
     func persist<Result: Sendable>(
         _ item: String, at authority: String, attempts: Int? = nil, progress: () -> Int64 = { 0 },
-        _ body: () async throws(Setback) -> Result
+        body: () async throws(Setback) -> Result
     ) async throws(Setback) -> Result {
         var fruitless = 0
         var highest = progress()
         while true {
-            if let (left, reason) = pacing.left(authority) { try await sleep(left, item, reason) }
+            if let (left, reason) = pacing.left(authority) {
+                try await sleep(left, item: item, reason: reason)
+            }
             let setback: Setback
             do throws(Setback) { return try await body() } catch { setback = error }
             guard setback.isTransient else { throw setback }
@@ -199,11 +202,11 @@ final class Web: Sendable {
                 pacing.hold(authority, for: wait, because: setback.failure.reason)
                 continue
             }
-            try await sleep(wait, item, setback.failure.reason)
+            try await sleep(wait, item: item, reason: setback.failure.reason)
         }
     }
 
-    private func sleep(_ time: Duration, _ item: String, _ reason: String) async throws(Setback) {
+    private func sleep(_ time: Duration, item: String, reason: String) async throws(Setback) {
         guard time > .zero else { return }
         settings.onEvent?(.waiting(item: item, reason: reason, time: time))
         do { try await Task.sleep(for: time) } catch { throw Setback.interrupted(item) }
@@ -218,10 +221,10 @@ final class Web: Sendable {
         try await persist(item, at: request.address.authority, attempts: attempts) { () throws(Setback) in
             let outcome = try await attempt(request, as: access, artifact: artifact)
             guard let head = outcome.head, accepted.contains(head.status) else {
-                throw Setback(outcome, artifact)
+                throw Setback(outcome, artifact: artifact)
             }
             if let encoding = head.encoding, request.method != .head {
-                throw Setback.encoded(encoding, artifact, outcome.address)
+                throw Setback.encoded(encoding, artifact: artifact, address: outcome.address)
             }
             return outcome
         }
@@ -230,7 +233,7 @@ final class Web: Sendable {
 
 extension Setback {
     /// The answer was compressed on the way, though it was not asked for.
-    static func encoded(_ encoding: String, _ artifact: String, _ address: WebAddress) -> Setback {
+    static func encoded(_ encoding: String, artifact: String, address: WebAddress) -> Setback {
         Setback(
             Failure(
                 .data, "fetch", artifact,

@@ -42,7 +42,7 @@ struct WebAddress: Sendable, Hashable {
             throw refuse("it holds a user name or password; put them into the registry auth file")
         }
         guard code == CURLUE_OK else { throw refuse(String(cString: curl_url_strerror(code))) }
-        func part(_ part: CURLUPart, _ flags: Int32 = 0) -> String? {
+        func part(_ part: CURLUPart, flags: Int32 = 0) -> String? {
             var value: UnsafeMutablePointer<CChar>?
             guard curl_url_get(handle, part, &value, UInt32(flags)) == CURLUE_OK, let value else {
                 return nil
@@ -54,7 +54,7 @@ struct WebAddress: Sendable, Hashable {
             throw refuse("only http and https are fetched")
         }
         guard let host = part(CURLUPART_HOST), !host.isEmpty,
-            let port = part(CURLUPART_PORT, CURLU_DEFAULT_PORT).flatMap(UInt16.init), port > 0
+            let port = part(CURLUPART_PORT, flags: CURLU_DEFAULT_PORT).flatMap(UInt16.init), port > 0
         else { throw refuse("it names no host") }
         self.scheme = scheme
         self.host = host.lowercased()

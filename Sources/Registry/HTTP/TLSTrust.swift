@@ -56,7 +56,7 @@ final class Trusts: Sendable {
             (trust.certificate, trust.key) = (certificate, String(key))
         }
         for path in [trust.certificate, trust.key].compactMap(\.self) where access(path, R_OK) != 0 {
-            throw Failure.system("read the client certificate", path)
+            throw Failure.system("read the client certificate", artifact: path)
         }
         let extra = more + own.authorities
         if extra.isEmpty { return trust }
@@ -83,7 +83,7 @@ final class Trusts: Sendable {
                 let path = "\(folder)/\(name)"
                 guard let listing = opendir(path) else {
                     if errno == ENOENT || errno == ENOTDIR { continue }
-                    throw Failure.system("read the certificates in", path)
+                    throw Failure.system("read the certificates in", artifact: path)
                 }
                 defer { closedir(listing) }
                 var names: [String] = []

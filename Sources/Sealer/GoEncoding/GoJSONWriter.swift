@@ -16,11 +16,11 @@ extension Tree {
         case .number(let text): out += text.utf8
         case .string(let text): Self.quote(text, into: &out)
         case .array(let elements):
-            Self.enclose(elements, "[", "]", into: &out, level: level) { element, out, inner in
+            Self.enclose(elements, open: "[", close: "]", into: &out, level: level) { element, out, inner in
                 element.write(into: &out, level: inner)
             }
         case .object(let members):
-            Self.enclose(members, "{", "}", into: &out, level: level) { member, out, inner in
+            Self.enclose(members, open: "{", close: "}", into: &out, level: level) { member, out, inner in
                 Self.quote(member.key, into: &out)
                 out += (level == nil ? ":" : ": ").utf8
                 member.value.write(into: &out, level: inner)
@@ -29,8 +29,8 @@ extension Tree {
     }
 
     private static func enclose<Item>(
-        _ items: [Item], _ open: String, _ close: String, into out: inout [UInt8], level: Int?,
-        _ body: (Item, inout [UInt8], Int?) -> Void
+        _ items: [Item], open: String, close: String, into out: inout [UInt8], level: Int?,
+        body: (Item, inout [UInt8], Int?) -> Void
     ) {
         func newLine(_ level: Int?, into out: inout [UInt8]) {
             guard let level else { return }

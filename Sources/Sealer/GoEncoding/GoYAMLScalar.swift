@@ -101,7 +101,7 @@ enum PlainScalar {
     private static func isTimestamp(_ text: String) -> Bool {
         var rest = Substring(text)
         /// Takes a number of `widths` digits within `range`.
-        func number(_ widths: ClosedRange<Int>, _ range: ClosedRange<Int>) -> Int? {
+        func number(_ widths: ClosedRange<Int>, range: ClosedRange<Int>) -> Int? {
             let digits = rest.prefix { $0.isASCII && $0.isNumber }.prefix(widths.upperBound)
             guard digits.count >= widths.lowerBound, let value = Int(digits), range.contains(value) else {
                 return nil
@@ -114,13 +114,15 @@ enum PlainScalar {
             rest = rest.dropFirst(text.count)
             return true
         }
-        guard let year = number(4...4, 0...9999), take("-"), let month = number(1...2, 1...12), take("-"),
-            let day = number(1...2, 1...31), day <= daysIn(month, of: year)
+        guard let year = number(4...4, range: 0...9999), take("-"), let month = number(1...2, range: 1...12),
+            take("-"),
+            let day = number(1...2, range: 1...31), day <= daysIn(month, of: year)
         else { return false }
         if rest.isEmpty { return true }
         let zoned = take("T") || take("t")
-        guard zoned || take(" "), number(1...2, 0...23) != nil, take(":"), number(1...2, 0...59) != nil,
-            take(":"), number(1...2, 0...59) != nil
+        guard zoned || take(" "), number(1...2, range: 0...23) != nil, take(":"),
+            number(1...2, range: 0...59) != nil,
+            take(":"), number(1...2, range: 0...59) != nil
         else { return false }
         if take(".") || take(",") {
             let fraction = rest.prefix { $0.isASCII && $0.isNumber }
@@ -129,7 +131,8 @@ enum PlainScalar {
         }
         if !zoned { return rest.isEmpty }
         if take("Z") { return rest.isEmpty }
-        guard take("+") || take("-"), number(2...2, 0...24) != nil, take(":"), number(2...2, 0...60) != nil
+        guard take("+") || take("-"), number(2...2, range: 0...24) != nil, take(":"),
+            number(2...2, range: 0...60) != nil
         else { return false }
         return rest.isEmpty
     }

@@ -51,14 +51,14 @@ private struct JSONReader {
         case UInt8(ascii: "{"): return try object(depth: depth)
         case UInt8(ascii: "["): return try array(depth: depth)
         case UInt8(ascii: "\""): return .string(try string())
-        case UInt8(ascii: "t"): return try word("true", .bool(true))
-        case UInt8(ascii: "f"): return try word("false", .bool(false))
-        case UInt8(ascii: "n"): return try word("null", .null)
+        case UInt8(ascii: "t"): return try word("true", value: .bool(true))
+        case UInt8(ascii: "f"): return try word("false", value: .bool(false))
+        case UInt8(ascii: "n"): return try word("null", value: .null)
         default: return .number(try number())
         }
     }
 
-    private mutating func word(_ text: String, _ value: Tree) throws(Failure) -> Tree {
+    private mutating func word(_ text: String, value: Tree) throws(Failure) -> Tree {
         guard bytes[at...].starts(with: text.utf8) else { throw refuse("expected a value") }
         at += text.utf8.count
         return value

@@ -24,26 +24,26 @@ extension SealerImage {
         guard tree["kind"]?.string == "Image", let spec = tree["spec"], case .object = spec else {
             throw refuse("it has no 'kind: Image' and no 'spec', as every sealer image does")
         }
-        func text(_ tree: Tree?, _ key: String) -> String { tree?[key]?.string ?? "" }
-        kind = text(tree, "kind")
-        apiVersion = text(tree, "apiVersion")
-        name = text(tree["metadata"], "name")
+        func text(_ tree: Tree?, key: String) -> String { tree?[key]?.string ?? "" }
+        kind = text(tree, key: "kind")
+        apiVersion = text(tree, key: "apiVersion")
+        name = text(tree["metadata"], key: "name")
         annotations = tree["metadata"]?["annotations"]?.strings ?? [:]
-        id = text(spec, "id")
+        id = text(spec, key: "id")
         guard id.isEmpty || Digest(hex: id) != nil else {
             throw refuse("its id '\(id.prefix(80))' is not 64 hexadecimal digits")
         }
         for element in spec["layers"]?.elements ?? [] {
-            let id = text(element, "id")
+            let id = text(element, key: "id")
             layers.append(
                 Layer(
-                    id: id.isEmpty ? nil : try Digest(id), type: text(element, "type"),
-                    value: text(element, "value")))
+                    id: id.isEmpty ? nil : try Digest(id), type: text(element, key: "type"),
+                    value: text(element, key: "value")))
         }
-        sealerVersion = text(spec, "sealer_version")
+        sealerVersion = text(spec, key: "sealer_version")
         platform = PlatformText(spec["platform"])
         let config = spec["image_config"]
-        type = text(config, "image_type")
+        type = text(config, key: "image_type")
         labels = config?["labels"]?.strings ?? [:]
         let args = config?["args"]
         arguments = Inherited(

@@ -16,7 +16,7 @@ extension Store {
     ) throws(Failure) {
         try Durable.write(to: path) { (file) throws(Failure) in
             var archive = ArchiveWriter(file, progress: progress)
-            try archive.file("oci-layout", Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))
+            try archive.file("oci-layout", bytes: Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))
             try archive.folder("blobs")
             try archive.folder("blobs/sha256")
             var sizes: [Digest: Int64] = [:]
@@ -25,9 +25,9 @@ extension Store {
             }
             let layout = ArchivedImage(image, sizes: sizes, runtime: containerRuntime(of: image))
             for blob in [layout.config, layout.manifest] {
-                try archive.file("blobs/sha256/\(Digest(of: blob).hex)", blob)
+                try archive.file("blobs/sha256/\(Digest(of: blob).hex)", bytes: blob)
             }
-            try archive.file("index.json", layout.index)
+            try archive.file("index.json", bytes: layout.index)
             try archive.finish()
         }
     }
@@ -112,12 +112,12 @@ struct ArchivedImage {
         }
         manifest = Tree.fields([
             "schemaVersion": .number("2"), "mediaType": .string(MediaType.manifest),
-            "config": Self.descriptor(MediaType.config, config), "layers": .array(layers),
+            "config": Self.descriptor(MediaType.config, bytes: config), "layers": .array(layers),
             "annotations": .fields([
                 "sealer.image.extension": .string(String(decoding: Self.extension(of: image), as: UTF8.self))
             ]),
         ]).json()
-        var entry = Self.descriptor(MediaType.manifest, manifest).members
+        var entry = Self.descriptor(MediaType.manifest, bytes: manifest).members
         entry.append(.init(key: "platform", value: platform))
         entry.append(
             .init(
@@ -141,7 +141,7 @@ struct ArchivedImage {
         ]).json()
     }
 
-    private static func descriptor(_ type: String, _ bytes: [UInt8]) -> Tree {
+    private static func descriptor(_ type: String, bytes: [UInt8]) -> Tree {
         .fields([
             "mediaType": .string(type), "digest": .string(Digest(of: bytes).description),
             "size": .number("\(bytes.count)"),

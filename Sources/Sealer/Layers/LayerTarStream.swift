@@ -98,7 +98,7 @@ final class LayerTar: ByteStream {
         headerSizeSum += entry.header.size
         self.entry = entry
         checksum = CRC64()
-        if let node = entry.node { try writer?.begin(entry.path, node) }
+        if let node = entry.node { try writer?.begin(entry.path, node: node) }
         if case .file(let source, let size)? = entry.node?.form, size > 0 {
             content = (try source.open(size: size), size, 0)
         } else {

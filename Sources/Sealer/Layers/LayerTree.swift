@@ -52,9 +52,9 @@ struct LayerTree {
         if header.kind == .fifo { return }
         guard let node = nodes.removeValue(forKey: name) else { return miss(header) }
         if Self.isWhiteout(name) { return }
-        if header.kind == .hardLink { return try compareLink(header, node) }
+        if header.kind == .hardLink { return try compareLink(header, node: node) }
         guard node.kind == header.kind else { return wrong.append("\(header.shownName) is a \(node.kind)") }
-        compareAttributes(header, node)
+        compareAttributes(header, node: node)
         if header.kind == .symlink, node.linkName != header.linkName {
             // A built symlink has its own place in a folder that is gone as its target: sealer's fault.
             let text = "\(header.shownName) is a link to something else"
@@ -66,7 +66,7 @@ struct LayerTree {
         }
     }
 
-    private mutating func compareAttributes(_ header: TarHeader, _ node: Node) {
+    private mutating func compareAttributes(_ header: TarHeader, node: Node) {
         if node.mode != header.mode, header.kind != .symlink {
             let text = "\(header.shownName) has the mode \(octal(node.mode)), not \(octal(header.mode))"
             if Self.isLostByPull(node.mode, of: header.mode) { lost.append(text) } else { wrong.append(text) }
@@ -117,14 +117,14 @@ struct LayerTree {
     }
 
     /// A further name of a file: the same file, or at least the same bytes.
-    private mutating func compareLink(_ header: TarHeader, _ node: Node) throws(Failure) {
+    private mutating func compareLink(_ header: TarHeader, node: Node) throws(Failure) {
         // sealer's pull forgets links: those are missing, which harms no cluster.
         guard node.kind == .file else { return wrong.append("\(header.shownName) is no file") }
         let link = try root.file(header.name.strippedTarName)
         let target = try root.file(header.linkName.strippedTarName)
         var (one, other) = (stat(), stat())
         guard fstat(link.descriptor, &one) == 0, fstat(target.descriptor, &other) == 0 else {
-            throw Failure.system("examine", link.path)
+            throw Failure.system("examine", artifact: link.path)
         }
         if one.st_dev == other.st_dev, one.st_ino == other.st_ino { return }
         var hashes: [Digest] = []

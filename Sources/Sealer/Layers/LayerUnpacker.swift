@@ -21,7 +21,7 @@ final class LayerUnpacker {
     }
 
     init(into folder: String) throws(Failure) {
-        if mkdir(folder, 0o755) != 0, errno != EEXIST { throw Failure.system("create", folder) }
+        if mkdir(folder, 0o755) != 0, errno != EEXIST { throw Failure.system("create", artifact: folder) }
         root = try Folder.open(folder)
         parent = ([], root)
         guard try root.names().isEmpty else {
@@ -34,15 +34,15 @@ final class LayerUnpacker {
     /// Puts one entry in place; its content is read from `content`, and its checksum given back.
     func add(_ header: TarHeader, content: inout TarReader) throws(Failure) -> CRC64 {
         count += 1
-        guard count <= Self.mostEntries else { throw refuse(header, "there are too many entries") }
+        guard count <= Self.mostEntries else { throw refuse(header, reason: "there are too many entries") }
         var checksum = CRC64()
         guard let path = try path(of: header) else { return checksum }
-        if let fault = LayerEntryName.faultOfNumbers(in: header) { throw refuse(header, fault) }
+        if let fault = LayerEntryName.faultOfNumbers(in: header) { throw refuse(header, reason: fault) }
         let slash = path.lastIndex(of: UInt8(ascii: "/"))
         let name = Array(path[(slash.map { $0 + 1 } ?? 0)...])
         let folder = try enter(slash.map { Array(path[..<$0]) } ?? [])
         if name.starts(with: LayerWalk.whiteoutPrefix) {
-            try hide(name, in: folder, header)
+            try hide(name, in: folder, header: header)
             return checksum
         }
         switch header.kind {
@@ -59,14 +59,15 @@ final class LayerUnpacker {
             }
             try file.set(uid: header.uid, gid: header.gid, mode: header.mode, time: header.time)
         case .directory:
-            try addFolder(name, at: path, in: folder, header)
+            try addFolder(name, at: path, in: folder, header: header)
         case .hardLink:
-            try link(name, in: folder, header)
+            try link(name, in: folder, header: header)
         case .symlink:
             try folder.createLink(name, to: header.linkName)
             try folder.set(name, uid: header.uid, gid: header.gid, mode: nil, time: header.time)
         case .characterDevice, .blockDevice, .fifo:
-            try folder.createNode(name, header.kind, major: header.deviceMajor, minor: header.deviceMinor)
+            try folder.createNode(
+                name, kind: header.kind, major: header.deviceMajor, minor: header.deviceMinor)
             try folder.set(name, uid: header.uid, gid: header.gid, mode: header.mode, time: header.time)
         }
         return checksum
@@ -87,7 +88,7 @@ final class LayerUnpacker {
 
     /// The path of an entry below the root; `nil` for the root itself, which belongs to the store.
     private func path(of header: TarHeader) throws(Failure) -> [UInt8]? {
-        let path = try LayerEntryName.path(of: header) { refuse(header, $0) }
+        let path = try LayerEntryName.path(of: header) { refuse(header, reason: $0) }
         return path.isEmpty ? nil : path
     }
 
@@ -108,7 +109,7 @@ final class LayerUnpacker {
     }
 
     private func addFolder(
-        _ name: [UInt8], at path: [UInt8], in folder: Folder, _ header: TarHeader
+        _ name: [UInt8], at path: [UInt8], in folder: Folder, header: TarHeader
     ) throws(Failure) {
         if implied.remove(path) == nil { try folder.createFolder(name) }
         var late = header
@@ -116,39 +117,41 @@ final class LayerUnpacker {
         folders.append(LateFolder(path: path, header: late))
     }
 
-    private func link(_ name: [UInt8], in folder: Folder, _ header: TarHeader) throws(Failure) {
-        let target = try LayerEntryName.checked(header.linkName, isFolder: false) { refuse(header, $0) }
-        if target.isEmpty { throw refuse(header, "it links to nothing") }
+    private func link(_ name: [UInt8], in folder: Folder, header: TarHeader) throws(Failure) {
+        let target = try LayerEntryName.checked(header.linkName, isFolder: false) {
+            refuse(header, reason: $0)
+        }
+        if target.isEmpty { throw refuse(header, reason: "it links to nothing") }
         let slash = target.lastIndex(of: UInt8(ascii: "/"))
         do throws(Failure) {
             let source = slash == nil ? root : try root.folder(Array(target[..<slash!]))
             try folder.createHardLink(name, to: Array(target[(slash.map { $0 + 1 } ?? 0)...]), in: source)
         } catch  where error.kind == .input {
-            throw refuse(header, "it links to no regular file before it")
+            throw refuse(header, reason: "it links to no regular file before it")
         }
     }
 
     /// A whiteout: the name it hides becomes a device 0/0, or the folder it lies in opaque.
-    private func hide(_ name: [UInt8], in folder: Folder, _ header: TarHeader) throws(Failure) {
+    private func hide(_ name: [UInt8], in folder: Folder, header: TarHeader) throws(Failure) {
         guard header.kind == .file, header.size == 0 else {
-            throw refuse(header, "a whiteout must be an empty regular file")
+            throw refuse(header, reason: "a whiteout must be an empty regular file")
         }
         if name == LayerWalk.opaqueName {
             guard folder.attribute(LayerWalk.opaqueAttribute) == nil else {
-                throw refuse(header, "the name is there twice")
+                throw refuse(header, reason: "the name is there twice")
             }
-            try folder.setAttribute(LayerWalk.opaqueAttribute, [UInt8(ascii: "y")])
+            try folder.setAttribute(LayerWalk.opaqueAttribute, to: [UInt8(ascii: "y")])
             return
         }
         let hidden = Array(name.dropFirst(LayerWalk.whiteoutPrefix.count))
         guard !hidden.isEmpty, hidden != [0x2E], hidden != [0x2E, 0x2E],
             !hidden.starts(with: LayerWalk.whiteoutPrefix)
-        else { throw refuse(header, "it is a whiteout of nothing") }
-        try folder.createNode(hidden, .characterDevice)
+        else { throw refuse(header, reason: "it is a whiteout of nothing") }
+        try folder.createNode(hidden, kind: .characterDevice)
         try folder.set(hidden, uid: header.uid, gid: header.gid, mode: 0o600, time: header.time)
     }
 
-    private func refuse(_ header: TarHeader, _ reason: String) -> Failure {
+    private func refuse(_ header: TarHeader, reason: String) -> Failure {
         Failure(
             .data, "unpack", "'\(header.shownName)' into \(root.path)", because: reason,
             remedy: "do not trust this layer: an honest one holds nothing of the kind")

@@ -55,7 +55,7 @@ package final class LayerWalk {
             mtime: status.time.rounded)
         switch kind {
         case .directory:
-            try enter(full, header)
+            try enter(full, header: header)
         case .symlink:
             header.linkName = try open.folder.linkTarget(of: name)
         case .characterDevice where status.deviceMajor == 0 && status.deviceMinor == 0:
@@ -72,7 +72,7 @@ package final class LayerWalk {
     }
 
     /// Goes down into a folder; an opaque one has an entry of its own before its children.
-    private func enter(_ path: [UInt8], _ header: TarHeader) throws(Failure) {
+    private func enter(_ path: [UInt8], header: TarHeader) throws(Failure) {
         let folder = try root.folder(path)
         levels.append((path, try folder.names(), 0))
         open = (path, folder)

@@ -14,7 +14,9 @@ struct TarSplitWriter: ~Copyable {
     /// Creates the file at `path`, mode 0600, replacing nothing.
     init(creating path: String) throws(Failure) {
         let file = try File.create(path, exclusive: true)
-        guard fchmod(file.descriptor, 0o600) == 0 else { throw Failure.system("set the mode of", path) }
+        guard fchmod(file.descriptor, 0o600) == 0 else {
+            throw Failure.system("set the mode of", artifact: path)
+        }
         self.file = file
         var offset: Int64 = 0
         gzip = GzipWriter { (bytes) throws(Failure) in

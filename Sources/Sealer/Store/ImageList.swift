@@ -14,20 +14,23 @@ package struct ImageList: Sendable {
     /// - Throws: a ``Failure`` of kind `data` for anything but sealer 0.8's form; the older one is named.
     init(parsing bytes: [UInt8], artifact: String) throws(Failure) {
         tree = try Tree(json: bytes, artifact: artifact)
-        func refuse(_ reason: String, _ remedy: String) -> Failure {
+        func refuse(_ reason: String, remedy: String) -> Failure {
             Failure(.data, "read the image list", artifact, because: reason, remedy: remedy)
         }
         guard case .object = tree else {
-            throw refuse("it is not an object", "restore the file from a backup")
+            throw refuse("it is not an object", remedy: "restore the file from a backup")
         }
         for member in tree.members {
             guard case .object = member.value else {
-                throw refuse("the entry '\(member.key)' is not an object", "restore the file from a backup")
+                throw refuse(
+                    "the entry '\(member.key)' is not an object", remedy: "restore the file from a backup")
             }
             if member.value["manifests"] == nil, member.value["id"] != nil || member.value["name"] != nil {
                 throw refuse(
                     "it has the form of sealer 0.7 or older ('\(member.key)' has an id, but no manifests)",
-                    "name another store, or upgrade this one with sealer 0.8: pull or load its images again")
+                    remedy:
+                        "name another store, or upgrade this one with sealer 0.8: pull or load its images again"
+                )
             }
         }
         // Two spellings of one thing would be written back as two: the last one wins, as in sealer.

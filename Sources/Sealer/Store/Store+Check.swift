@@ -52,7 +52,7 @@ extension Store {
         let survey = try survey()
         var findings = survey.faults
         let whole = survey.layers.filter { $0.isWhole && chosen?.contains($0.id) ?? true }
-        findings += read(whole, progress)
+        findings += read(whole, progress: progress)
         return findings.filter { !$0.isHarmless } + findings.filter(\.isHarmless)
     }
 
@@ -75,7 +75,7 @@ extension Store {
     }
 
     private func read(
-        _ layers: [StoreSurvey.Layer], _ progress: @escaping @Sendable (Int64) -> Void
+        _ layers: [StoreSurvey.Layer], progress: @escaping @Sendable (Int64) -> Void
     ) -> [StoreFinding] {
         // The largest first, so that no core is left with one of them at the end.
         let order = layers.sorted { $0.size > $1.size }

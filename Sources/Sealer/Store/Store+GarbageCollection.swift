@@ -47,19 +47,22 @@ extension Store {
                 let bytes = try File.open(imageFile(id)).bytes(limit: SealerImage.largestSize)
                 used.formUnion(try SealerImage(storeYAML: bytes, artifact: imageFile(id)).layerIDs)
             } else {
-                garbage.append(StoreGarbage("image \(id)", image: id, [imageFile(id)]))
+                garbage.append(StoreGarbage("image \(id)", image: id, paths: [imageFile(id)]))
             }
         }
         // The entry before the files: a layer without an entry is none, and no reader finds it half removed.
         garbage += survey.layers.filter { !used.contains($0.id) && ($0.hasFiles || $0.hasEntry) }
-            .map { StoreGarbage("layer \($0.id)", layer: $0.id, [layerDatabase($0.id), layerFolder($0.id)]) }
-        garbage += survey.leftovers.map { StoreGarbage($0, [$0]) }
+            .map {
+                StoreGarbage(
+                    "layer \($0.id)", layer: $0.id, paths: [layerDatabase($0.id), layerFolder($0.id)])
+            }
+        garbage += survey.leftovers.map { StoreGarbage($0, paths: [$0]) }
         return garbage
     }
 }
 
 extension StoreGarbage {
-    fileprivate init(_ artifact: String, layer: Digest? = nil, image: String? = nil, _ paths: [String]) {
+    fileprivate init(_ artifact: String, layer: Digest? = nil, image: String? = nil, paths: [String]) {
         let bytes = paths.reduce(0) { $0 + bytesOnMedium($1) }
         self.init(artifact: artifact, layer: layer, image: image, bytes: bytes, paths: paths)
     }

@@ -18,7 +18,9 @@ extension Store {
                 remedy: "name a folder with --store")
         }
         if path.hasPrefix("/") { return path }
-        guard let folder = getcwd(nil, 0) else { throw Failure.system("find the working folder for", path) }
+        guard let folder = getcwd(nil, 0) else {
+            throw Failure.system("find the working folder for", artifact: path)
+        }
         defer { free(folder) }
         let start = String(cString: folder)
         return start == "/" ? "/\(path)" : "\(start)/\(path)"
@@ -30,7 +32,7 @@ extension Store {
         var status = stat()
         guard stat(path, &status) == 0 else {
             if errno == ENOENT { return }
-            throw Failure.system("open the store", path)
+            throw Failure.system("open the store", artifact: path)
         }
         let names = try Folder.open(path).names().map { String(displaying: $0) }
         guard let foreign = names.first(where: { !Self.ownNames.contains($0) }) else { return }
@@ -50,7 +52,7 @@ extension Store {
             let own = "\(path)/.sealift"
             try Self.makePlace(path, mode: 0o755, noting: &made)
             try Self.makePlace(own, mode: 0o700, noting: &made)
-            guard chmod(own, 0o700) == 0 else { throw Failure.system("set the mode of", own) }
+            guard chmod(own, 0o700) == 0 else { throw Failure.system("set the mode of", artifact: own) }
             // The layers' own folders are closed; so is the one that holds them, where sealer has not made it.
             try Self.makePlace("\(path)/data", mode: 0o755, noting: &made)
             try Self.makePlace("\(path)/data/overlay2", mode: 0o700, noting: &made)
@@ -70,7 +72,7 @@ extension Store {
     ) throws(Failure) {
         if mkdir(path, mode) == 0 {
             made.append(path)
-            guard chmod(path, mode) == 0 else { throw Failure.system("set the mode of", path) }
+            guard chmod(path, mode) == 0 else { throw Failure.system("set the mode of", artifact: path) }
             return
         }
         if errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex {
@@ -96,7 +98,9 @@ extension Store {
     /// - Throws: a ``Failure`` of kind `configuration` that names what it does not keep.
     func proveFileSystem() throws(Failure) {
         var name = Array("\(path)/.sealift/probe-XXXXXX".utf8CString)
-        guard mkdtemp(&name) != nil else { throw Failure.system("create", "\(path)/.sealift/probe-XXXXXX") }
+        guard mkdtemp(&name) != nil else {
+            throw Failure.system("create", artifact: "\(path)/.sealift/probe-XXXXXX")
+        }
         let probe = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         defer { try? removeTree(at: probe) }
         let missing = Self.missing(in: try Folder.open(probe))

@@ -35,6 +35,6 @@ package struct StoreBlobs: ContentSource {
             throw Failure(.input, "read", "\(descriptor.digest)", because: "no layer of the store holds it")
         }
         let file = try File.open(path)
-        return VerifyingStream(file.stream(count: try file.size()), descriptor, artifact: path)
+        return VerifyingStream(file.stream(count: try file.size()), descriptor: descriptor, artifact: path)
     }
 }

@@ -17,7 +17,9 @@ extension FileNode {
             node.isOpaque = folder.attribute(LayerWalk.opaqueAttribute) == [UInt8(ascii: "y")]
             for name in try folder.names() {
                 let full = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
-                guard let child = try child(name, of: folder, at: full, below: top, &linked) else { continue }
+                guard let child = try child(name, of: folder, at: full, below: top, linked: &linked) else {
+                    continue
+                }
                 node.put(child, as: name)
                 if child.isFolder { pending.append((full, child)) }
             }
@@ -32,16 +34,18 @@ extension FileNode {
 
     private static func child(
         _ name: [UInt8], of folder: Folder, at path: [UInt8], below top: Folder,
-        _ linked: inout [Inode: FileNode]
+        linked: inout [Inode: FileNode]
     ) throws(Failure) -> FileNode? {
         let status = try folder.status(of: name)
         let attributes = Attributes(mode: status.mode, uid: status.uid, gid: status.gid, time: status.time)
         switch status.kind {
-        case .directory: return FileNode(.folder, attributes)
-        case .symlink: return FileNode(.symlink(target: try folder.linkTarget(of: name)), attributes)
+        case .directory: return FileNode(.folder, attributes: attributes)
+        case .symlink:
+            return FileNode(.symlink(target: try folder.linkTarget(of: name)), attributes: attributes)
         case .characterDevice?, .blockDevice?:
             return FileNode(
-                .device(status.kind!, major: status.deviceMajor, minor: status.deviceMinor), attributes)
+                .device(status.kind!, major: status.deviceMajor, minor: status.deviceMinor),
+                attributes: attributes)
         case .file:
             var found = stat()
             let flags = AT_SYMLINK_NOFOLLOW
@@ -49,10 +53,10 @@ extension FileNode {
                 fstatat(
                     folder.descriptor, $0.baseAddress!.assumingMemoryBound(to: CChar.self), &found, flags)
             }
-            guard code == 0 else { throw Failure.system("examine", folder.shown(name)) }
+            guard code == 0 else { throw Failure.system("examine", artifact: folder.shown(name)) }
             let inode = Inode(device: UInt64(found.st_dev), number: UInt64(found.st_ino))
             if found.st_nlink > 1, let first = linked[inode] { return first }
-            let node = FileNode(.file(.stored(top, path: path), size: status.size), attributes)
+            let node = FileNode(.file(.stored(top, path: path), size: status.size), attributes: attributes)
             if found.st_nlink > 1 { linked[inode] = node }
             return node
         default: return nil

@@ -60,13 +60,13 @@ package final class FileNode {
     package var isOpaque = false
 
     /// A node without children.
-    package init(_ form: Form, _ attributes: Attributes) {
+    package init(_ form: Form, attributes: Attributes) {
         self.form = form
         self.attributes = attributes
     }
 
     /// An empty root; its own attributes are in no layer.
-    package static func root() -> FileNode { FileNode(.folder, .init(mode: 0o755)) }
+    package static func root() -> FileNode { FileNode(.folder, attributes: .init(mode: 0o755)) }
 
     /// Whether it is a folder.
     package var isFolder: Bool { if case .folder = form { true } else { false } }

@@ -33,17 +33,17 @@ package struct TarTreeBuilder {
 
     /// Takes the next entry.
     package mutating func add(
-        _ header: TarHeader, _ content: ([UInt8]) -> FileContent
+        _ header: TarHeader, content: ([UInt8]) -> FileContent
     ) throws(Failure) {
         count += 1
-        guard count <= Self.mostEntries else { throw refuse(header, "there are too many entries") }
-        let path = try LayerEntryName.path(of: header) { refuse(header, $0) }
+        guard count <= Self.mostEntries else { throw refuse(header, reason: "there are too many entries") }
+        let path = try LayerEntryName.path(of: header) { refuse(header, reason: $0) }
         guard !path.isEmpty else { return }
-        if let fault = LayerEntryName.faultOfNumbers(in: header) { throw refuse(header, fault) }
+        if let fault = LayerEntryName.faultOfNumbers(in: header) { throw refuse(header, reason: fault) }
         var components = path.split(separator: UInt8(ascii: "/")).map(Array.init)
         let name = components.removeLast()
-        let folder = try enter(components, header)
-        if name.starts(with: LayerWalk.whiteoutPrefix) { return try hide(name, in: folder, header) }
+        let folder = try enter(components, header: header)
+        if name.starts(with: LayerWalk.whiteoutPrefix) { return try hide(name, in: folder, header: header) }
         let attributes = FileNode.Attributes(header)
         let node: FileNode
         switch header.kind {
@@ -52,32 +52,33 @@ package struct TarTreeBuilder {
                 there.attributes = attributes
                 return
             }
-            node = FileNode(.folder, attributes)
-        case .file: node = FileNode(.file(content(path), size: header.size), attributes)
+            node = FileNode(.folder, attributes: attributes)
+        case .file: node = FileNode(.file(content(path), size: header.size), attributes: attributes)
         case .symlink:
             guard !header.linkName.isEmpty, !header.linkName.contains(0), header.linkName.count < 4096 else {
-                throw refuse(header, "the target of the link is not well formed")
+                throw refuse(header, reason: "the target of the link is not well formed")
             }
-            node = FileNode(.symlink(target: header.linkName), attributes)
+            node = FileNode(.symlink(target: header.linkName), attributes: attributes)
         case .hardLink: node = try linked(header)
         case .characterDevice, .blockDevice:
             node = FileNode(
-                .device(header.kind, major: header.deviceMajor, minor: header.deviceMinor), attributes)
+                .device(header.kind, major: header.deviceMajor, minor: header.deviceMinor),
+                attributes: attributes)
         case .fifo: return
         }
-        guard folder.children[name] == nil else { throw refuse(header, "the name is there twice") }
+        guard folder.children[name] == nil else { throw refuse(header, reason: "the name is there twice") }
         folder.put(node, as: name)
     }
 
     /// The folder at `path`, made with all above it where the tar did not name it yet.
-    private mutating func enter(_ path: [[UInt8]], _ header: TarHeader) throws(Failure) -> FileNode {
+    private mutating func enter(_ path: [[UInt8]], header: TarHeader) throws(Failure) -> FileNode {
         var folder = root
         for name in path {
             if let next = folder.children[name] {
-                guard next.isFolder else { throw refuse(header, "what it is below is not a folder") }
+                guard next.isFolder else { throw refuse(header, reason: "what it is below is not a folder") }
                 folder = next
             } else {
-                let made = FileNode(.folder, .init(mode: 0o755))
+                let made = FileNode(.folder, attributes: .init(mode: 0o755))
                 implied.insert(ObjectIdentifier(made))
                 folder.put(made, as: name)
                 folder = made
@@ -87,33 +88,36 @@ package struct TarTreeBuilder {
     }
 
     private func linked(_ header: TarHeader) throws(Failure) -> FileNode {
-        let target = try LayerEntryName.checked(header.linkName, isFolder: false) { refuse(header, $0) }
+        let target = try LayerEntryName.checked(header.linkName, isFolder: false) {
+            refuse(header, reason: $0)
+        }
         guard !target.isEmpty, let node = try? root.find(target), node.isFile else {
-            throw refuse(header, "it links to no regular file before it")
+            throw refuse(header, reason: "it links to no regular file before it")
         }
         return node
     }
 
-    private func hide(_ name: [UInt8], in folder: FileNode, _ header: TarHeader) throws(Failure) {
+    private func hide(_ name: [UInt8], in folder: FileNode, header: TarHeader) throws(Failure) {
         guard header.kind == .file, header.size == 0 else {
-            throw refuse(header, "a whiteout must be an empty regular file")
+            throw refuse(header, reason: "a whiteout must be an empty regular file")
         }
         if name == LayerWalk.opaqueName {
-            guard !folder.isOpaque else { throw refuse(header, "the name is there twice") }
+            guard !folder.isOpaque else { throw refuse(header, reason: "the name is there twice") }
             folder.isOpaque = true
             return
         }
         let hidden = Array(name.dropFirst(LayerWalk.whiteoutPrefix.count))
         guard !hidden.isEmpty, hidden != [0x2E], hidden != [0x2E, 0x2E],
             !hidden.starts(with: LayerWalk.whiteoutPrefix)
-        else { throw refuse(header, "it is a whiteout of nothing") }
-        guard folder.children[hidden] == nil else { throw refuse(header, "the name is there twice") }
+        else { throw refuse(header, reason: "it is a whiteout of nothing") }
+        guard folder.children[hidden] == nil else { throw refuse(header, reason: "the name is there twice") }
         var attributes = FileNode.Attributes(header)
         attributes.mode = 0o600
-        folder.put(FileNode(.device(.characterDevice, major: 0, minor: 0), attributes), as: hidden)
+        folder.put(
+            FileNode(.device(.characterDevice, major: 0, minor: 0), attributes: attributes), as: hidden)
     }
 
-    private func refuse(_ header: TarHeader, _ reason: String) -> Failure {
+    private func refuse(_ header: TarHeader, reason: String) -> Failure {
         Failure(
             .data, "unpack", "'\(header.shownName)' of \(artifact)", because: reason,
             remedy: "do not trust this layer: an honest one holds nothing of the kind")
@@ -126,14 +130,14 @@ enum LayerEntryName {
     static func path(
         of header: TarHeader, _ refuse: (String) -> Failure
     ) throws(Failure) -> [UInt8] {
-        let path = try checked(header.name, isFolder: header.kind == .directory, refuse)
+        let path = try checked(header.name, isFolder: header.kind == .directory, refuse: refuse)
         if path.isEmpty, header.kind != .directory { throw refuse("it takes the place of the root") }
         return path
     }
 
     /// A name without `./` before and, for folders, `/` after it, as many writers have them.
     static func checked(
-        _ name: [UInt8], isFolder: Bool, _ refuse: (String) -> Failure
+        _ name: [UInt8], isFolder: Bool, refuse: (String) -> Failure
     ) throws(Failure) -> [UInt8] {
         var path = name[...]
         if path.elementsEqual([0x2E]) { path = path.dropFirst() }

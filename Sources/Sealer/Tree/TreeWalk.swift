@@ -34,13 +34,13 @@ struct TreeWalk {
             levels[levels.count - 1].next += 1
             let name = level.names[level.next]
             guard let node = level.node.children[name] else { continue }
-            return try entry(name, node, in: level.path)
+            return try entry(name, node: node, in: level.path)
         }
         return nil
     }
 
     private mutating func entry(
-        _ name: [UInt8], _ node: FileNode, in folder: [UInt8]
+        _ name: [UInt8], node: FileNode, in folder: [UInt8]
     ) throws(Failure) -> Entry {
         let start = folder.isEmpty ? [] : folder + [UInt8(ascii: "/")]
         let path = start + name

@@ -22,7 +22,7 @@ final class TreeWriter {
     }
 
     /// Makes the entry; the content of a file follows by ``write(_:at:)``.
-    func begin(_ path: [UInt8], _ node: FileNode) throws(Failure) {
+    func begin(_ path: [UInt8], node: FileNode) throws(Failure) {
         let slash = path.lastIndex(of: UInt8(ascii: "/"))
         let folder = try enter(slash.map { Array(path[..<$0]) } ?? [])
         let name = slash.map { Array(path[($0 + 1)...]) } ?? path
@@ -31,7 +31,7 @@ final class TreeWriter {
         case .folder:
             try folder.createFolder(name)
             if node.isOpaque {
-                try folder.folder(name).setAttribute(LayerWalk.opaqueAttribute, [UInt8(ascii: "y")])
+                try folder.folder(name).setAttribute(LayerWalk.opaqueAttribute, to: [UInt8(ascii: "y")])
             }
             folders.append((path, attributes))
         case .symlink(let target):
@@ -39,7 +39,7 @@ final class TreeWriter {
             try folder.set(
                 name, uid: attributes.uid, gid: attributes.gid, mode: nil, time: attributes.time)
         case .device(let kind, let major, let minor):
-            try folder.createNode(name, kind, major: major, minor: minor)
+            try folder.createNode(name, kind: kind, major: major, minor: minor)
             try folder.set(
                 name, uid: attributes.uid, gid: attributes.gid, mode: attributes.mode, time: attributes.time)
         case .file(let content, let size):
@@ -47,10 +47,12 @@ final class TreeWriter {
                 placed[ObjectIdentifier(node)] = first
                 return try link(name, in: folder, to: first)
             }
-            if case .made(let file) = content, try take(file, as: name, in: folder, attributes) { return }
+            if case .made(let file) = content, try take(file, as: name, in: folder, attributes: attributes) {
+                return
+            }
             let file = try folder.createFile(name)
             guard ftruncate(file.descriptor, off_t(size)) == 0 else {
-                throw Failure.system("enlarge", file.path)
+                throw Failure.system("enlarge", artifact: file.path)
             }
             open = (file, attributes, size)
             if size == 0 { try end() }
@@ -93,7 +95,7 @@ final class TreeWriter {
 
     /// Links a file that was made for the build into place; false where it has a place already, or is elsewhere.
     private func take(
-        _ file: File, as name: [UInt8], in folder: Folder, _ attributes: FileNode.Attributes
+        _ file: File, as name: [UInt8], in folder: Folder, attributes: FileNode.Attributes
     ) throws(Failure) -> Bool {
         var status = stat()
         guard fstat(file.descriptor, &status) == 0, status.st_nlink == 1 else { return false }

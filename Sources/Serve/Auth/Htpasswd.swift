@@ -51,7 +51,9 @@ package final class Htpasswd: Sendable {
 
     /// The user whom the `Authorization` header names with the right password, or `nil`. Takes as long as bcrypt does.
     func check(_ header: String) -> String? {
-        guard let (user, password) = Self.credentials(in: header), isRight(user, password) else { return nil }
+        guard let (user, password) = Self.credentials(in: header), isRight(user, password: password) else {
+            return nil
+        }
         let key = Digest(of: Array(header.utf8))
         admitted.withLock { admitted in
             if admitted.count >= Self.memory { admitted = [:] }
@@ -70,7 +72,7 @@ package final class Htpasswd: Sendable {
         return (String(text[..<colon]), String(text[text.index(after: colon)...]))
     }
 
-    private func isRight(_ user: String, _ password: String) -> Bool {
+    private func isRight(_ user: String, password: String) -> Bool {
         // An unknown name takes as long as a wrong password.
         let known = hashes[user]
         let hash = known ?? hashes.values.first ?? ""

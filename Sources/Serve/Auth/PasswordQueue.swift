@@ -58,7 +58,7 @@ final class PasswordQueue: Sendable {
     init(most: (all: Int, address: Int) = (all: 64, address: 16)) { self.most = most }
 
     /// Whether the user may read: at once where the header was found right before, else after its turn.
-    func admits(_ login: Login, _ users: Htpasswd, on loop: any EventLoop) -> EventLoopFuture<Outcome> {
+    func admits(_ login: Login, users: Htpasswd, on loop: any EventLoop) -> EventLoopFuture<Outcome> {
         guard let header = login.header else { return loop.makeSucceededFuture(.refused) }
         if let user = users.known(header) { return loop.makeSucceededFuture(.admitted(user)) }
         guard let (user, _) = Htpasswd.credentials(in: header) else {

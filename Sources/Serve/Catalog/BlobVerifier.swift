@@ -56,7 +56,7 @@ final class Verifier: Sendable {
     /// Whether the copy `index` of the blob has the right bytes: at once where it is known, else after its
     /// hash. Several who ask at a time wait for one hash.
     func check(
-        _ digest: Digest, copy index: Int, _ regions: [Region], on loop: any EventLoop
+        _ digest: Digest, copy index: Int, regions: [Region], on loop: any EventLoop
     ) -> EventLoopFuture<Outcome> {
         if let outcome = known(digest, copy: index) { return loop.makeSucceededFuture(outcome) }
         let key = Key(digest: digest, copy: index)
@@ -72,16 +72,16 @@ final class Verifier: Sendable {
         if first {
             pool.submit { state in
                 let active = if case .active = state { true } else { false }
-                self.run(key, regions, active: active)
+                self.run(key, regions: regions, active: active)
             }
         }
         return promise.futureResult
     }
 
-    private func run(_ key: Key, _ regions: [Region], active: Bool) {
+    private func run(_ key: Key, regions: [Region], active: Bool) {
         let before = FileState.all(of: regions)
         let start = FileState.now()
-        let outcome = active ? hash(key.digest, regions) : .failure(Self.interrupted(key.digest))
+        let outcome = active ? hash(key.digest, regions: regions) : .failure(Self.interrupted(key.digest))
         let after = FileState.all(of: regions)
         let steady = before.count == after.count && zip(before, after).allSatisfy { $0.matches($1) }
         // A change within the clock's grain leaves the times as they are: such a proof is good for those
@@ -102,7 +102,7 @@ final class Verifier: Sendable {
         for promise in promises { promise.succeed(outcome.map { Proof(files: before) }) }
     }
 
-    private func hash(_ digest: Digest, _ regions: [Region]) -> Result<Void, Failure> {
+    private func hash(_ digest: Digest, regions: [Region]) -> Result<Void, Failure> {
         let stopped = self.stopped
         var stream = VerifyingStream(
             RegionStream(regions), digest: digest, size: Catalog.size(regions), artifact: "the blob \(digest)"

@@ -109,7 +109,7 @@ struct CatalogBuilder {
         guard descriptor.size <= Manifest.largestSize else {
             throw Failure(.data, "serve", artifact, because: "it has \(descriptor.size) bytes")
         }
-        var stream = VerifyingStream(RegionStream(regions), descriptor, artifact: artifact)
+        var stream = VerifyingStream(RegionStream(regions), descriptor: descriptor, artifact: artifact)
         let bytes = try stream.readAll(limit: Int(Manifest.largestSize), artifact: artifact)
         // What is no image and no index, an older kind of artifact, is still served as it is.
         let manifest = try? Manifest(parsing: bytes, type: descriptor.mediaType, artifact: artifact)

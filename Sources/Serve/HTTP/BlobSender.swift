@@ -44,7 +44,7 @@ final class Delivery {
     private var ended = false
 
     init(
-        _ digest: Digest, _ range: Range<Int64>, copy: Int, _ regions: [Region], site: Site, outlet: Outlet
+        _ digest: Digest, range: Range<Int64>, copy: Int, regions: [Region], site: Site, outlet: Outlet
     ) {
         self.site = site
         self.digest = digest
@@ -52,7 +52,7 @@ final class Delivery {
         let kept = max(range.lowerBound, range.upperBound - Site.tail)
         pieces = regions.part(range.lowerBound..<kept).reversed()
         tail = regions.part(kept..<range.upperBound)
-        check = site.verifier.check(digest, copy: copy, regions, on: outlet.loop)
+        check = site.verifier.check(digest, copy: copy, regions: regions, on: outlet.loop)
         if site.encrypted, site.answers.take(2 * Int(Site.piece)) { charged = 2 * Int(Site.piece) }
     }
 
@@ -123,7 +123,7 @@ final class Delivery {
             return promise.futureResult
         }
         guard let handle = handle(of: piece.file) else {
-            return outlet.loop.makeFailedFuture(Failure.system("open", piece.file.path))
+            return outlet.loop.makeFailedFuture(Failure.system("open", artifact: piece.file.path))
         }
         // sendfile would wait for ever for bytes that were cut off the file.
         guard let size = try? piece.file.size(), size >= piece.offset + piece.count else {

@@ -6,17 +6,19 @@ internal import OCI
 /// How an answer leaves: as fast as the client takes it, and no faster.
 extension Connection {
     static let damaged = Answer.error(
-        .internalServerError, "BLOB_UNKNOWN", "the blob is damaged in the bundle: see the server's log")
+        .internalServerError, code: "BLOB_UNKNOWN",
+        message: "the blob is damaged in the bundle: see the server's log")
     static let unauthorized = Answer.error(
-        .unauthorized, "UNAUTHORIZED", "this registry asks for a user name and a password",
-        ["WWW-Authenticate": "Basic realm=\"sealift\""])
+        .unauthorized, code: "UNAUTHORIZED", message: "this registry asks for a user name and a password",
+        headers: ["WWW-Authenticate": "Basic realm=\"sealift\""])
     static let tooMany = Answer.error(
-        .tooManyRequests, "TOOMANYREQUESTS",
-        "too many passwords are waiting to be checked; try again in a second",
-        ["Retry-After": "1"])
+        .tooManyRequests, code: "TOOMANYREQUESTS",
+        message: "too many passwords are waiting to be checked; try again in a second",
+        headers: ["Retry-After": "1"])
     static let busy = Answer.error(
-        .serviceUnavailable, "UNAVAILABLE", "too many clients are being answered; try again in a second",
-        ["Retry-After": "1"])
+        .serviceUnavailable, code: "UNAVAILABLE",
+        message: "too many clients are being answered; try again in a second",
+        headers: ["Retry-After": "1"])
 
     /// How long a client that has been refused may go on sending before its connection is closed.
     private static let linger = TimeAmount.seconds(2)
@@ -35,9 +37,9 @@ extension Connection {
     }
 
     /// Sends an answer whose body is in memory, or the head only of one whose body is not.
-    func send(_ answer: Answer, _ head: HTTPRequestHead?) {
+    func send(_ answer: Answer, head: HTTPRequestHead?) {
         if case .bytes(let bytes) = answer.body, head?.method != .HEAD, !charge(bytes.readableBytes) {
-            return send(Self.busy, head)
+            return send(Self.busy, head: head)
         }
         guard let context else { return }
         var body = ByteBuffer()
@@ -48,7 +50,7 @@ extension Connection {
         }
         response?.waiting = false
         let written = context.eventLoop.makePromise(of: Void.self)
-        writeHead(answer, head, promise: body.readableBytes == 0 ? written : nil)
+        writeHead(answer, request: head, promise: body.readableBytes == 0 ? written : nil)
         while let part = body.readSlice(length: min(Self.part, body.readableBytes)), part.readableBytes > 0 {
             let taken = body.readableBytes == 0 ? written : context.eventLoop.makePromise(of: Void.self)
             let count = Int64(part.readableBytes)
@@ -65,11 +67,11 @@ extension Connection {
 
     /// Sends a part of a blob as it is verified.
     func deliver(
-        _ answer: Answer, _ head: HTTPRequestHead, _ digest: Digest, _ range: Range<Int64>,
-        _ copy: (index: Int, regions: [Region])
+        _ answer: Answer, head: HTTPRequestHead, digest: Digest, range: Range<Int64>,
+        copy: (index: Int, regions: [Region])
     ) {
         guard let context else { return }
-        writeHead(answer, head, promise: nil)
+        writeHead(answer, request: head, promise: nil)
         let outlet = Delivery.Outlet(loop: context.eventLoop) { [weak self, loop = context.eventLoop] data in
             guard let self, let context = self.context else {
                 return loop.makeFailedFuture(ChannelError.ioOnClosedChannel)
@@ -91,13 +93,14 @@ extension Connection {
                 self.finish()
             }
         }
-        let delivery = Delivery(digest, range, copy: copy.index, copy.regions, site: site, outlet: outlet)
+        let delivery = Delivery(
+            digest, range: range, copy: copy.index, regions: copy.regions, site: site, outlet: outlet)
         response?.delivery = delivery
         response?.waiting = false
         delivery.start()
     }
 
-    private func writeHead(_ answer: Answer, _ request: HTTPRequestHead?, promise: EventLoopPromise<Void>?) {
+    private func writeHead(_ answer: Answer, request: HTTPRequestHead?, promise: EventLoopPromise<Void>?) {
         guard let context else {
             promise?.fail(ChannelError.ioOnClosedChannel)
             return

@@ -29,7 +29,7 @@ final class Connection: ChannelInboundHandler {
     var lastProgress = NIODeadline.now()
     var clock = DateClock()
 
-    init(_ site: Site, _ gate: RequestGate) {
+    init(_ site: Site, gate: RequestGate) {
         self.site = site
         self.gate = gate
     }
@@ -67,8 +67,8 @@ final class Connection: ChannelInboundHandler {
         case RequestGate.Refusal.headTooLarge:
             refuse(
                 .error(
-                    .requestHeaderFieldsTooLarge, "UNSUPPORTED",
-                    "the request has more than \(RequestGate.largestHead) bytes of headers"))
+                    .requestHeaderFieldsTooLarge, code: "UNSUPPORTED",
+                    message: "the request has more than \(RequestGate.largestHead) bytes of headers"))
         case RequestGate.Refusal.budgetUsedUp: refuse(Self.busy)
         case RequestGate.Refusal.notHTTP: refuse(Self.malformed)
         default: context.fireUserInboundEventTriggered(event)
@@ -81,7 +81,7 @@ final class Connection: ChannelInboundHandler {
     }
 
     private static let malformed = Answer.error(
-        .badRequest, "UNSUPPORTED", "the request is not well formed HTTP/1.1")
+        .badRequest, code: "UNSUPPORTED", message: "the request is not well formed HTTP/1.1")
 
     // MARK: Requests
 
@@ -111,16 +111,17 @@ final class Connection: ChannelInboundHandler {
         let login = PasswordQueue.Login(
             header: head.headers.first(name: "Authorization"),
             address: context.remoteAddress?.ipAddress ?? "-")
-        site.passwords.admits(login, users, on: context.eventLoop).assumeIsolated().whenSuccess { outcome in
+        site.passwords.admits(login, users: users, on: context.eventLoop).assumeIsolated().whenSuccess {
+            outcome in
             guard self.response != nil else { return }
             switch outcome {
             case .admitted(let user):
                 self.response?.user = user
                 self.route(head)
-            case .refused: self.send(Self.unauthorized, head)
+            case .refused: self.send(Self.unauthorized, head: head)
             case .tooMany:
                 self.isUnheard = true
-                self.send(Self.tooMany, head)
+                self.send(Self.tooMany, head: head)
             }
         }
     }
@@ -128,36 +129,38 @@ final class Connection: ChannelInboundHandler {
     private func route(_ head: HTTPRequestHead) {
         let answer = site.router.answer(head)
         guard case .content(let digest, let range) = answer.body, !range.isEmpty else {
-            return send(answer, head)
+            return send(answer, head: head)
         }
         do throws(Failure) {
             let copy = try site.copy(of: digest)
-            if head.method == .HEAD { return send(answer, head) }
-            if Catalog.size(copy.regions) > Site.small { return deliver(answer, head, digest, range, copy) }
-            if charge(Int(range.upperBound - range.lowerBound)) {
-                readThenSend(answer, head, digest, range)
-            } else if site.encrypted {
-                send(Self.busy, head)
-            } else {
-                deliver(answer, head, digest, range, copy)
+            if head.method == .HEAD { return send(answer, head: head) }
+            if Catalog.size(copy.regions) > Site.small {
+                return deliver(answer, head: head, digest: digest, range: range, copy: copy)
             }
-        } catch { send(Self.damaged, head) }
+            if charge(Int(range.upperBound - range.lowerBound)) {
+                readThenSend(answer, head: head, digest: digest, range: range)
+            } else if site.encrypted {
+                send(Self.busy, head: head)
+            } else {
+                deliver(answer, head: head, digest: digest, range: range, copy: copy)
+            }
+        } catch { send(Self.damaged, head: head) }
     }
 
     private func readThenSend(
-        _ answer: Answer, _ head: HTTPRequestHead, _ digest: Digest, _ range: Range<Int64>
+        _ answer: Answer, head: HTTPRequestHead, digest: Digest, range: Range<Int64>
     ) {
         guard let context else { return }
         let site = self.site
-        site.readers.runIfActive(eventLoop: context.eventLoop) { try site.read(digest, range) }
+        site.readers.runIfActive(eventLoop: context.eventLoop) { try site.read(digest, range: range) }
             .assumeIsolated().whenComplete { result in
                 guard self.response != nil else { return }
                 switch result {
                 case .success(let bytes):
                     var answer = answer
                     answer.body = .shared(bytes)
-                    self.send(answer, head)
-                case .failure: self.send(Self.damaged, head)
+                    self.send(answer, head: head)
+                case .failure: self.send(Self.damaged, head: head)
                 }
             }
     }
@@ -172,7 +175,7 @@ final class Connection: ChannelInboundHandler {
         isUnheard = true
         lastProgress = .now()
         response = ResponseRecord(to: nil, at: lastProgress)
-        send(answer, nil)
+        send(answer, head: nil)
     }
 
     // MARK: Slow clients

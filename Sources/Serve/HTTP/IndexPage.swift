@@ -16,12 +16,12 @@ struct Page {
         var text = ""
         let files = catalog.files.clampedTotal(\.size)
         text +=
-            "<header><h1>sealift</h1><p>This registry serves bundles: \(count(catalog.images.count, "image"))"
+            "<header><h1>sealift</h1><p>This registry serves bundles: \(count(catalog.images.count, of: "image"))"
         text +=
-            " (\(catalog.total.shortByteCount)) and \(count(catalog.files.count, "file")) (\(files.shortByteCount))."
+            " (\(catalog.total.shortByteCount)) and \(count(catalog.files.count, of: "file")) (\(files.shortByteCount))."
         text += " It is read-only.</p></header>\n"
         if !catalog.missing.isEmpty {
-            text += "<p class=\"warning\">\(count(catalog.missing.count, "blob")) of these images "
+            text += "<p class=\"warning\">\(count(catalog.missing.count, of: "blob")) of these images "
             text += catalog.missing.count == 1 ? "is" : "are"
             text += " not in the bundles that are served here. Serve the earlier bundle too.</p>\n"
         }
@@ -50,10 +50,10 @@ struct Page {
             text += "<span class=\"soft\">\(stored.total.shortByteCount)</span></summary>\n<dl>"
             if !stored.platforms.isEmpty {
                 text += term(
-                    "Platforms", stored.platforms.map { "\($0)".escapedHTML }.joined(separator: ", "))
+                    "Platforms", value: stored.platforms.map { "\($0)".escapedHTML }.joined(separator: ", "))
             }
-            text += term("From", reference.domain.escapedHTML)
-            text += term("Digest", "<code>\(image.descriptor.digest)</code>")
+            text += term("From", value: reference.domain.escapedHTML)
+            text += term("Digest", value: "<code>\(image.descriptor.digest)</code>")
             text += "</dl>" + HTMLPage.copyable("docker pull \(pull)") + "</details>\n"
         }
         return text + "</section>\n"
@@ -78,18 +78,20 @@ struct Page {
         for file in catalog.files {
             let path = "/files/" + Target.encode(file.name)
             text += "<article><h3><a href=\"\(path)\">\(file.name.escapedHTML)</a></h3>\n<dl>"
-            text += term("Size", file.size.shortByteCount) + term("Digest", "<code>\(file.digest)</code>")
+            text +=
+                term("Size", value: file.size.shortByteCount)
+                + term("Digest", value: "<code>\(file.digest)</code>")
             text += "</dl>" + HTMLPage.copyable("curl -fO \(scheme)://\(host)\(path)") + "</article>\n"
         }
         text += "<p>Checksums of all of them: <a href=\"/files/SHA256SUMS\">SHA256SUMS</a>. "
         return text + "Check what you fetched with <code>sha256sum -c SHA256SUMS</code>.</p></section>\n"
     }
 
-    private func term(_ name: String, _ value: String) -> String {
+    private func term(_ name: String, value: String) -> String {
         "<div><dt>\(name)</dt><dd>\(value)</dd></div>"
     }
 
-    private func count(_ number: Int, _ noun: String) -> String {
+    private func count(_ number: Int, of noun: String) -> String {
         "\(number) \(noun)\(number == 1 ? "" : "s")"
     }
 }

@@ -52,7 +52,7 @@ struct Answer {
 
     /// An error in the form of the distribution specification, "Error Codes".
     static func error(
-        _ status: HTTPResponseStatus, _ code: String, _ message: String, _ headers: HTTPHeaders = [:]
+        _ status: HTTPResponseStatus, code: String, message: String, headers: HTTPHeaders = [:]
     ) -> Answer {
         struct Body: Encodable {
             struct Entry: Encodable {

@@ -16,20 +16,26 @@ struct Router: Sendable {
     /// The answer to `head`. Anything that would write gets 405.
     func answer(_ head: HTTPRequestHead) -> Answer {
         guard head.uri.utf8.count <= Target.longest else {
-            return .error(.uriTooLong, "UNSUPPORTED", "the target has more than \(Target.longest) bytes")
+            return .error(
+                .uriTooLong, code: "UNSUPPORTED", message: "the target has more than \(Target.longest) bytes")
         }
-        if let fault = Self.fault(inHostOf: head) { return .error(.badRequest, "UNSUPPORTED", fault) }
+        if let fault = Self.fault(inHostOf: head) {
+            return .error(.badRequest, code: "UNSUPPORTED", message: fault)
+        }
         // RFC 9110, 10.1.1: the only expectation there is.
         if let expected = head.headers.first(name: "Expect"), expected.lowercased() != "100-continue" {
-            return .error(.expectationFailed, "UNSUPPORTED", "no expectation but 100-continue can be met")
+            return .error(
+                .expectationFailed, code: "UNSUPPORTED", message: "no expectation but 100-continue can be met"
+            )
         }
         guard let target = Target(head.uri) else {
-            return .error(.badRequest, "UNSUPPORTED", "the target of the request is not well formed")
+            return .error(
+                .badRequest, code: "UNSUPPORTED", message: "the target of the request is not well formed")
         }
         guard head.method == .GET || head.method == .HEAD else {
             return .error(
-                .methodNotAllowed, "UNSUPPORTED", "this registry is a bundle and read-only",
-                ["Allow": "GET, HEAD"])
+                .methodNotAllowed, code: "UNSUPPORTED", message: "this registry is a bundle and read-only",
+                headers: ["Allow": "GET, HEAD"])
         }
         var headers = head.headers
         // RFC 9110, 14.2: a range has a meaning in GET alone.
@@ -37,7 +43,9 @@ struct Router: Sendable {
         let path = target.path
         if path.hasPrefix("/v2") {
             if path == "/v2/" || path == "/v2" { return .text("{}", type: "application/json") }
-            if path.hasPrefix("/v2/") { return distribution(path.dropFirst(4), target, headers) }
+            if path.hasPrefix("/v2/") {
+                return distribution(path.dropFirst(4), target: target, headers: headers)
+            }
         }
         switch path {
         case "/": return page(headers.first(name: "Host"))
@@ -48,7 +56,7 @@ struct Router: Sendable {
             guard path.hasPrefix("/files/"), let file = catalog.filesByName[String(path.dropFirst(7))] else {
                 return .text("there is nothing here\n", status: .notFound)
             }
-            return content(file.digest, size: file.size, headers)
+            return content(file.digest, size: file.size, asked: headers)
         }
     }
 
@@ -70,10 +78,10 @@ struct Router: Sendable {
         return allowed ? nil : "the Host header is not well formed"
     }
 
-    private func distribution(_ path: Substring, _ target: Target, _ headers: HTTPHeaders) -> Answer {
+    private func distribution(_ path: Substring, target: Target, headers: HTTPHeaders) -> Answer {
         if path == "_catalog" {
             struct Body: Encodable { var repositories: [String] }
-            return listing(catalog.names, path, target) { Body(repositories: $0) }
+            return listing(catalog.names, path: path, target: target) { Body(repositories: $0) }
         }
         guard let last = path.lastIndex(of: "/"),
             let middle = path[..<last].lastIndex(of: "/")
@@ -84,27 +92,30 @@ struct Router: Sendable {
         guard ["manifests", "blobs", "tags", "referrers"].contains(kind) else { return unknownPath }
         guard let repository = catalog.repository(name, domain: namespace(target)) else {
             guard (try? Reference("example.com/" + name)) != nil || (try? Reference(name)) != nil else {
-                return .error(.badRequest, "NAME_INVALID", "the repository name is not well formed")
+                return .error(
+                    .badRequest, code: "NAME_INVALID", message: "the repository name is not well formed")
             }
             // Who gets 404 here takes it that the referrers API is not spoken, and asks for tags instead.
-            if kind == "referrers" { return referrers(item, Repository(), target) }
-            return .error(.notFound, "NAME_UNKNOWN", "no bundle here holds \(name)")
+            if kind == "referrers" { return referrers(item, repository: Repository(), target: target) }
+            return .error(.notFound, code: "NAME_UNKNOWN", message: "no bundle here holds \(name)")
         }
         switch kind {
-        case "manifests": return manifest(item, repository, headers)
-        case "blobs": return blob(item, repository, headers)
-        case "referrers": return referrers(item, repository, target)
+        case "manifests": return manifest(item, repository: repository, headers: headers)
+        case "blobs": return blob(item, repository: repository, headers: headers)
+        case "referrers": return referrers(item, repository: repository, target: target)
         default:
             struct Body: Encodable {
                 var name: String
                 var tags: [String]
             }
             guard item == "list" else { return unknownPath }
-            return listing(repository.sortedTags, path, target) { Body(name: name, tags: $0) }
+            return listing(repository.sortedTags, path: path, target: target) { Body(name: name, tags: $0) }
         }
     }
 
-    private var unknownPath: Answer { .error(.notFound, "UNSUPPORTED", "there is nothing at this path") }
+    private var unknownPath: Answer {
+        .error(.notFound, code: "UNSUPPORTED", message: "there is nothing at this path")
+    }
 
     /// The registry that a mirror request means. Source: containerd, `docs/hosts.md`, "Registry Host Namespace".
     private func namespace(_ target: Target) -> String? {
@@ -112,7 +123,7 @@ struct Router: Sendable {
         return domain
     }
 
-    private func manifest(_ item: String, _ repository: Repository, _ headers: HTTPHeaders) -> Answer {
+    private func manifest(_ item: String, repository: Repository, headers: HTTPHeaders) -> Answer {
         let digest: Digest
         if item.contains(":") {
             guard let parsed = try? Digest(item) else { return Self.invalidDigest }
@@ -124,7 +135,7 @@ struct Router: Sendable {
         guard repository.manifests.contains(digest), let stored = catalog.manifests[digest] else {
             return Self.unknownManifest
         }
-        var answer = content(digest, size: stored.descriptor.size, headers, ranges: false)
+        var answer = content(digest, size: stored.descriptor.size, asked: headers, ranges: false)
         if answer.status == .ok {
             answer.headers.replaceOrAdd(name: "Content-Type", value: stored.descriptor.mediaType)
             if let bytes = stored.bytes { answer.body = .shared(bytes) }
@@ -132,23 +143,23 @@ struct Router: Sendable {
         return answer
     }
 
-    private func blob(_ item: String, _ repository: Repository, _ headers: HTTPHeaders) -> Answer {
+    private func blob(_ item: String, repository: Repository, headers: HTTPHeaders) -> Answer {
         guard let digest = try? Digest(item) else { return Self.invalidDigest }
         // Manifests are blobs too, of a registry that keeps them so; distribution answers both ways.
         guard repository.blobs.contains(digest) || repository.manifests.contains(digest),
             let size = catalog.size(of: digest)
-        else { return .error(.notFound, "BLOB_UNKNOWN", "this repository has no such blob") }
-        return content(digest, size: size, headers)
+        else { return .error(.notFound, code: "BLOB_UNKNOWN", message: "this repository has no such blob") }
+        return content(digest, size: size, asked: headers)
     }
 
     private static let invalidDigest = Answer.error(
-        .badRequest, "DIGEST_INVALID", "expected sha256: and 64 lower-case hexadecimal digits")
+        .badRequest, code: "DIGEST_INVALID", message: "expected sha256: and 64 lower-case hexadecimal digits")
     private static let unknownManifest = Answer.error(
-        .notFound, "MANIFEST_UNKNOWN", "this repository has no such manifest")
+        .notFound, code: "MANIFEST_UNKNOWN", message: "this repository has no such manifest")
 
     /// The content `digest`, whole or the part that is asked for.
     private func content(
-        _ digest: Digest, size: Int64, _ asked: HTTPHeaders, ranges: Bool = true
+        _ digest: Digest, size: Int64, asked: HTTPHeaders, ranges: Bool = true
     ) -> Answer {
         let text = digest.description
         var headers: HTTPHeaders = [
@@ -172,12 +183,12 @@ struct Router: Sendable {
             return Answer(.partialContent, headers: headers, body: .content(digest, range))
         case .unsatisfiable:
             return .error(
-                .rangeNotSatisfiable, "RANGE_INVALID", "the content has \(size) bytes",
-                ["Content-Range": "bytes */\(size)"])
+                .rangeNotSatisfiable, code: "RANGE_INVALID", message: "the content has \(size) bytes",
+                headers: ["Content-Range": "bytes */\(size)"])
         }
     }
 
-    private func referrers(_ item: String, _ repository: Repository, _ target: Target) -> Answer {
+    private func referrers(_ item: String, repository: Repository, target: Target) -> Answer {
         struct Body: Encodable {
             var schemaVersion = 2
             var mediaType = MediaType.index
@@ -196,13 +207,13 @@ struct Router: Sendable {
 
     /// A part of a sorted list: at most `n` entries after `last`, and a link to the next part.
     private func listing(
-        _ all: [String], _ path: Substring, _ target: Target, _ body: ([String]) -> some Encodable
+        _ all: [String], path: Substring, target: Target, body: ([String]) -> some Encodable
     ) -> Answer {
         var rest = all[...]
         if let last = target.value("last") { rest = rest.drop { $0 <= last } }
         guard let asked = target.value("n") else { return .json(body(Array(rest))) }
         guard let count = Int(asked), count >= 0 else {
-            return .error(.badRequest, "PAGINATION_NUMBER_INVALID", "n is a number from 0 on")
+            return .error(.badRequest, code: "PAGINATION_NUMBER_INVALID", message: "n is a number from 0 on")
         }
         let part = rest.prefix(count)
         var answer = Answer.json(body(Array(part)))

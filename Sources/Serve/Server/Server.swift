@@ -23,14 +23,14 @@ package final class Server: Sendable {
     /// - Throws: a `Failure` of kind `busy` when the port is taken, `denied` when it may not be used,
     ///   `configuration` when certificate and key do not fit.
     package static func start(
-        _ catalog: Catalog, _ settings: ServerSettings = ServerSettings(),
+        _ catalog: Catalog, settings: ServerSettings = ServerSettings(),
         log: @escaping @Sendable (ServerEvent) -> Void = { _ in }
     ) async throws(Failure) -> Server {
         raiseFileLimit()
         let security = try settings.tls.map { (identity) throws(Failure) in try identity.context() }
         let parts = Parts(settings: settings, log: log)
         let site = Site(
-            catalog, settings, verifier: parts.verifier, readers: parts.readers,
+            catalog, settings: settings, verifier: parts.verifier, readers: parts.readers,
             passwords: parts.passwords, log: log)
         let connections = Connections()
         do {
@@ -39,7 +39,7 @@ package final class Server: Sendable {
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        try Self.set(up: channel, site, security, connections)
+                        try Self.set(up: channel, site: site, security: security, connections: connections)
                     }
                 }
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -53,10 +53,10 @@ package final class Server: Sendable {
                 settings.socket.map { bootstrap.withBoundSocket($0) }
                 ?? bootstrap.bind(host: settings.address.host, port: settings.address.port)
             let listener = try await listening.get()
-            return Server(listener, parts, connections)
+            return Server(listener, parts: parts, connections: connections)
         } catch {
             await parts.shutDown()
-            throw Self.explain(error, "\(settings.address)")
+            throw Self.explain(error, address: "\(settings.address)")
         }
     }
 
@@ -85,7 +85,7 @@ package final class Server: Sendable {
         }
     }
 
-    private init(_ listener: any Channel, _ parts: Parts, _ connections: Connections) {
+    private init(_ listener: any Channel, parts: Parts, connections: Connections) {
         self.listener = listener
         self.parts = parts
         self.connections = connections
@@ -105,7 +105,7 @@ package final class Server: Sendable {
     }
 
     private static func set(
-        up channel: any Channel, _ site: Site, _ security: TLSContext?, _ connections: Connections
+        up channel: any Channel, site: Site, security: TLSContext?, connections: Connections
     ) throws {
         guard connections.add(channel) else { return channel.close(promise: nil) }
         let pipeline = channel.pipeline.syncOperations
@@ -124,7 +124,7 @@ package final class Server: Sendable {
         let parser = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
         try pipeline.addHandlers([
             gate, HTTPResponseEncoder(), ByteToMessageHandler(parser), NIOHTTPResponseHeadersValidator(),
-            Connection(site, gate),
+            Connection(site, gate: gate),
         ])
     }
 
@@ -136,12 +136,12 @@ package final class Server: Sendable {
         _ = setrlimit(__rlimit_resource_t(7), &limit)
     }
 
-    private static func explain(_ error: any Error, _ address: String) -> Failure {
+    private static func explain(_ error: any Error, address: String) -> Failure {
         guard let code = (error as? IOError)?.errnoCode else {
             return Failure(
                 .configuration, "listen on", address, because: "\(error)", remedy: "check the address")
         }
-        var failure = Failure.system("listen on", address, code: code)
+        var failure = Failure.system("listen on", artifact: address, code: code)
         switch code {
         case EADDRINUSE:
             failure.kind = .busy

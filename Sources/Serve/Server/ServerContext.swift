@@ -29,7 +29,7 @@ final class Site: Sendable {
     static let tail: Int64 = 16 << 10
 
     init(
-        _ catalog: Catalog, _ settings: ServerSettings, verifier: Verifier, readers: NIOThreadPool,
+        _ catalog: Catalog, settings: ServerSettings, verifier: Verifier, readers: NIOThreadPool,
         passwords: PasswordQueue, log: @escaping @Sendable (ServerEvent) -> Void
     ) {
         router = Router(
@@ -56,7 +56,7 @@ final class Site: Sendable {
 
     /// Reads and verifies a small blob and returns the part `range` of it. Blocks.
     /// - Throws: the ``Failure`` of the last copy when every one is damaged.
-    func read(_ digest: Digest, _ range: Range<Int64>) throws(Failure) -> ByteBuffer {
+    func read(_ digest: Digest, range: Range<Int64>) throws(Failure) -> ByteBuffer {
         var last = Failure(.input, "serve", "the blob \(digest)", because: "no bundle here holds it")
         for regions in router.catalog.copies(of: digest) {
             do throws(Failure) {

@@ -20,7 +20,9 @@ final class TLSContext: Sendable {
             throw Failure(.fault, "serve TLS with", name, because: OpenSSLError.reason())
         }
         self.context = context
-        let refusal = Self.rules(context) ?? Self.certificates(certificate, context) ?? Self.key(key, context)
+        let refusal =
+            Self.rules(context) ?? Self.certificates(certificate, context: context)
+            ?? Self.key(key, context: context)
         if let refusal {
             throw Failure(
                 .configuration, "serve TLS with", name,
@@ -43,7 +45,7 @@ final class TLSContext: Sendable {
         return nil
     }
 
-    private static func certificates(_ pem: [UInt8], _ context: OpaquePointer) -> String? {
+    private static func certificates(_ pem: [UInt8], context: OpaquePointer) -> String? {
         guard let source = BIO_new_mem_buf(pem, Int32(pem.count)) else { return OpenSSLError.reason() }
         defer { BIO_free(source) }
         guard let own = PEM_read_bio_X509_AUX(source, nil, refusePassphrase, nil) else {
@@ -61,7 +63,7 @@ final class TLSContext: Sendable {
         return nil
     }
 
-    private static func key(_ pem: [UInt8], _ context: OpaquePointer) -> String? {
+    private static func key(_ pem: [UInt8], context: OpaquePointer) -> String? {
         guard let source = BIO_new_mem_buf(pem, Int32(pem.count)) else { return OpenSSLError.reason() }
         defer { BIO_free(source) }
         guard let key = PEM_read_bio_PrivateKey(source, nil, refusePassphrase, nil) else {

@@ -49,7 +49,7 @@ final class TLSHandler: ChannelDuplexHandler {
         ticket = queue.enter(context.channel)
         deadline = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
             guard let self, case .handshaking = self.state else { return }
-            self.fail("the handshake took too long", context)
+            self.fail("the handshake took too long", context: context)
         }
         context.fireChannelActive()
     }
@@ -69,7 +69,7 @@ final class TLSHandler: ChannelDuplexHandler {
         let bytes = unwrapInboundIn(data)
         if case .closed = state { return }
         guard let session = session ?? tls.session() else {
-            return fail("no memory for the connection", context)
+            return fail("no memory for the connection", context: context)
         }
         self.session = session
         session.receive(bytes)
@@ -87,7 +87,7 @@ final class TLSHandler: ChannelDuplexHandler {
         switch step {
         case .done, .incomplete: break
         case .closed: context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
-        case .failed(let reason): fail(reason, context)
+        case .failed(let reason): fail(reason, context: context)
         }
     }
 
@@ -101,9 +101,9 @@ final class TLSHandler: ChannelDuplexHandler {
             settle()
             return true
         case .incomplete where handshakeBytes <= Self.largestHandshake: break
-        case .incomplete: fail("the handshake has more than \(Self.largestHandshake) bytes", context)
-        case .closed: fail("the client closed the connection", context)
-        case .failed(let reason): fail(reason, context)
+        case .incomplete: fail("the handshake has more than \(Self.largestHandshake) bytes", context: context)
+        case .closed: fail("the client closed the connection", context: context)
+        case .failed(let reason): fail(reason, context: context)
         }
         return false
     }
@@ -115,7 +115,7 @@ final class TLSHandler: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent, case .handshaking = state {
-            return fail("the client closed the connection", context)
+            return fail("the client closed the connection", context: context)
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -142,7 +142,7 @@ final class TLSHandler: ChannelDuplexHandler {
         }
         if case .failed(let reason) = session.write(bytes) {
             promise?.fail(ChannelError.ioOnClosedChannel)
-            return fail(reason, context)
+            return fail(reason, context: context)
         }
         if let promise { unflushed.append(promise) }
     }
@@ -184,7 +184,7 @@ final class TLSHandler: ChannelDuplexHandler {
         ticket = nil
     }
 
-    private func fail(_ reason: String, _ context: ChannelHandlerContext) {
+    private func fail(_ reason: String, context: ChannelHandlerContext) {
         // Programs that only see whether a port is open are not worth a line.
         if case .handshaking = state, handshakeBytes > 0 { refused(reason) }
         settle()

@@ -73,10 +73,10 @@ private enum SelfSigned {
             let isAddress = name.contains(":") || name.allSatisfy { $0.isNumber || $0 == "." }
             return (isAddress ? "IP:" : "DNS:") + name
         }.joined(separator: ",")
-        guard add(NID_subject_alt_name, names, to: certificate),
-            add(NID_basic_constraints, "critical,CA:TRUE,pathlen:0", to: certificate),
-            add(NID_key_usage, "critical,digitalSignature,keyCertSign", to: certificate),
-            add(NID_ext_key_usage, "serverAuth", to: certificate),
+        guard add(NID_subject_alt_name, value: names, to: certificate),
+            add(NID_basic_constraints, value: "critical,CA:TRUE,pathlen:0", to: certificate),
+            add(NID_key_usage, value: "critical,digitalSignature,keyCertSign", to: certificate),
+            add(NID_ext_key_usage, value: "serverAuth", to: certificate),
             X509_sign(certificate, key, EVP_sha256()) > 0,
             let certificateText = text({ PEM_write_bio_X509($0, certificate) }),
             let keyText = text({ PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) })
@@ -95,7 +95,7 @@ private enum SelfSigned {
         return key
     }
 
-    private static func add(_ kind: Int32, _ value: String, to certificate: OpaquePointer) -> Bool {
+    private static func add(_ kind: Int32, value: String, to certificate: OpaquePointer) -> Bool {
         guard let made = X509V3_EXT_conf_nid(nil, nil, kind, value) else { return false }
         defer { X509_EXTENSION_free(made) }
         return X509_add_ext(certificate, made, -1) == 1

@@ -14,11 +14,11 @@ extension ForeignList {
                 let image = container.image ?? ""
                 let title = "\(item.title), container \(container.name ?? "?"): '\(image)'"
                 if image.hasPrefix("sha256:") {
-                    found.omit(title, at: nil, "the id of an image, which no registry resolves")
+                    found.omit(title, at: nil, reason: "the id of an image, which no registry resolves")
                     continue
                 }
                 do throws(Failure) { found.add(try Reference(image)) } catch {
-                    found.omit(title, at: nil, error.reason)
+                    found.omit(title, at: nil, reason: error.reason)
                 }
             }
         }

@@ -93,7 +93,7 @@ package struct ForeignList: Sendable {
         if !platforms.contains(platform) { platforms.append(platform) }
     }
 
-    mutating func omit(_ text: String, at position: SourcePosition?, _ reason: String) {
+    mutating func omit(_ text: String, at position: SourcePosition?, reason: String) {
         omissions.append(Omission(position: position, text: String(text.prefix(200)), reason: reason))
     }
 
@@ -151,7 +151,7 @@ package struct ForeignList: Sendable {
         let scan = try ImageScan.yaml(bytes, path: path)
         var list = ForeignList(.manifests, path: path)
         for found in scan.references { list.add(found.reference) }
-        for value in scan.unreadable { list.omit(value.text, at: value.position, value.reason) }
+        for value in scan.unreadable { list.omit(value.text, at: value.position, reason: value.reason) }
         return list
     }
 
@@ -161,7 +161,7 @@ package struct ForeignList: Sendable {
             // Lists that are written by hand have YAML's dash, or what `docker images` prints behind a name.
             let text = entry.text.hasPrefix("- ") ? String(entry.text.dropFirst(2)) : entry.text
             do throws(Failure) { list.add(try Reference(text)) } catch {
-                list.omit(entry.text, at: SourcePosition(line: entry.line, column: 1), error.reason)
+                list.omit(entry.text, at: SourcePosition(line: entry.line, column: 1), reason: error.reason)
             }
         }
         return list

@@ -15,7 +15,7 @@ extension ForeignReader {
                     platform(text, at: node, into: &list)
                 }
                 let registry = annotations?["hauler.dev/registry"]?.text
-                omit(annotations?["hauler.dev/key"], "hauler.dev/key", Self.keys, into: &list)
+                omit(annotations?["hauler.dev/key"], text: "hauler.dev/key", reason: Self.keys, into: &list)
                 for item in items(spec?["images"], into: &list) {
                     haul(item, registry: registry, into: &list)
                 }
@@ -34,10 +34,10 @@ extension ForeignReader {
             case let kind?:
                 list.omit(
                     "kind \(kind)", at: place(document.root),
-                    "only Images, Charts and Files name their content themselves")
+                    reason: "only Images, Charts and Files name their content themselves")
             case nil:
                 if document.root.entries?.isEmpty == false {
-                    list.omit("a document", at: place(document.root), "it has no kind")
+                    list.omit("a document", at: place(document.root), reason: "it has no kind")
                 }
             }
         }
@@ -50,6 +50,6 @@ extension ForeignReader {
         let name = item.entries == nil ? item : item["name"]
         image(name, registry: registry, into: &list)
         if let node = item["platform"], let text = node.text { platform(text, at: node, into: &list) }
-        omit(item["key"], "key of \(name?.text ?? "")", Self.keys, into: &list)
+        omit(item["key"], text: "key of \(name?.text ?? "")", reason: Self.keys, into: &list)
     }
 }

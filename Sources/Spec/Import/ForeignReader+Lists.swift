@@ -22,11 +22,13 @@ extension ForeignReader {
                 image(item["image"], into: &list)
             }
             if list.images.count == before, item["image"] == nil {
-                omit(item, "an entry", "it names no image", into: &list)
+                omit(item, text: "an entry", reason: "it names no image", into: &list)
             }
         }
         for document in documents {
-            omit(document.root["overrides"], "overrides", "a lock of kbld's own, not of imgpkg", into: &list)
+            omit(
+                document.root["overrides"], text: "overrides", reason: "a lock of kbld's own, not of imgpkg",
+                into: &list)
         }
         return list
     }
@@ -47,23 +49,25 @@ extension ForeignReader {
             }
             for item in items(mirror?["helm"]?["local"], into: &list) {
                 omit(
-                    item, "chart \(item["name"]?.text ?? "")",
-                    "it is in a folder; a spec takes charts from registries and repositories", into: &list)
+                    item, text: "chart \(item["name"]?.text ?? "")",
+                    reason: "it is in a folder; a spec takes charts from registries and repositories",
+                    into: &list)
             }
             for item in items(mirror?["blockedImages"], into: &list) {
                 guard let text = item["name"]?.text, let blocked = try? Reference(text) else { continue }
                 list.remove(blocked)
             }
             let unknown = "only oc-mirror resolves it to images: run its dry run and import mapping.txt"
-            omit(mirror?["platform"], "platform", unknown, into: &list)
+            omit(mirror?["platform"], text: "platform", reason: unknown, into: &list)
             for item in items(mirror?["operators"], into: &list) {
-                omit(item, "operators of \(item["catalog"]?.text ?? "")", unknown, into: &list)
+                omit(item, text: "operators of \(item["catalog"]?.text ?? "")", reason: unknown, into: &list)
             }
             if let size = root["archiveSize"]?.text {
                 list.notes.append("archiveSize \(size): sealift collect --volume-size \(size)GiB")
             }
             omit(
-                root["storageConfig"], "storageConfig", "collect --since names what was carried before",
+                root["storageConfig"], text: "storageConfig",
+                reason: "collect --since names what was carried before",
                 into: &list)
         }
         return list

@@ -25,32 +25,39 @@ extension ForeignReader {
                 item["source"]?.text ?? "", name: nil, sha256: item["shasum"]?.text, at: item, into: &list)
         }
         for item in items(component["repos"], into: &list) {
-            omit(item, "repository \(item.text ?? "")", "a spec carries no git repositories", into: &list)
+            omit(
+                item, text: "repository \(item.text ?? "")", reason: "a spec carries no git repositories",
+                into: &list)
         }
         for item in items(component["imageArchives"], into: &list) {
             omit(
-                item, item["path"]?.text ?? "archive",
-                "add its images by hand, with 'from: docker-archive:…'", into: &list)
+                item, text: item["path"]?.text ?? "archive",
+                reason: "add its images by hand, with 'from: docker-archive:…'", into: &list)
         }
         for item in items(component["manifests"], into: &list) {
             omit(
-                item, "manifests \(item["name"]?.text ?? "")",
-                "import these files by themselves; their images may be in 'images' already", into: &list)
+                item, text: "manifests \(item["name"]?.text ?? "")",
+                reason: "import these files by themselves; their images may be in 'images' already",
+                into: &list)
         }
         if let only = component["only"] {
             if let node = only["cluster"]?["architecture"], let text = node.text {
                 platform("linux/\(text)", at: node, into: &list)
             }
             if only["localOS"] != nil {
-                omit(only, "only of \(name)", "a spec has no components to choose from", into: &list)
+                omit(
+                    only, text: "only of \(name)", reason: "a spec has no components to choose from",
+                    into: &list)
             }
         }
         omit(
-            component["import"], "component \(name)", "it is imported from another package: import that file",
+            component["import"], text: "component \(name)",
+            reason: "it is imported from another package: import that file",
             into: &list)
-        omit(component["actions"], "actions of \(name)", "a spec runs no commands", into: &list)
+        omit(component["actions"], text: "actions of \(name)", reason: "a spec runs no commands", into: &list)
         omit(
-            component["dataInjections"], "data injections of \(name)", "a spec copies nothing into pods",
+            component["dataInjections"], text: "data injections of \(name)",
+            reason: "a spec copies nothing into pods",
             into: &list)
     }
 
@@ -59,11 +66,14 @@ extension ForeignReader {
         let url = item["url"]?.text
         if let local = item["localPath"]?.text {
             return omit(
-                item, "chart \(name) in \(local)",
-                "it is in a folder; a spec takes charts from registries and repositories", into: &list)
+                item, text: "chart \(name) in \(local)",
+                reason: "it is in a folder; a spec takes charts from registries and repositories", into: &list
+            )
         }
         if let url, url.hasSuffix(".git") || url.contains(".git@") || item["gitPath"] != nil {
-            return omit(item, "chart \(name) of \(url)", "a spec carries no git repositories", into: &list)
+            return omit(
+                item, text: "chart \(name) of \(url)", reason: "a spec carries no git repositories",
+                into: &list)
         }
         // Here the URL of an OCI chart has its name already.
         let inRepository =
@@ -72,7 +82,8 @@ extension ForeignReader {
         chart(inRepository ?? name, repo: url, version: item["version"]?.text, at: item, into: &list)
         for file in items(item["valuesFiles"], into: &list) {
             omit(
-                file, "values \(file.text ?? "") of \(name)", "write them as 'values' of the chart",
+                file, text: "values \(file.text ?? "") of \(name)",
+                reason: "write them as 'values' of the chart",
                 into: &list)
         }
     }

@@ -24,7 +24,7 @@ struct ForeignReader {
             let isTemplate = text.contains("###") || text.contains("{{") || text.contains("$")
             list.omit(
                 text, at: place(node),
-                isTemplate ? "a variable stands for it; write the image itself" : error.reason)
+                reason: isTemplate ? "a variable stands for it; write the image itself" : error.reason)
         }
     }
 
@@ -34,7 +34,8 @@ struct ForeignReader {
     ) {
         guard let version, !version.isEmpty else {
             return list.omit(
-                "chart \(name)", at: place(node), "it has no version, and a spec carries one exact version")
+                "chart \(name)", at: place(node),
+                reason: "it has no version, and a spec carries one exact version")
         }
         let chart =
             if let repo, repo.hasPrefix("oci://") {
@@ -45,7 +46,7 @@ struct ForeignReader {
                 ForeignList.Chart(chart: name, repo: repo, version: version)
             }
         if let fault = SpecText.fault(of: chart) {
-            list.omit("chart \(name) \(version)", at: place(node), fault)
+            list.omit("chart \(name) \(version)", at: place(node), reason: fault)
         } else {
             list.charts.append(chart)
         }
@@ -55,7 +56,8 @@ struct ForeignReader {
     func file(_ url: String, name: String?, sha256: String?, at node: YamlNode, into list: inout ForeignList)
     {
         guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
-            return list.omit(url, at: place(node), "a file of this host; a spec carries files from the web")
+            return list.omit(
+                url, at: place(node), reason: "a file of this host; a spec carries files from the web")
         }
         let last = url.prefix { $0 != "?" && $0 != "#" }.split(separator: "/").last.map(String.init) ?? "file"
         var stem = String(
@@ -70,15 +72,15 @@ struct ForeignReader {
         }
         let file = ForeignList.WebFile(name: unique, url: url, sha256: sha256)
         if let fault = SpecText.fault(of: file) {
-            list.omit(url, at: place(node), fault)
+            list.omit(url, at: place(node), reason: fault)
         } else {
             list.files.append(file)
         }
     }
 
     /// Notes what stands below `node` as left out.
-    func omit(_ node: YamlNode?, _ text: String, _ reason: String, into list: inout ForeignList) {
-        if let node { list.omit(text, at: place(node), reason) }
+    func omit(_ node: YamlNode?, text: String, reason: String, into list: inout ForeignList) {
+        if let node { list.omit(text, at: place(node), reason: reason) }
     }
 
     /// The items of a list, none for anything else. Aliases can name a list any number of times: beyond
@@ -86,7 +88,8 @@ struct ForeignReader {
     func items(_ node: YamlNode?, into list: inout ForeignList) -> [YamlNode] {
         guard let node, let items = node.items else { return [] }
         guard list.items <= ForeignList.mostItems - items.count else {
-            list.omit("a list", at: place(node), "there are more than \(ForeignList.mostItems) entries")
+            list.omit(
+                "a list", at: place(node), reason: "there are more than \(ForeignList.mostItems) entries")
             return []
         }
         list.items += items.count
@@ -96,7 +99,7 @@ struct ForeignReader {
     func platform(_ text: String, at node: YamlNode, into list: inout ForeignList) {
         if text == "all" { return }
         do throws(Failure) { list.add(try Platform(text)) } catch {
-            list.omit(text, at: place(node), error.reason)
+            list.omit(text, at: place(node), reason: error.reason)
         }
     }
 }

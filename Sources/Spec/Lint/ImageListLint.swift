@@ -67,8 +67,10 @@ package enum SpecImageCheck {
             for image in scan.references { check.need(image, in: scan.source) }
             for image in scan.unreadable {
                 check.add(
-                    .note, "\(file.path):\(image.position)",
-                    "'\(image.text.prefix(80))' is no image reference (\(image.reason)); it is left as it is")
+                    .note, place: "\(file.path):\(image.position)",
+                    message:
+                        "'\(image.text.prefix(80))' is no image reference (\(image.reason)); it is left as it is"
+                )
             }
         }
         check.leftOver(build)
@@ -87,7 +89,9 @@ package enum SpecImageCheck {
             where check.need(image, in: scan.source) {
                 missing.append(image.reference)
             }
-            for image in scan.possible { check.consider(image, in: scan.source, severityOfPossible) }
+            for image in scan.possible {
+                check.consider(image, in: scan.source, severity: severityOfPossible)
+            }
         }
         return (missing, check.findings)
     }
@@ -143,7 +147,7 @@ private struct Comparison {
     }
 
     mutating func add(
-        _ severity: SpecFinding.Severity, _ place: String, _ message: String, remedy: String = ""
+        _ severity: SpecFinding.Severity, place: String, message: String, remedy: String = ""
     ) {
         findings.append(SpecFinding(severity: severity, place: place, message: message, remedy: remedy))
     }
@@ -159,13 +163,14 @@ private struct Comparison {
             named.insert(index)
             if !listed.contains(index), !isPresent, !source.path.hasPrefix("manifests/") {
                 add(
-                    .error, listPlace,
-                    "\(own.familiar), which \(place) needs, is carried, but the build's imageList leaves it out",
+                    .error, place: listPlace,
+                    message:
+                        "\(own.familiar), which \(place) needs, is carried, but the build's imageList leaves it out",
                     remedy: "add a pattern that means it, like \(own.repository)")
             } else if image.reference.domain != own.domain, image.reference.domain != parsed.spec.registry {
                 add(
-                    .warning, parsed.place(of: .image(index)),
-                    "the spec carries \(own), and \(place) asks for \(image.reference)",
+                    .warning, place: parsed.place(of: .image(index)),
+                    message: "the spec carries \(own), and \(place) asks for \(image.reference)",
                     remedy: "make both the same, or be sure that they are copies of each other")
             }
             return false
@@ -175,19 +180,21 @@ private struct Comparison {
             suspected.insert(index)
             let own = parsed.spec.images[index]
             add(
-                .error, parsed.place(of: .image(index)),
-                "'\(own.familiar)' is not what \(place) needs: did you mean '\(wanted(image.reference))'?",
+                .error, place: parsed.place(of: .image(index)),
+                message:
+                    "'\(own.familiar)' is not what \(place) needs: did you mean '\(wanted(image.reference))'?",
                 remedy: "write '\(wanted(image.reference))' there")
             return true
         }
         add(
-            .error, place, "it needs \(wanted(image.reference)), which the spec does not carry",
+            .error, place: place,
+            message: "it needs \(wanted(image.reference)), which the spec does not carry",
             remedy: "add '- \(wanted(image.reference))' to images in \(parsed.path)")
         return true
     }
 
     /// Takes note of what may be an image, unless it is carried or the spec says that it is none.
-    mutating func consider(_ image: PossibleImage, in source: SourceText, _ severity: SpecFinding.Severity) {
+    mutating func consider(_ image: PossibleImage, in source: SourceText, severity: SpecFinding.Severity) {
         let images = parsed.spec.images
         let name = image.reference.repository
         let isCarried =
@@ -196,8 +203,8 @@ private struct Comparison {
         if isCarried || isNone { return }
         guard told.insert(image.text).inserted else { return }
         add(
-            severity, "\(source.path):\(image.position)",
-            "'\(image.text)' may be an image, which the spec does not carry: \(image.reason)",
+            severity, place: "\(source.path):\(image.position)",
+            message: "'\(image.text)' may be an image, which the spec does not carry: \(image.reason)",
             remedy: "add it to images in \(parsed.path), or to notImages if it is none")
     }
 
@@ -221,8 +228,9 @@ private struct Comparison {
         for (index, image) in parsed.spec.images.enumerated() {
             guard listed.contains(index), !named.contains(index), !suspected.contains(index) else { continue }
             add(
-                .note, parsed.place(of: .image(index)),
-                "\(image.familiar) is carried for \(SpecReading.short(parsed.spec.builds[build].tag)), whose YAML does not name it; an operator may pull it by itself"
+                .note, place: parsed.place(of: .image(index)),
+                message:
+                    "\(image.familiar) is carried for \(SpecReading.short(parsed.spec.builds[build].tag)), whose YAML does not name it; an operator may pull it by itself"
             )
         }
     }

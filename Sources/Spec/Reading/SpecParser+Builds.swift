@@ -6,31 +6,31 @@ internal import OCI
 extension SpecReading {
     mutating func builds(_ node: YamlNode?) -> [Spec.Build] {
         var all: [Spec.Build] = []
-        for (index, item) in list(node, "builds").enumerated() {
-            mark(item, .build(index))
-            if let build = build(item, index) { all.append(build) }
+        for (index, item) in list(node, as: "builds").enumerated() {
+            mark(item, part: .build(index))
+            if let build = build(item, index: index) { all.append(build) }
         }
         return all
     }
 
-    private mutating func build(_ node: YamlNode, _ index: Int) -> Spec.Build? {
+    private mutating func build(_ node: YamlNode, index: Int) -> Spec.Build? {
         let keys = ["tag", "context", "kubefile"]
-        guard let fields = mapping(node, "the build", keys: keys, required: keys) else { return nil }
-        var tag = fields["tag"].flatMap { reference($0, "the build", .sealer) }
+        guard let fields = mapping(node, as: "the build", keys: keys, required: keys) else { return nil }
+        var tag = fields["tag"].flatMap { reference($0, as: "the build", defaults: .sealer) }
         if let given = tag, let at = fields["tag"] {
             if given.digest != nil {
-                note(at, "a build is named by a tag; its digest is not known before it is built")
+                note(at, message: "a build is named by a tag; its digest is not known before it is built")
                 tag = nil
             } else if context.built.contains(given) {
-                note(at, "the tag \(given) is built twice")
+                note(at, message: "the tag \(given) is built twice")
             }
         }
         var steps: [Spec.Step] = []
-        for (place, item) in list(fields["context"], "the context").enumerated() {
-            mark(item, .step(place, ofBuild: index))
+        for (place, item) in list(fields["context"], as: "the context").enumerated() {
+            mark(item, part: .step(place, ofBuild: index))
             if let step = step(item) { steps.append(step) }
         }
-        if let node = fields["kubefile"] { mark(node, .kubefile(index)) }
+        if let node = fields["kubefile"] { mark(node, part: .kubefile(index)) }
         let kubefile = fields["kubefile"].flatMap { self.kubefile($0, of: index) }
         if let tag { context.built.append(tag) }
         guard let tag, let kubefile else { return nil }
@@ -41,11 +41,11 @@ extension SpecReading {
 
     /// The Kubefile, whose first instruction must build on something that will be there.
     private mutating func kubefile(_ node: YamlNode, of build: Int) -> String? {
-        let found = node.entries == nil ? text(node, "the Kubefile") : kubefile(inFileOf: node, of: build)
+        let found = node.entries == nil ? text(node, as: "the Kubefile") : kubefile(inFileOf: node, of: build)
         guard let written = found else { return nil }
         let text = Placeholders.fill(kubefile: written, for: nil, release: context.release)
         if text.split(separator: "\n").contains(where: Self.lacksRelease) {
-            note(node, "{release} is used, and the spec has no 'release'")
+            note(node, message: "{release} is used, and the spec has no 'release'")
         }
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         for (number, line) in lines.enumerated() {
@@ -56,29 +56,29 @@ extension SpecReading {
                 note(offset: offset, "a Kubefile begins with 'FROM image'; found '\(line.prefix(60))'")
                 return nil
             }
-            from(String(words[1]), offset)
+            from(String(words[1]), offset: offset)
             return text
         }
-        note(node, "the Kubefile has no instruction; it begins with 'FROM image'")
+        note(node, message: "the Kubefile has no instruction; it begins with 'FROM image'")
         return nil
     }
 
     /// `{ path: FILE }`: the text of a file beside the spec.
     private mutating func kubefile(inFileOf node: YamlNode, of build: Int) -> String? {
-        guard let fields = mapping(node, "the Kubefile", keys: ["path"], required: ["path"]),
-            let at = fields["path"], let path = hostPath(at, "the path of the Kubefile")
+        guard let fields = mapping(node, as: "the Kubefile", keys: ["path"], required: ["path"]),
+            let at = fields["path"], let path = hostPath(at, as: "the path of the Kubefile")
         else { return nil }
         let place = path.hasPrefix("/") ? path : source.folder + path
         do throws(Failure) {
             let bytes = try File.open(place).bytes(limit: SpecReader.largestSpec)
             guard let text = String(validating: bytes, as: UTF8.self) else {
-                note(at, "the Kubefile \(path) is not UTF-8")
+                note(at, message: "the Kubefile \(path) is not UTF-8")
                 return nil
             }
             kubefiles[build] = place
             return text
         } catch {
-            note(at, "the Kubefile \(path) cannot be read: \(error.reason)")
+            note(at, message: "the Kubefile \(path) cannot be read: \(error.reason)")
             return nil
         }
     }
@@ -88,7 +88,7 @@ extension SpecReading {
         Placeholders.fill(kubefile: String(line), for: nil, release: "") != line
     }
 
-    private mutating func from(_ name: String, _ offset: Int) {
+    private mutating func from(_ name: String, offset: Int) {
         // An argument is filled in at build time.
         if name == "scratch" || name.contains("$") { return }
         let base: Reference

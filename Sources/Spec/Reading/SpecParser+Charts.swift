@@ -6,13 +6,13 @@ internal import OCI
 extension SpecReading {
     mutating func charts(_ node: YamlNode?) -> [Spec.Chart] {
         var all: [Spec.Chart] = []
-        for item in list(node, "charts") {
-            mark(item, .chart(all.count))
+        for item in list(node, as: "charts") {
+            mark(item, part: .chart(all.count))
             guard let chart = chart(item) else { continue }
             if context.images.contains(chart.reference)
                 || all.contains(where: { $0.reference == chart.reference })
             {
-                note(item, "\(chart.reference.familiar) is listed twice")
+                note(item, message: "\(chart.reference.familiar) is listed twice")
             }
             all.append(chart)
         }
@@ -21,26 +21,30 @@ extension SpecReading {
 
     private mutating func chart(_ node: YamlNode) -> Spec.Chart? {
         let keys = ["chart", "repo", "version", "digest", "values"]
-        guard let fields = mapping(node, "the chart", keys: keys, required: ["chart", "version"]),
-            let place = fields["chart"], let written = text(place, "a chart")
+        guard let fields = mapping(node, as: "the chart", keys: keys, required: ["chart", "version"]),
+            let place = fields["chart"], let written = text(place, as: "a chart")
         else { return nil }
         let version = fields["version"].flatMap { self.version($0) }
-        let digest = fields["digest"].flatMap { self.digest($0, "the digest of the chart") }
+        let digest = fields["digest"].flatMap { self.digest($0, as: "the digest of the chart") }
         let values = fields["values"].flatMap { self.values($0) }
-        let repo = fields["repo"].flatMap { url($0, "the URL of the chart repository") }
+        let repo = fields["repo"].flatMap { url($0, as: "the URL of the chart repository") }
         guard let version else { return nil }
         let address: String
         if written.hasPrefix("oci://") {
             if let node = fields["repo"] {
                 note(
-                    node, "a chart of an OCI registry has no repo; give its name alone for an HTTP repository"
+                    node,
+                    message:
+                        "a chart of an OCI registry has no repo; give its name alone for an HTTP repository"
                 )
             }
             address = String(written.dropFirst("oci://".count))
         } else {
             guard let repo else {
                 if fields["repo"] == nil {
-                    note(place, "expected oci://HOST/PATH/NAME, or a name with 'repo: https://…' beside it")
+                    note(
+                        place,
+                        message: "expected oci://HOST/PATH/NAME, or a name with 'repo: https://…' beside it")
                 }
                 return nil
             }
@@ -52,7 +56,10 @@ extension SpecReading {
             let reference = try? Reference("\(address.lowercasedPath):\(tag)"), reference.tag == tag,
             reference.digest == nil
         else {
-            note(place, "'\(written.prefix(120))' with the version '\(version)' makes no name for a registry")
+            note(
+                place,
+                message: "'\(written.prefix(120))' with the version '\(version)' makes no name for a registry"
+            )
             return nil
         }
         let name = String(written.split(separator: "/").last ?? "")
@@ -61,13 +68,13 @@ extension SpecReading {
     }
 
     private mutating func version(_ node: YamlNode) -> String? {
-        guard let text = text(node, "the version of the chart") else { return nil }
+        guard let text = text(node, as: "the version of the chart") else { return nil }
         let plain = text.utf8.allSatisfy {
             (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
                 || ".-+_".utf8.contains($0)
         }
         if plain, text.utf8.count <= 128 { return text }
-        note(node, "expected one exact version like 1.2.3, no range; found '\(text.prefix(60))'")
+        note(node, message: "expected one exact version like 1.2.3, no range; found '\(text.prefix(60))'")
         return nil
     }
 
@@ -75,7 +82,9 @@ extension SpecReading {
     private mutating func values(_ node: YamlNode) -> String? {
         if let text = node.text, node.scalarType == .string { return text }
         guard node.entries != nil else {
-            note(node, "expected the values as a mapping, or as a block of YAML; found \(shown(node))")
+            note(
+                node, message: "expected the values as a mapping, or as a block of YAML; found \(shown(node))"
+            )
             return nil
         }
         // The first line begins where the mapping does; the others keep their indent.
@@ -87,24 +96,26 @@ extension SpecReading {
         if let documents = try? YamlDocuments.all(inner), documents.count == 1 { return text }
         note(
             node,
-            "the values cannot stand by themselves, since they use an anchor from outside; write them out")
+            message:
+                "the values cannot stand by themselves, since they use an anchor from outside; write them out"
+        )
         return nil
     }
 
     /// `attached: [signatures]` of the spec or of an image.
     mutating func attached(_ node: YamlNode, of image: Reference?) {
         var kinds: Set<Spec.AttachedKind> = []
-        for item in oneOrMore(node, "attached") {
-            guard let text = text(item, "a kind of attached content") else { continue }
+        for item in oneOrMore(node, as: "attached") {
+            guard let text = text(item, as: "a kind of attached content") else { continue }
             guard let kind = Spec.AttachedKind(rawValue: text) else {
                 let known = Spec.AttachedKind.allCases.map(\.rawValue)
                 let advice =
                     Likeness.nearest(to: text, among: known).map { "did you mean '\($0)'?" }
                     ?? "there are \(known.joined(separator: ", "))"
-                note(item, "unknown kind '\(text.prefix(40))'; \(advice)")
+                note(item, message: "unknown kind '\(text.prefix(40))'; \(advice)")
                 continue
             }
-            if !kinds.insert(kind).inserted { note(item, "'\(text)' is listed twice") }
+            if !kinds.insert(kind).inserted { note(item, message: "'\(text)' is listed twice") }
         }
         context.attached.append(.init(image: image, kinds: Spec.AttachedKind.allCases.filter(kinds.contains)))
     }

@@ -7,11 +7,11 @@ extension SpecReading {
     mutating func images(_ node: YamlNode?) -> [Reference] {
         var all: [Reference] = []
         var first: [Reference: SourcePosition] = [:]
-        for item in list(node, "images") {
-            let place = mark(item, .image(all.count))
+        for item in list(node, as: "images") {
+            let place = mark(item, part: .image(all.count))
             guard let image = image(item) else { continue }
             if let before = first[image] {
-                note(item, "the image \(image.familiar) is listed in line \(before.line) already")
+                note(item, message: "the image \(image.familiar) is listed in line \(before.line) already")
             }
             first[image] = place
             all.append(image)
@@ -23,13 +23,13 @@ extension SpecReading {
     private mutating func image(_ node: YamlNode) -> Reference? {
         let keys = ["image", "from", "attached"]
         guard node.entries?.contains(where: { keys.contains($0.key.text ?? "") }) == true else {
-            return reference(node, "an image", .docker)
+            return reference(node, as: "an image", defaults: .docker)
         }
-        guard let fields = mapping(node, "the image", keys: keys, required: ["image"]),
-            let image = fields["image"].flatMap({ reference($0, "an image", .docker) })
+        guard let fields = mapping(node, as: "the image", keys: keys, required: ["image"]),
+            let image = fields["image"].flatMap({ reference($0, as: "an image", defaults: .docker) })
         else { return nil }
         if fields.count == 1 {
-            note(node, "the image has neither 'from' nor 'attached'; write its name alone")
+            note(node, message: "the image has neither 'from' nor 'attached'; write its name alone")
         }
         if let from = fields["from"] { archives(from, of: image) }
         if let node = fields["attached"] { attached(node, of: image) }
@@ -43,10 +43,12 @@ extension SpecReading {
             return context.archives.append(.init(image: image, platform: nil, from: from))
         }
         var lacking = context.platforms
-        for (key, value) in named(node, "the archives of \(image.familiar)") {
+        for (key, value) in named(node, as: "the archives of \(image.familiar)") {
             guard let platform = platform(key) else { continue }
             if !context.platforms.contains(platform) {
-                note(key, "the spec carries no \(platform); add it to platforms or take this line away")
+                note(
+                    key,
+                    message: "the spec carries no \(platform); add it to platforms or take this line away")
             }
             lacking.removeAll { $0 == platform }
             guard let from = location(value) else { continue }
@@ -54,13 +56,13 @@ extension SpecReading {
         }
         guard !lacking.isEmpty else { return }
         let names = lacking.map(\.description).joined(separator: ", ")
-        note(node, "there is no archive of \(image.familiar) for \(names)")
+        note(node, message: "there is no archive of \(image.familiar) for \(names)")
     }
 
     private mutating func location(_ node: YamlNode) -> ArchiveLocation? {
-        guard let text = text(node, "an archive") else { return nil }
+        guard let text = text(node, as: "an archive") else { return nil }
         do throws(Failure) { return try ArchiveLocation(text) } catch {
-            note(node, "'\(text.prefix(120))' is no image archive: \(error.reason)")
+            note(node, message: "'\(text.prefix(120))' is no image archive: \(error.reason)")
             return nil
         }
     }

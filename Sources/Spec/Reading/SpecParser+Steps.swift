@@ -20,7 +20,8 @@ extension SpecReading {
         guard node.entries != nil else {
             note(
                 node,
-                "expected a step: a mapping with one of \(verbs.joined(separator: ", ")); found \(shown(node))"
+                message:
+                    "expected a step: a mapping with one of \(verbs.joined(separator: ", ")); found \(shown(node))"
             )
             return nil
         }
@@ -30,72 +31,84 @@ extension SpecReading {
             let advice = present.isEmpty ? meant.map { "; did you mean '\($0)'?" } ?? "" : ""
             note(
                 node,
-                "a step has exactly one of \(verbs.joined(separator: ", ")); this has "
+                message: "a step has exactly one of \(verbs.joined(separator: ", ")); this has "
                     + (present.isEmpty ? "none" : present.joined(separator: " and ")) + advice)
             return nil
         }
-        guard let fields = mapping(node, "the step '\(verb)'", keys: [verb] + beside),
+        guard let fields = mapping(node, as: "the step '\(verb)'", keys: [verb] + beside),
             let value = fields[verb]
         else {
             return nil
         }
         switch verb {
         case "layer": return layer(value, paths: fields["paths"])
-        case "put": return put(value, fields)
-        case "edit": return edit(value, fields)
-        case "unpack": return unpack(value, fields)
+        case "put": return put(value, fields: fields)
+        case "edit": return edit(value, fields: fields)
+        case "unpack": return unpack(value, fields: fields)
         case "remove":
-            let paths = oneOrMore(value, "the paths to remove").compactMap { path($0, "a path to remove") }
+            let paths = oneOrMore(value, as: "the paths to remove").compactMap {
+                path($0, as: "a path to remove")
+            }
             return .remove(paths: paths)
-        case "rewrite": return path(value, "the file to rewrite").map { .rewrite(path: $0) }
+        case "rewrite": return path(value, as: "the file to rewrite").map { .rewrite(path: $0) }
         default: return imageList(value)
         }
     }
 
     private mutating func layer(_ node: YamlNode, paths: YamlNode?) -> Spec.Step? {
-        guard let role = text(node, "the role of a base layer") else { return nil }
+        guard let role = text(node, as: "the role of a base layer") else { return nil }
         let chosen = paths.map { list in
-            oneOrMore(list, "paths").compactMap { path($0, "a path of the layer") }
+            oneOrMore(list, as: "paths").compactMap { path($0, as: "a path of the layer") }
         }
         guard let base = context.base else {
-            note(node, "the layer '\(role)' is of no base: the spec has no valid 'base'")
+            note(node, message: "the layer '\(role)' is of no base: the spec has no valid 'base'")
             return nil
         }
         guard base.layers[role] != nil || marks[.role(role)] != nil else {
-            note(node, "there is no layer '\(role)' in base.layers; \(known(role, base.layers.keys))")
+            note(
+                node,
+                message:
+                    "there is no layer '\(role)' in base.layers; \(known(role, candidates: base.layers.keys))"
+            )
             return nil
         }
         return .layer(role: role, paths: chosen)
     }
 
-    private mutating func put(_ node: YamlNode, _ fields: [String: YamlNode]) -> Spec.Step? {
-        let path = path(node, "the place to put it")
+    private mutating func put(_ node: YamlNode, fields: [String: YamlNode]) -> Spec.Step? {
+        let path = path(node, as: "the place to put it")
         if path?.split(separator: "/").last == "imageListWithAuth.yaml" {
             note(
                 node,
-                "imageListWithAuth.yaml holds passwords, and they would travel in the bundle; list its images in 'images', "
+                message:
+                    "imageListWithAuth.yaml holds passwords, and they would travel in the bundle; list its images in 'images', "
                     + "and give collect the passwords as docker's auth file")
         }
         let sources = ["file", "repack", "save"].filter { fields[$0] != nil }
         guard sources.count == 1, let key = sources.first, let source = fields[key] else {
             note(
                 node,
-                "'put' takes exactly one of file, repack and save; found "
+                message: "'put' takes exactly one of file, repack and save; found "
                     + (sources.isEmpty ? "none" : sources.joined(separator: " and ")))
             return nil
         }
         let mode = fields["mode"].flatMap { self.mode($0) }
         if key == "save" {
-            guard let image = reference(source, "the image to save", .docker), let path else { return nil }
+            guard let image = reference(source, as: "the image to save", defaults: .docker), let path else {
+                return nil
+            }
             guard context.images.meant(by: image) != nil else {
                 let familiar = context.images.map(\.familiar)
                 note(
                     source,
-                    "the image \(image.familiar) is not listed in 'images'; \(known(image.familiar, familiar))"
+                    message:
+                        "the image \(image.familiar) is not listed in 'images'; \(known(image.familiar, candidates: familiar))"
                 )
                 return nil
             }
-            if image.tag == nil { note(source, "a docker-archive names its image by a tag; add one") }
+            if image.tag == nil {
+                note(source, message: "a docker-archive names its image by a tag; add one")
+            }
             return .putSaved(path: path, image: image, mode: mode)
         }
         guard let name = fileName(source), let path else { return nil }
@@ -103,20 +116,22 @@ extension SpecReading {
             ? .putFile(path: path, file: name, mode: mode) : .putRepacked(path: path, file: name, mode: mode)
     }
 
-    private mutating func unpack(_ node: YamlNode, _ fields: [String: YamlNode]) -> Spec.Step? {
-        let path = path(node, "the folder to unpack into")
+    private mutating func unpack(_ node: YamlNode, fields: [String: YamlNode]) -> Spec.Step? {
+        let path = path(node, as: "the folder to unpack into")
         let members = fields["members"].map { list in
-            oneOrMore(list, "members").compactMap { self.path($0, "a member of the archive") }
+            oneOrMore(list, as: "members").compactMap { self.path($0, as: "a member of the archive") }
         }
         var strip: Int?
         if let given = fields["strip"] {
             strip =
                 given.scalarType == .int
                 ? given.text.flatMap { Int($0) }.flatMap { (0...64).contains($0) ? $0 : nil } : nil
-            if strip == nil { note(given, "expected strip as a number from 0 to 64; found \(shown(given))") }
+            if strip == nil {
+                note(given, message: "expected strip as a number from 0 to 64; found \(shown(given))")
+            }
         }
         guard let source = fields["file"] else {
-            note(node, "'unpack' needs 'file': the archive")
+            note(node, message: "'unpack' needs 'file': the archive")
             return nil
         }
         guard let path, let name = fileName(source) else { return nil }
@@ -125,30 +140,33 @@ extension SpecReading {
 
     /// The name of one of `files`.
     private mutating func fileName(_ node: YamlNode) -> String? {
-        guard let name = text(node, "the name of a file") else { return nil }
+        guard let name = text(node, as: "the name of a file") else { return nil }
         guard context.files[name] != nil else {
-            note(node, "there is no file '\(name)' in 'files'; \(known(name, context.files.keys))")
+            note(
+                node,
+                message:
+                    "there is no file '\(name)' in 'files'; \(known(name, candidates: context.files.keys))")
             return nil
         }
         return name
     }
 
-    private mutating func edit(_ node: YamlNode, _ fields: [String: YamlNode]) -> Spec.Step? {
-        if fields.count == 1 { note(node, "'edit' needs 'remove', 'set' or 'append'") }
+    private mutating func edit(_ node: YamlNode, fields: [String: YamlNode]) -> Spec.Step? {
+        if fields.count == 1 { note(node, message: "'edit' needs 'remove', 'set' or 'append'") }
         var remove: [String] = []
-        for item in oneOrMore(fields["remove"], "the keys to remove") {
+        for item in oneOrMore(fields["remove"], as: "the keys to remove") {
             if let path = fieldPath(item) { remove.append(path) }
         }
-        let set = assignments(fields["set"], "set")
-        let append = assignments(fields["append"], "append")
-        return path(node, "the file to edit").map {
+        let set = assignments(fields["set"], as: "set")
+        let append = assignments(fields["append"], as: "append")
+        return path(node, as: "the file to edit").map {
             .edit(path: $0, remove: remove, set: set, append: append.isEmpty ? nil : append)
         }
     }
 
-    private mutating func assignments(_ node: YamlNode?, _ what: String) -> [Spec.Assignment] {
+    private mutating func assignments(_ node: YamlNode?, as what: String) -> [Spec.Assignment] {
         var all: [Spec.Assignment] = []
-        for (key, value) in named(node, what) {
+        for (key, value) in named(node, as: what) {
             guard let path = fieldPath(key) else { continue }
             guard let text = value.text, let type = value.scalarType else {
                 if let json = value.json() {
@@ -156,7 +174,8 @@ extension SpecReading {
                 } else {
                     note(
                         value,
-                        "the value of '\(path)' is too large, or has a key that is no text or is doubled")
+                        message:
+                            "the value of '\(path)' is too large, or has a key that is no text or is doubled")
                 }
                 continue
             }
@@ -168,19 +187,20 @@ extension SpecReading {
     }
 
     private mutating func fieldPath(_ node: YamlNode) -> String? {
-        guard let text = text(node, "a key path") else { return nil }
+        guard let text = text(node, as: "a key path") else { return nil }
         do throws(Failure) {
             return try FieldPath(text).description
         } catch {
-            note(node, "'\(text.prefix(80))' is no key path: \(error.reason); \(error.remedy)")
+            note(node, message: "'\(text.prefix(80))' is no key path: \(error.reason); \(error.remedy)")
             return nil
         }
     }
 
     private mutating func imageList(_ node: YamlNode) -> Spec.Step? {
         var patterns: [String] = []
-        for item in oneOrMore(node, "the patterns of imageList") {
-            guard let written = text(item, "a pattern of image names"), let pattern = released(written, item)
+        for item in oneOrMore(node, as: "the patterns of imageList") {
+            guard let written = text(item, as: "a pattern of image names"),
+                let pattern = released(written, node: item)
             else { continue }
             patterns.append(pattern)
             if ImagePattern.select(context.images, matching: [pattern]).isEmpty {
@@ -191,29 +211,31 @@ extension SpecReading {
                 }
                 let meant =
                     Likeness.nearest(to: pattern, among: prefixes).map { "; did you mean '\($0)'?" } ?? ""
-                note(item, "the pattern '\(pattern)' means none of 'images'\(meant)")
+                note(item, message: "the pattern '\(pattern)' means none of 'images'\(meant)")
             }
         }
         let listed = ImagePattern.select(context.images, matching: patterns)
         for image in listed where image.tag == nil {
             note(
                 node,
-                "\(image.familiar) has no tag, and an imageList names images by their tags; add one before the '@'"
+                message:
+                    "\(image.familiar) has no tag, and an imageList names images by their tags; add one before the '@'"
             )
         }
-        collisions(listed, node)
+        collisions(listed, node: node)
         return .imageList(patterns: patterns)
     }
 
     /// Two images that lose their difference with their domain.
-    private mutating func collisions(_ images: [Reference], _ node: YamlNode) {
+    private mutating func collisions(_ images: [Reference], node: YamlNode) {
         var first: [String: Reference] = [:]
         for image in images {
             let name = "\(image.repository):\(image.tag ?? "latest")"
             if let before = first[name] {
                 note(
                     node,
-                    "\(before) and \(image) are both \(name) in the cluster's registry, which drops the domain; carry one of them"
+                    message:
+                        "\(before) and \(image) are both \(name) in the cluster's registry, which drops the domain; carry one of them"
                 )
             }
             first[name] = image
@@ -221,7 +243,7 @@ extension SpecReading {
     }
 
     /// What was probably meant, or what there is.
-    private func known(_ word: String, _ candidates: some Sequence<String>) -> String {
+    private func known(_ word: String, candidates: some Sequence<String>) -> String {
         let all = candidates.sorted()
         if let meant = Likeness.nearest(to: word, among: all) { return "did you mean '\(meant)'?" }
         return all.isEmpty ? "none is defined" : "there are \(all.prefix(12).joined(separator: ", "))"

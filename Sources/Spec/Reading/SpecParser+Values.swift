@@ -5,7 +5,7 @@ internal import OCI
 /// The scalars of a spec, parsed into their types.
 extension SpecReading {
     /// Text as it is written; a number too, so that `1.20` stays `1.20`.
-    mutating func text(_ node: YamlNode, _ what: String) -> String? {
+    mutating func text(_ node: YamlNode, as what: String) -> String? {
         let wrong: Bool =
             switch node.scalarType {
             case nil, .null, .bool: true
@@ -13,73 +13,79 @@ extension SpecReading {
             }
         guard let text = node.text, !wrong, !text.isEmpty else {
             let quotes = node.scalarType == .bool ? "; text that looks like a truth value goes in quotes" : ""
-            note(node, "expected \(what) as text; found \(shown(node))\(quotes)")
+            note(node, message: "expected \(what) as text; found \(shown(node))\(quotes)")
             return nil
         }
         return text
     }
 
     /// A name that can be a part of a file's name.
-    mutating func name(_ node: YamlNode, _ what: String) -> String? {
-        guard let text = text(node, what) else { return nil }
+    mutating func name(_ node: YamlNode, as what: String) -> String? {
+        guard let text = text(node, as: what) else { return nil }
         let alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
         guard text.utf8.count <= 128, let first = text.utf8.first, alphabet.utf8.contains(first),
             text.utf8.allSatisfy({ alphabet.utf8.contains($0) || "._-".utf8.contains($0) })
         else {
             note(
                 node,
-                "expected \(what) of letters, digits, '.', '_' and '-', 128 at most; found \(shown(node))")
+                message:
+                    "expected \(what) of letters, digits, '.', '_' and '-', 128 at most; found \(shown(node))"
+            )
             return nil
         }
         return text
     }
 
     mutating func platform(_ node: YamlNode) -> Platform? {
-        guard let text = text(node, "a platform") else { return nil }
+        guard let text = text(node, as: "a platform") else { return nil }
         do throws(Failure) { return try Platform(text) } catch {
-            note(node, "'\(text.prefix(60))' is no platform: \(error.reason), like linux/amd64")
+            note(node, message: "'\(text.prefix(60))' is no platform: \(error.reason), like linux/amd64")
             return nil
         }
     }
 
-    mutating func reference(_ node: YamlNode, _ what: String, _ defaults: Reference.Defaults) -> Reference? {
-        guard let written = text(node, "\(what)'s reference"), let text = released(written, node) else {
+    mutating func reference(_ node: YamlNode, as what: String, defaults: Reference.Defaults) -> Reference? {
+        guard let written = text(node, as: "\(what)'s reference"), let text = released(written, node: node)
+        else {
             return nil
         }
         do throws(Failure) { return try Reference(text, defaults: defaults) } catch {
-            note(node, "'\(text.prefix(120))' is no image reference: \(error.reason)")
+            note(node, message: "'\(text.prefix(120))' is no image reference: \(error.reason)")
             return nil
         }
     }
 
     /// `sha256:` and 64 digits, or the digits alone.
-    mutating func digest(_ node: YamlNode, _ what: String) -> Digest? {
-        guard let text = text(node, what) else { return nil }
+    mutating func digest(_ node: YamlNode, as what: String) -> Digest? {
+        guard let text = text(node, as: what) else { return nil }
         let hex = text.hasPrefix("sha256:") ? text.dropFirst(7) : text[...]
         if let digest = Digest(hex: hex) { return digest }
         note(
             node,
-            "expected \(what) as 'sha256:' and 64 lower-case hexadecimal digits; found \(hex.count) characters ('\(text.prefix(80))')"
+            message:
+                "expected \(what) as 'sha256:' and 64 lower-case hexadecimal digits; found \(hex.count) characters ('\(text.prefix(80))')"
         )
         return nil
     }
 
     /// Digests by platform.
-    mutating func digests(_ node: YamlNode, _ what: String) -> [String: Digest] {
+    mutating func digests(_ node: YamlNode, as what: String) -> [String: Digest] {
         var all: [String: Digest] = [:]
-        for (key, value) in named(node, what) {
+        for (key, value) in named(node, as: what) {
             guard let platform = platform(key) else { continue }
             if !context.platforms.contains(platform) {
-                note(key, "the spec carries no \(platform); add it to platforms or take this line away")
+                note(
+                    key,
+                    message: "the spec carries no \(platform); add it to platforms or take this line away")
             }
-            all[platform.description] = digest(value, what)
+            all[platform.description] = digest(value, as: what)
         }
         return all
     }
 
     /// A path inside a context: relative, without `..`, `.` and empty parts.
-    mutating func path(_ node: YamlNode, _ what: String) -> String? {
-        guard let text = text(node, what) else { return nil }
+    mutating func path(_ node: YamlNode, as what: String) -> String? {
+        guard let text = text(node, as: what) else { return nil }
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         let reason: String? =
             if text.hasPrefix("/") {
@@ -94,43 +100,45 @@ extension SpecReading {
                 nil
             }
         guard let reason else { return placeholders(of: text, node) ? text : nil }
-        note(node, "expected \(what) relative to the context; '\(text.prefix(80))' \(reason)")
+        note(node, message: "expected \(what) relative to the context; '\(text.prefix(80))' \(reason)")
         return nil
     }
 
     /// A path of the collecting host, relative to the spec's folder.
-    mutating func hostPath(_ node: YamlNode, _ what: String) -> String? {
-        guard let text = text(node, what) else { return nil }
+    mutating func hostPath(_ node: YamlNode, as what: String) -> String? {
+        guard let text = text(node, as: what) else { return nil }
         guard text.utf8.count <= 4000, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-            note(node, "\(what) has a control character or is too long")
+            note(node, message: "\(what) has a control character or is too long")
             return nil
         }
         return placeholders(of: text, node) ? text : nil
     }
 
     /// Text that may be empty and have several lines.
-    mutating func wholeText(_ node: YamlNode, _ what: String) -> String? {
+    mutating func wholeText(_ node: YamlNode, as what: String) -> String? {
         if let text = node.text, text.isEmpty, node.scalarType == .string { return text }
-        return text(node, what)
+        return text(node, as: what)
     }
 
     /// The mode of a file in octal digits: `0755`.
     mutating func mode(_ node: YamlNode) -> UInt32? {
         let digits = node.text ?? ""
         guard (3...4).contains(digits.utf8.count), let mode = UInt32(digits, radix: 8) else {
-            note(node, "expected the mode in octal digits, like 0755; found \(shown(node))")
+            note(node, message: "expected the mode in octal digits, like 0755; found \(shown(node))")
             return nil
         }
         return mode
     }
 
     /// `host[:port]`.
-    mutating func domain(_ node: YamlNode, _ what: String) -> String? {
-        guard let text = text(node, what) else { return nil }
+    mutating func domain(_ node: YamlNode, as what: String) -> String? {
+        guard let text = text(node, as: what) else { return nil }
         guard !text.contains("/"), let probe = try? Reference("\(text)/a/b:c"), probe.domain == text else {
             note(
                 node,
-                "expected \(what) as host[:port], like quay.io or sea.hub:5000; found '\(text.prefix(80))'")
+                message:
+                    "expected \(what) as host[:port], like quay.io or sea.hub:5000; found '\(text.prefix(80))'"
+            )
             return nil
         }
         return text
@@ -138,7 +146,7 @@ extension SpecReading {
 
     /// `[scheme://]host[:port][/path]`.
     mutating func mirror(_ node: YamlNode) -> String? {
-        guard let text = text(node, "a mirror") else { return nil }
+        guard let text = text(node, as: "a mirror") else { return nil }
         var rest = text[...]
         for scheme in ["http://", "https://"] where rest.hasPrefix(scheme) {
             rest = rest.dropFirst(scheme.count)
@@ -153,41 +161,49 @@ extension SpecReading {
         if plain, named, isPath || rest.count == host.count { return text }
         note(
             node,
-            "expected a mirror as [scheme://]host[:port][/path] without credentials; found '\(text.prefix(80))'"
+            message:
+                "expected a mirror as [scheme://]host[:port][/path] without credentials; found '\(text.prefix(80))'"
         )
         return nil
     }
 
     /// An HTTP or HTTPS URL with the known placeholders.
-    mutating func url(_ node: YamlNode, _ what: String) -> String? {
-        guard let text = text(node, what) else { return nil }
+    mutating func url(_ node: YamlNode, as what: String) -> String? {
+        guard let text = text(node, as: what) else { return nil }
         var rest: Substring?
         for scheme in ["http://", "https://"] where text.hasPrefix(scheme) {
             rest = text.dropFirst(scheme.count)
         }
         guard let rest else {
-            note(node, "expected \(what) that begins with https:// or http://; found '\(text.prefix(80))'")
+            note(
+                node,
+                message: "expected \(what) that begins with https:// or http://; found '\(text.prefix(80))'")
             return nil
         }
         let host = rest.prefix { $0 != "/" && $0 != "?" }
         if host.contains("@") {
-            note(node, "\(what) holds credentials; put them into a netrc or docker config, never into a spec")
+            note(
+                node,
+                message:
+                    "\(what) holds credentials; put them into a netrc or docker config, never into a spec")
             return nil
         }
         guard !host.isEmpty, !host.hasPrefix(":"), !text.contains("#"),
             text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else {
-            note(node, "\(what) '\(text.prefix(80))' has no host, or a character that a URL cannot have")
+            note(
+                node,
+                message: "\(what) '\(text.prefix(80))' has no host, or a character that a URL cannot have")
             return nil
         }
         return placeholders(of: text, node) ? text : nil
     }
 
     /// `text` with `{release}` filled in; `nil` where the spec has no release.
-    mutating func released(_ text: String, _ node: YamlNode) -> String? {
+    mutating func released(_ text: String, node: YamlNode) -> String? {
         guard Placeholders.words(in: text).contains("release") else { return text }
         guard let release = context.release else {
-            note(node, "{release} is used, and the spec has no 'release'")
+            note(node, message: "{release} is used, and the spec has no 'release'")
             return nil
         }
         return Placeholders.fill(text, for: nil, release: release)
@@ -195,7 +211,9 @@ extension SpecReading {
 
     private mutating func placeholders(of text: String, _ node: YamlNode) -> Bool {
         if text.contains("${") {
-            note(node, "a placeholder is written without '$', like {arch}; found '\(text.prefix(80))'")
+            note(
+                node, message: "a placeholder is written without '$', like {arch}; found '\(text.prefix(80))'"
+            )
             return false
         }
         for placeholder in Placeholders.words(in: text) {
@@ -204,11 +222,11 @@ extension SpecReading {
                 let meant = Likeness.nearest(to: placeholder, among: Placeholders.known)
                 let advice =
                     meant.map { "did you mean {\($0)}?" } ?? "there are \(known.joined(separator: ", "))"
-                note(node, "unknown placeholder {\(placeholder)}; \(advice)")
+                note(node, message: "unknown placeholder {\(placeholder)}; \(advice)")
                 return false
             }
             if placeholder == "release", context.release == nil {
-                note(node, "{release} is used, and the spec has no 'release'")
+                note(node, message: "{release} is used, and the spec has no 'release'")
                 return false
             }
         }

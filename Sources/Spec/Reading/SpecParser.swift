@@ -36,11 +36,11 @@ struct SpecReading {
             SpecProblem(path: source.path, position: source.position(of: offset), message: message))
     }
 
-    mutating func note(_ node: YamlNode, _ message: String) { note(offset: node.range.lowerBound, message) }
+    mutating func note(_ node: YamlNode, message: String) { note(offset: node.range.lowerBound, message) }
 
     /// Notes where a part stands.
     @discardableResult
-    mutating func mark(_ node: YamlNode, _ part: SpecPath) -> SourcePosition {
+    mutating func mark(_ node: YamlNode, part: SpecPath) -> SourcePosition {
         let position = source.position(of: node.range.lowerBound)
         marks[part] = position
         return position
@@ -53,11 +53,11 @@ struct SpecReading {
         return "\(node.kindInWords) ('\(first)')"
     }
 
-    private mutating func spend(_ count: Int, _ node: YamlNode) -> Bool {
+    private mutating func spend(_ count: Int, node: YamlNode) -> Bool {
         left -= count
         if left < 0, left + count >= 0 {
             problems.removeLast(problems.count == Self.mostProblems ? 1 : 0)
-            note(node, "the spec's aliases multiply to over 50,000 values")
+            note(node, message: "the spec's aliases multiply to over 50,000 values")
         }
         return left >= 0
     }
@@ -67,53 +67,55 @@ struct SpecReading {
     /// The values of a mapping whose keys are fixed; `nil` where it is no mapping. Unknown, doubled and missing
     /// keys are noted.
     mutating func mapping(
-        _ node: YamlNode, _ what: String, keys: [String], required: [String] = []
+        _ node: YamlNode, as what: String, keys: [String], required: [String] = []
     ) -> [String: YamlNode]? {
         guard let entries = node.entries else {
             note(
                 node,
-                "expected \(what) as a mapping with \(keys.joined(separator: ", ")); found \(shown(node))")
+                message:
+                    "expected \(what) as a mapping with \(keys.joined(separator: ", ")); found \(shown(node))"
+            )
             return nil
         }
         var fields: [String: YamlNode] = [:]
-        for (key, value) in uniqueEntries(entries, node, what) {
+        for (key, value) in uniqueEntries(entries, node: node, as: what) {
             guard let name = key.text, keys.contains(name) else {
                 let meant = Likeness.nearest(to: key.text ?? "", among: keys).map { "did you mean '\($0)'?" }
                 let advice = meant ?? "expected \(keys.joined(separator: ", "))"
-                note(key, "unknown key '\(key.text ?? "?")' in \(what); \(advice)")
+                note(key, message: "unknown key '\(key.text ?? "?")' in \(what); \(advice)")
                 continue
             }
             fields[name] = value
         }
         let present = Set(entries.compactMap(\.key.text))
-        for key in required where !present.contains(key) { note(node, "\(what) has no '\(key)'") }
+        for key in required where !present.contains(key) { note(node, message: "\(what) has no '\(key)'") }
         return fields
     }
 
     /// The entries of a mapping whose keys are names of the user's; none where there is no node.
-    mutating func named(_ node: YamlNode?, _ what: String) -> [(key: YamlNode, value: YamlNode)] {
+    mutating func named(_ node: YamlNode?, as what: String) -> [(key: YamlNode, value: YamlNode)] {
         guard let node else { return [] }
         guard let entries = node.entries else {
-            note(node, "expected \(what) as a mapping; found \(shown(node))")
+            note(node, message: "expected \(what) as a mapping; found \(shown(node))")
             return []
         }
-        return uniqueEntries(entries, node, what)
+        return uniqueEntries(entries, node: node, as: what)
     }
 
     private mutating func uniqueEntries(
-        _ entries: [YamlNode.Entry], _ node: YamlNode, _ what: String
+        _ entries: [YamlNode.Entry], node: YamlNode, as what: String
     ) -> [(key: YamlNode, value: YamlNode)] {
-        guard spend(entries.count, node) else { return [] }
+        guard spend(entries.count, node: node) else { return [] }
         var first: [String: YamlNode] = [:]
         var unique: [(key: YamlNode, value: YamlNode)] = []
         for entry in entries {
             guard let name = entry.key.text, entry.key.scalarType != .null else {
-                note(entry.key, "expected a name as key in \(what); found \(shown(entry.key))")
+                note(entry.key, message: "expected a name as key in \(what); found \(shown(entry.key))")
                 continue
             }
             if let before = first[name] {
                 let line = source.position(of: before.range.lowerBound).line
-                note(entry.key, "the key '\(name)' is in \(what) already, in line \(line)")
+                note(entry.key, message: "the key '\(name)' is in \(what) already, in line \(line)")
                 continue
             }
             first[name] = entry.key
@@ -123,21 +125,21 @@ struct SpecReading {
     }
 
     /// The items of a list; none where there is no node.
-    mutating func list(_ node: YamlNode?, _ what: String) -> [YamlNode] {
+    mutating func list(_ node: YamlNode?, as what: String) -> [YamlNode] {
         guard let node else { return [] }
         guard let items = node.items else {
-            note(node, "expected \(what) as a list; found \(shown(node))")
+            note(node, message: "expected \(what) as a list; found \(shown(node))")
             return []
         }
-        return spend(items.count, node) ? items : []
+        return spend(items.count, node: node) ? items : []
     }
 
     /// The items of a list, or one item without a list; none at all is noted.
-    mutating func oneOrMore(_ node: YamlNode?, _ what: String) -> [YamlNode] {
+    mutating func oneOrMore(_ node: YamlNode?, as what: String) -> [YamlNode] {
         guard let node else { return [] }
         if node.entries == nil, node.items == nil, node.scalarType != .null { return [node] }
-        let items = list(node, what)
-        if node.items?.isEmpty == true { note(node, "expected at least one of \(what)") }
+        let items = list(node, as: what)
+        if node.items?.isEmpty == true { note(node, message: "expected at least one of \(what)") }
         return items
     }
 }

@@ -54,7 +54,7 @@ package enum SpecReader {
         do throws(Failure) {
             let documents = try YamlDocuments.all(source)
             if documents.count > 1 {
-                reading.note(documents[1].root, "a second document; a spec is one")
+                reading.note(documents[1].root, message: "a second document; a spec is one")
             }
             let root = documents.first?.root
             if let root, let spec = reading.spec(root), reading.problems.isEmpty {
@@ -91,26 +91,28 @@ extension SpecReading {
             "version", "name", "release", "platforms", "base", "files", "images", "charts", "attached",
             "registries", "registry", "notImages", "builds",
         ]
-        guard let fields = mapping(root, "the spec", keys: keys, required: ["version", "name", "platforms"])
+        guard
+            let fields = mapping(
+                root, as: "the spec", keys: keys, required: ["version", "name", "platforms"])
         else {
             return nil
         }
         if let version = fields["version"], version.text != "1" || version.scalarType != .int {
-            note(version, "expected version 1, the only one there is; found \(shown(version))")
+            note(version, message: "expected version 1, the only one there is; found \(shown(version))")
         }
-        let name = fields["name"].flatMap { self.name($0, "the bundle's name") }
+        let name = fields["name"].flatMap { self.name($0, as: "the bundle's name") }
         let platforms = self.platforms(fields["platforms"])
         context.platforms = platforms
-        context.release = fields["release"].flatMap { text($0, "the release") }
+        context.release = fields["release"].flatMap { text($0, as: "the release") }
         context.base = fields["base"].flatMap { base($0) }
         context.files = files(fields["files"])
         context.images = images(fields["images"])
         let charts = self.charts(fields["charts"])
         if let node = fields["attached"] { attached(node, of: nil) }
         let registries = self.registries(fields["registries"])
-        let registry = fields["registry"].flatMap { domain($0, "the registry") } ?? "sea.hub:5000"
-        let notImages = oneOrMore(fields["notImages"], "notImages").compactMap {
-            text($0, "a text that is not an image")
+        let registry = fields["registry"].flatMap { domain($0, as: "the registry") } ?? "sea.hub:5000"
+        let notImages = oneOrMore(fields["notImages"], as: "notImages").compactMap {
+            text($0, as: "a text that is not an image")
         }
         let builds = self.builds(fields["builds"])
         guard let name else { return nil }
@@ -123,9 +125,9 @@ extension SpecReading {
 
     private mutating func platforms(_ node: YamlNode?) -> [Platform] {
         var all: [Platform] = []
-        for item in oneOrMore(node, "platforms") {
+        for item in oneOrMore(node, as: "platforms") {
             guard let platform = platform(item) else { continue }
-            if all.contains(platform) { note(item, "the platform \(platform) is listed twice") }
+            if all.contains(platform) { note(item, message: "the platform \(platform) is listed twice") }
             all.append(platform)
         }
         return all
@@ -133,9 +135,9 @@ extension SpecReading {
 
     private mutating func registries(_ node: YamlNode?) -> [String: [String]] {
         var all: [String: [String]] = [:]
-        for (key, value) in named(node, "registries") {
-            guard let domain = domain(key, "a registry") else { continue }
-            all[domain] = oneOrMore(value, "the places to fetch \(domain) from").compactMap { mirror($0) }
+        for (key, value) in named(node, as: "registries") {
+            guard let domain = domain(key, as: "a registry") else { continue }
+            all[domain] = oneOrMore(value, as: "the places to fetch \(domain) from").compactMap { mirror($0) }
         }
         return all
     }

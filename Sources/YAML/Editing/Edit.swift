@@ -63,7 +63,7 @@ package struct Edit: Sendable {
     ///   kind `configuration` where a path means nothing, several things, or what cannot be changed alone.
     package func applied(to bytes: [UInt8], path: String, syntax: Syntax? = nil) throws(Failure) -> [UInt8] {
         let syntax = syntax ?? Syntax(path: path)
-        var state = try EditState(SourceText(bytes, path: path), syntax)
+        var state = try EditState(SourceText(bytes, path: path), syntax: syntax)
         for change in changes { state = try state.after(change) }
         return state.source.bytes
     }
@@ -73,15 +73,15 @@ extension Edit {
     /// Whether a document of the file has the field.
     /// - Throws: a ``Failure`` of kind `data` where the file is not JSON or YAML.
     package static func has(_ field: FieldPath, in bytes: [UInt8], path: String) throws(Failure) -> Bool {
-        let state = try EditState(SourceText(bytes, path: path), Syntax(path: path))
+        let state = try EditState(SourceText(bytes, path: path), syntax: Syntax(path: path))
         return state.documents.contains {
-            field.admits($0) && EditTarget.reach(field.parts, $0.root) == field.parts.count
+            field.admits($0) && EditTarget.reach(field.parts, root: $0.root) == field.parts.count
         }
     }
 
     /// Whether the file is what its name says: JSON or YAML.
     package static func parses(_ bytes: [UInt8], path: String) -> Bool {
-        (try? EditState(SourceText(bytes, path: path), Syntax(path: path))) != nil
+        (try? EditState(SourceText(bytes, path: path), syntax: Syntax(path: path))) != nil
     }
 }
 
@@ -91,7 +91,7 @@ struct EditState {
     let syntax: Edit.Syntax
     let documents: [YamlDocument]
 
-    init(_ source: SourceText, _ syntax: Edit.Syntax) throws(Failure) {
+    init(_ source: SourceText, syntax: Edit.Syntax) throws(Failure) {
         self.source = source
         self.syntax = syntax
         switch syntax {
@@ -103,29 +103,30 @@ struct EditState {
     func after(_ change: Edit.Change) throws(Failure) -> EditState {
         let index = try EditTarget.document(for: change, in: self)
         let target = try EditTarget(change, document: documents[index], state: self)
-        let splice = try EditSplice(target, change, self).made()
+        let splice = try EditSplice(target, change: change, state: self).made()
         let bytes = source.replacing(splice.range, with: splice.text.utf8)
         let result: EditState
         do {
-            result = try EditState(SourceText(bytes, path: source.path), syntax)
+            result = try EditState(SourceText(bytes, path: source.path), syntax: syntax)
         } catch {
-            throw refuse(change, at: target.offset, "the result would no longer parse (\(error.reason))")
+            throw refuse(
+                change, at: target.offset, reason: "the result would no longer parse (\(error.reason))")
         }
         let parts = ArraySlice(change.path.parts)
         let asMeant =
             documents.count == result.documents.count
             && documents.indices.allSatisfy { number in
                 let before = EditTree(documents[number].root)
-                let expected = number == index ? before.applying(change, parts) : before
+                let expected = number == index ? before.applying(change, parts: parts) : before
                 return expected == EditTree(result.documents[number].root)
             }
         guard asMeant else {
-            throw refuse(change, at: target.offset, "other values would change with it")
+            throw refuse(change, at: target.offset, reason: "other values would change with it")
         }
         return result
     }
 
-    private func refuse(_ change: Edit.Change, at offset: Int, _ reason: String) -> Failure {
+    private func refuse(_ change: Edit.Change, at offset: Int, reason: String) -> Failure {
         Failure(
             .configuration, "edit", "\(change.path) in \(source.place(offset))", because: reason,
             remedy: "write that part of the file in block style, one key a line, and try again")
@@ -165,7 +166,7 @@ indirect enum EditTree: Equatable {
     }
 
     /// The tree with the change made at `parts`; unchanged where they lead nowhere.
-    func applying(_ change: Edit.Change, _ parts: ArraySlice<FieldPath.Part>) -> EditTree {
+    func applying(_ change: Edit.Change, parts: ArraySlice<FieldPath.Part>) -> EditTree {
         guard let part = parts.first else {
             switch (change, self) {
             case (.set(_, let value), _): return EditTree(value)
@@ -177,14 +178,14 @@ indirect enum EditTree: Equatable {
         let rest = parts.dropFirst()
         switch (self, part) {
         case (.sequence(var items), .index(let index)) where index < items.count:
-            items[index] = items[index].applying(change, rest)
+            items[index] = items[index].applying(change, parts: rest)
             return .sequence(items)
         case (.mapping(var pairs), .key(let key)):
             if let at = pairs.firstIndex(where: { $0.key.text == key }) {
                 if rest.isEmpty, case .remove = change {
                     pairs.remove(at: at)
                 } else {
-                    pairs[at].value = pairs[at].value.applying(change, rest)
+                    pairs[at].value = pairs[at].value.applying(change, parts: rest)
                 }
             } else if rest.isEmpty, case .set(_, let value) = change {
                 pairs.append(Pair(key: .scalar(key, .string), value: EditTree(value)))
@@ -193,7 +194,7 @@ indirect enum EditTree: Equatable {
             }
             return .mapping(pairs)
         case (.scalar(_, .null), .key):
-            return EditTree.mapping([]).applying(change, parts)
+            return EditTree.mapping([]).applying(change, parts: parts)
         default: return self
         }
     }

@@ -15,7 +15,7 @@ struct EditSplice {
     private let syntax: Edit.Syntax
     private var bytes: [UInt8] { source.bytes }
 
-    init(_ target: EditTarget, _ change: Edit.Change, _ state: EditState) {
+    init(_ target: EditTarget, change: Edit.Change, state: EditState) {
         self.target = target
         self.change = change
         source = state.source
@@ -40,7 +40,8 @@ struct EditSplice {
         if list.scalarType == .null { return try exchange(of: list, for: .json("[\(element(value))]")) }
         guard case .sequence(let items, let isFlow) = list.content else {
             throw refuse(
-                list, "it is \(list.kindInWords), and no list to append to", "correct the path, or use set")
+                list, reason: "it is \(list.kindInWords), and no list to append to",
+                remedy: "correct the path, or use set")
         }
         guard let last = items.last else {
             return Replacement(range: list.range, text: "[\(element(value))]")
@@ -69,8 +70,8 @@ struct EditSplice {
         if case .json = value, node.text == nil { return whole(node, by: value) }
         guard case .scalar(let text, let style) = node.content else {
             throw refuse(
-                node, "it is \(node.kindInWords), and only a scalar can be exchanged",
-                "name the field inside it, or remove it first")
+                node, reason: "it is \(node.kindInWords), and only a scalar can be exchanged",
+                remedy: "name the field inside it, or remove it first")
         }
         if text.isEmpty, style == .plain { return Replacement(range: node.range, text: " " + write(value)) }
         guard style == .literal || style == .folded else {
@@ -90,13 +91,17 @@ struct EditSplice {
 
     private func insertion(of value: Edit.Value) throws(Failure) -> Replacement {
         guard let key = target.part.key else {
-            throw refuse(target.parent, "the list has no such item", "fix the number in the path")
+            throw refuse(
+                target.parent, reason: "the list has no such item", remedy: "fix the number in the path")
         }
         let entry = write(.text(key)) + ": " + write(value)
         guard let entries = target.parent.entries else { return underEmptyKey(entry) }
-        if bytes[target.parent.range.lowerBound] == UInt8(ascii: "{") { return intoFlow(entry, entries) }
+        if bytes[target.parent.range.lowerBound] == UInt8(ascii: "{") {
+            return intoFlow(entry, entries: entries)
+        }
         guard let first = entries.first, let last = entries.last else {
-            throw refuse(target.parent, "it has no key to stand beside", "write the mapping as {}")
+            throw refuse(
+                target.parent, reason: "it has no key to stand beside", remedy: "write the mapping as {}")
         }
         let indent = String(repeating: " ", count: source.position(of: first.key.range.lowerBound).column - 1)
         return newLine(indent + entry, after: last.value)
@@ -108,7 +113,7 @@ struct EditSplice {
         return newLine(String(repeating: " ", count: column) + entry, after: target.parent)
     }
 
-    private func intoFlow(_ entry: String, _ entries: [YamlNode.Entry]) -> Replacement {
+    private func intoFlow(_ entry: String, entries: [YamlNode.Entry]) -> Replacement {
         guard let last = entries.last else {
             let inside = target.parent.range.lowerBound + 1
             return Replacement(range: inside..<inside, text: entry)
@@ -138,8 +143,8 @@ struct EditSplice {
     private func removal() throws(Failure) -> Replacement {
         guard let entries = target.parent.entries, let index = target.index else {
             throw refuse(
-                target.parent, "an item of a list cannot be removed",
-                "remove the key of the list, or set the item")
+                target.parent, reason: "an item of a list cannot be removed",
+                remedy: "remove the key of the list, or set the item")
         }
         let entry = entries[index]
         let start = entry.key.range.lowerBound
@@ -212,7 +217,7 @@ struct EditSplice {
         }
     }
 
-    private func refuse(_ node: YamlNode, _ reason: String, _ remedy: String) -> Failure {
+    private func refuse(_ node: YamlNode, reason: String, remedy: String) -> Failure {
         Failure(
             .configuration, "edit", "\(change.path) in \(source.place(node.range.lowerBound))",
             because: reason,

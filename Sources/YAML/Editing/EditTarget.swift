@@ -25,7 +25,7 @@ struct EditTarget {
     static func document(for change: Edit.Change, in state: EditState) throws(Failure) -> Int {
         let path = change.path
         let admitted = state.documents.indices.filter { path.admits(state.documents[$0]) }
-        func refuse(_ reason: String, _ remedy: String) -> Failure {
+        func refuse(_ reason: String, remedy: String) -> Failure {
             Failure(
                 .configuration, "edit", "\(path) in \(state.source.path)", because: reason, remedy: remedy)
         }
@@ -33,12 +33,14 @@ struct EditTarget {
             let kinds = Set(state.documents.compactMap(\.kind)).sorted().joined(separator: ", ")
             throw refuse(
                 "no document of it is \(path.kind ?? "there")\(path.name.map { "/" + $0 } ?? "")",
-                "name a kind that it has: \(kinds)")
+                remedy: "name a kind that it has: \(kinds)")
         }
-        let holding = admitted.filter { reach(path.parts, state.documents[$0].root) == path.parts.count }
+        let holding = admitted.filter {
+            reach(path.parts, root: state.documents[$0].root) == path.parts.count
+        }
         var candidates = holding
         if change.canAdd, holding.isEmpty {
-            candidates = admitted.filter { accepts(path.parts, state.documents[$0].root) }
+            candidates = admitted.filter { accepts(path.parts, root: state.documents[$0].root) }
         }
         if candidates.count == 1 { return candidates[0] }
         guard candidates.isEmpty else {
@@ -50,13 +52,13 @@ struct EditTarget {
             }
             throw refuse(
                 "several documents have it: \(names.joined(separator: ", "))",
-                "name one of them, like \(state.documents[candidates[0]].kind ?? "KIND"):\(path)")
+                remedy: "name one of them, like \(state.documents[candidates[0]].kind ?? "KIND"):\(path)")
         }
-        throw nowhere(change, admitted.map { state.documents[$0].root }, state)
+        throw nowhere(change, roots: admitted.map { state.documents[$0].root }, state: state)
     }
 
     /// How many parts of the path lead somewhere.
-    static func reach(_ parts: [FieldPath.Part], _ root: YamlNode) -> Int {
+    static func reach(_ parts: [FieldPath.Part], root: YamlNode) -> Int {
         var node = root
         for (depth, part) in parts.enumerated() {
             guard let next = child(of: node, part) else { return depth }
@@ -66,8 +68,8 @@ struct EditTarget {
     }
 
     /// Whether the last part can be made a new key.
-    private static func accepts(_ parts: [FieldPath.Part], _ root: YamlNode) -> Bool {
-        guard case .key = parts.last, reach(Array(parts.dropLast()), root) == parts.count - 1 else {
+    private static func accepts(_ parts: [FieldPath.Part], root: YamlNode) -> Bool {
+        guard case .key = parts.last, reach(Array(parts.dropLast()), root: root) == parts.count - 1 else {
             return false
         }
         let parent = parts.dropLast().reduce(root) { child(of: $0, $1) ?? $0 }
@@ -84,11 +86,11 @@ struct EditTarget {
     }
 
     /// The error for a path that leads nowhere: how far it goes and what is there instead.
-    private static func nowhere(_ change: Edit.Change, _ roots: [YamlNode], _ state: EditState) -> Failure {
+    private static func nowhere(_ change: Edit.Change, roots: [YamlNode], state: EditState) -> Failure {
         let path = change.path
-        let best = roots.max { reach(path.parts, $0) < reach(path.parts, $1) }
+        let best = roots.max { reach(path.parts, root: $0) < reach(path.parts, root: $1) }
         var node = best ?? state.documents[0].root
-        let depth = reach(path.parts, node)
+        let depth = reach(path.parts, root: node)
         for part in path.parts.prefix(depth) { node = child(of: node, part) ?? node }
         let missing: String
         var wanted = ""
@@ -112,7 +114,7 @@ struct EditTarget {
 
     /// Walks to the field and refuses what cannot be changed alone.
     init(_ change: Edit.Change, document: YamlDocument, state: EditState) throws(Failure) {
-        func refuse(_ node: YamlNode, _ reason: String, _ remedy: String) -> Failure {
+        func refuse(_ node: YamlNode, reason: String, remedy: String) -> Failure {
             Failure(
                 .configuration, "edit", "\(change.path) in \(state.source.place(node.range.lowerBound))",
                 because: reason, remedy: remedy)
@@ -120,12 +122,14 @@ struct EditTarget {
         func check(_ node: YamlNode) throws(Failure) {
             if case .alias(let name, _) = node.content {
                 throw refuse(
-                    node, "it is the alias *\(name)", "name the place that bears the anchor &\(name)")
+                    node, reason: "it is the alias *\(name)",
+                    remedy: "name the place that bears the anchor &\(name)")
             }
             if let anchor = node.anchor, document.aliased.contains(anchor) {
                 throw refuse(
-                    node, "it bears the anchor &\(anchor), and what refers to it would change with it",
-                    "write the value out where it is referred to")
+                    node,
+                    reason: "it bears the anchor &\(anchor), and what refers to it would change with it",
+                    remedy: "write the value out where it is referred to")
             }
         }
         var node = document.root
@@ -146,7 +150,8 @@ struct EditTarget {
         case .key(let wanted):
             let places = (node.entries ?? []).indices.filter { node.entries?[$0].key.text == wanted }
             if places.count > 1, let doubled = node.entries?[places[1]].key {
-                throw refuse(doubled, "the key '\(wanted)' is there twice", "take one of the two away")
+                throw refuse(
+                    doubled, reason: "the key '\(wanted)' is there twice", remedy: "take one of the two away")
             }
             index = places.first
         }

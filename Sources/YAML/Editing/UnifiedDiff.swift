@@ -28,17 +28,17 @@ extension SourceText {
                 last = next
                 rest.removeFirst()
             }
-            diff += hunk(max(0, first - 3)..<min(count, last + 4), lines, after)
+            diff += hunk(max(0, first - 3)..<min(count, last + 4), lines: lines, after: after)
         }
         return diff
     }
 
     private func hunk(
-        _ range: Range<Int>, _ lines: [ArraySlice<UInt8>], _ after: [Int: [UInt8]]
+        _ range: Range<Int>, lines: [ArraySlice<UInt8>], after: [Int: [UInt8]]
     ) -> String {
         let place = "\(range.lowerBound + 1),\(range.count)"
         var text = "@@ -\(place) +\(place) @@\n"
-        func write(_ mark: String, _ index: Int, _ bytes: some Sequence<UInt8>) {
+        func write(_ mark: String, index: Int, bytes: some Sequence<UInt8>) {
             text += mark + String(decoding: Array(bytes), as: UTF8.self) + "\n"
             if index == lines.count - 1 { text += "\\ No newline at end of file\n" }
         }
@@ -46,8 +46,10 @@ extension SourceText {
         while at < range.upperBound {
             let end =
                 (at..<range.upperBound).first { (after[$0] == nil) != (after[at] == nil) } ?? range.upperBound
-            for index in at..<end { write(after[index] == nil ? " " : "-", index, lines[index]) }
-            for index in at..<end { if let new = after[index] { write("+", index, new) } }
+            for index in at..<end {
+                write(after[index] == nil ? " " : "-", index: index, bytes: lines[index])
+            }
+            for index in at..<end { if let new = after[index] { write("+", index: index, bytes: new) } }
             at = end
         }
         return text

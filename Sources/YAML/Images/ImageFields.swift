@@ -27,7 +27,7 @@ struct ImageFields {
     private(set) var isEmpty = true
 
     /// The fields of a mapping, and those that `<<` merges into it.
-    init(_ mapping: Int, in table: NodeTable, _ keys: KeyWords) {
+    init(_ mapping: Int, in table: NodeTable, keys: KeyWords) {
         var children = table.children(mapping)
         while let key = children.next(), let value = children.next() {
             guard table.isScalar(key),
@@ -37,11 +37,11 @@ struct ImageFields {
             nodes[field.rawValue] = UInt32(value)
             isEmpty = false
         }
-        merge(mapping, in: table, keys)
+        merge(mapping, in: table, keys: keys)
     }
 
     /// Takes over what the mapping has not from those under `<<`. Those of those are not followed.
-    private mutating func merge(_ mapping: Int, in table: NodeTable, _ keys: KeyWords) {
+    private mutating func merge(_ mapping: Int, in table: NodeTable, keys: KeyWords) {
         var children = table.children(mapping)
         while let key = children.next(), let value = children.next() {
             guard table.isScalar(key), table.nodes[key].end - table.nodes[key].start == 2,

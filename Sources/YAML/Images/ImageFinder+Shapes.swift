@@ -4,9 +4,9 @@ internal import OCI
 /// Images that several values make up.
 extension ImageFinder {
     /// Takes in the image that the keys of a mapping make up.
-    mutating func considerShapes(of fields: ImageFields, _ mapping: Int, _ scope: ImageScope) {
-        if considerObject(fields, scope) { return }
-        if scope.place == .imageEntry, considerKustomize(fields, scope) { return }
+    mutating func considerShapes(of fields: ImageFields, mapping: Int, scope: ImageScope) {
+        if considerObject(fields, scope: scope) { return }
+        if scope.place == .imageEntry, considerKustomize(fields, scope: scope) { return }
         if scope.place == .image || scope.place == .namedImage, let node = fields[.reference] {
             return considerWhole(node)
         }
@@ -17,10 +17,10 @@ extension ImageFinder {
             fields[.repository] != nil,
             fields[.repository].flatMap(table.filled) == nil
         {
-            return note(name, node, "its repository is empty, and another value decides on it")
+            return note(name, node: node, reason: "its repository is empty, and another value decides on it")
         }
-        if let image = SplitImage(fields, scope, in: table) {
-            consider(image, fields[.defaultRegistry], scope)
+        if let image = SplitImage(fields, scope: scope, in: table) {
+            consider(image, defaultRegistry: fields[.defaultRegistry], scope: scope)
         }
     }
 
@@ -31,12 +31,12 @@ extension ImageFinder {
         (scope.place, scope.isContainer) = (.image, true)
         handled.insert(node)
         guard !text.isEmpty else { return }
-        _ = consider(table.resolved(node), scope)
+        _ = consider(table.resolved(node), scope: scope)
     }
 
     // MARK: objects with rules of their own
 
-    private mutating func considerObject(_ fields: ImageFields, _ scope: ImageScope) -> Bool {
+    private mutating func considerObject(_ fields: ImageFields, scope: ImageScope) -> Bool {
         switch scope.object {
         case .imageSet:
             guard let image = fields[.image], let name = table.filled(image), let digest = fields[.digest],
@@ -45,14 +45,15 @@ extension ImageFinder {
             // The operator compares the name with its own; the registry is a field of the Installation.
             handled.insert(image)
             addPossible(
-                reference, isComplete: true, name + "@" + text, at: start(image), isBelowAnyRegistry: true,
-                "the operator takes its registry from the Installation")
+                reference, isComplete: true, text: name + "@" + text, at: start(image),
+                isBelowAnyRegistry: true,
+                reason: "the operator takes its registry from the Installation")
             return true
         case .ociRepository:
             guard let node = fields[.url], let url = table.filled(node), url.hasPrefix("oci://") else {
                 return false
             }
-            considerAddress(url, node, fields[.ref])
+            considerAddress(url, node: node, ref: fields[.ref])
             return true
         case .kubeadm:
             guard let node = fields[.imageRepository], let text = table.filled(node) else { return false }
@@ -60,26 +61,26 @@ extension ImageFinder {
             guard let domain = ImageName.domain(of: text), let reference = try? Reference(domain + "/image"),
                 depth == 0
             else { return true }
-            write(reference, text, .prefix, in: node)
+            write(reference, text: text, part: .prefix, in: node)
             return true
         default: return false
         }
     }
 
-    private mutating func considerAddress(_ url: String, _ node: Int, _ ref: Int?) {
+    private mutating func considerAddress(_ url: String, node: Int, ref: Int?) {
         handled.insert(node)
         func part(_ key: String) -> String? { ref.flatMap { table.value(key, in: $0) }.flatMap(table.filled) }
         let suffix = (part("tag").map { ":" + $0 } ?? "") + (part("digest").map { "@" + $0 } ?? "")
         let text = url.dropFirst(6) + suffix
         guard case .success(let reference) = reference(String(text)) else {
-            return note(String(text), node, "it is no address of an artifact")
+            return note(String(text), node: node, reason: "it is no address of an artifact")
         }
-        take(reference, isComplete: !suffix.isEmpty, isCertain: true, String(text), node)
-        if depth == 0 || known.contains(reference) { write(reference, url, .address, in: node) }
+        take(reference, isComplete: !suffix.isEmpty, isCertain: true, text: String(text), node: node)
+        if depth == 0 || known.contains(reference) { write(reference, text: url, part: .address, in: node) }
     }
 
     /// An entry of kustomize's `images`, or `name:` with a whole image as some lists of images have it.
-    private mutating func considerKustomize(_ fields: ImageFields, _ scope: ImageScope) -> Bool {
+    private mutating func considerKustomize(_ fields: ImageFields, scope: ImageScope) -> Bool {
         func text(_ key: ImageFields.Key) -> String? { fields[key].flatMap(table.filled) }
         guard let name = text(.name), let nameNode = fields[.name] else { return false }
         let isEntry =
@@ -94,17 +95,21 @@ extension ImageFinder {
         let suffix = (text(.newTag).map { ":" + $0 } ?? "") + (text(.digest).map { "@" + $0 } ?? "")
         for case let node? in [nameNode, fields[.newName]] { handled.insert(node) }
         guard case .success(let reference) = reference(image + suffix) else {
-            note(image + suffix, nameNode, "it is no image reference")
+            note(image + suffix, node: nameNode, reason: "it is no image reference")
             return true
         }
         let node = fields[.newName].flatMap { table.filled($0) == nil ? nil : $0 } ?? nameNode
-        take(reference, isComplete: !suffix.isEmpty, isCertain: true, image + suffix, node)
+        take(reference, isComplete: !suffix.isEmpty, isCertain: true, text: image + suffix, node: node)
         guard depth == 0 || known.contains(reference) else { return true }
-        if node != nameNode { write(reference, image, .name, in: node) }
+        if node != nameNode { write(reference, text: image, part: .name, in: node) }
         // The files that it names are rewritten too, so their images have the new name.
-        if !scope.hasRemoteBases, let base = try? Reference(name) { write(base, name, .name, in: nameNode) }
+        if !scope.hasRemoteBases, let base = try? Reference(name) {
+            write(base, text: name, part: .name, in: nameNode)
+        }
         if scope.hasRemoteBases, node == nameNode {
-            fix(name, start(nameNode), "it names an image of a file that is fetched; add newName for it")
+            fix(
+                name, offset: start(nameNode),
+                reason: "it names an image of a file that is fetched; add newName for it")
         }
         return true
     }
@@ -112,7 +117,7 @@ extension ImageFinder {
     // MARK: names and tags under keys of their own
 
     /// Takes in `fooImage: a/b` beside `fooTag: v1`, and `fooRepository` beside `fooTag`.
-    mutating func considerSiblings(of key: Int, _ value: Int, _ mapping: Int, _ scope: ImageScope) {
+    mutating func considerSiblings(of key: Int, value: Int, mapping: Int, scope: ImageScope) {
         guard !handled.contains(value), !scope.isContainer, let name = table.filled(value),
             table.scalarType(value) == .string, ImageName.untagged(name) == name, let key = table.text(key)
         else { return }
@@ -133,13 +138,14 @@ extension ImageFinder {
         }
         let isSure = scope.place != .repository || ImageScope.says(Array(stem.utf8)[...])
         consider(
-            SplitImage(nameNode: value, name: name, tag: tag, isCertain: isSure && name.contains("/")), nil,
-            scope)
+            SplitImage(nameNode: value, name: name, tag: tag, isCertain: isSure && name.contains("/")),
+            defaultRegistry: nil,
+            scope: scope)
     }
 
     // MARK: parts
 
-    private mutating func consider(_ image: SplitImage, _ defaultRegistry: Int?, _ scope: ImageScope) {
+    private mutating func consider(_ image: SplitImage, defaultRegistry: Int?, scope: ImageScope) {
         let own = image.registryNode
         let ownText = own.flatMap(table.filled)
         let domain = ImageName.domain(ofName: image.name)
@@ -152,7 +158,7 @@ extension ImageFinder {
         guard case .success(let reference) = reference(text) else {
             guard image.isCertain else { return }
             for node in [image.nameNode] + image.more { handled.insert(node) }
-            return note(text, image.nameNode, "it is no image reference")
+            return note(text, node: image.nameNode, reason: "it is no image reference")
         }
         let isCertain = image.isCertain && !isDoubled
         let isKnown = image.isComplete ? known.contains(reference) : known.containsName(of: reference)
@@ -160,36 +166,41 @@ extension ImageFinder {
         guard isCertain || isKnown || isTelling else { return }
         for node in [image.nameNode] + image.more { handled.insert(node) }
         if let own, ownText != nil { handled.insert(own) }
-        take(reference, isComplete: image.isComplete, isCertain: isCertain || isKnown, text, image.nameNode)
+        take(
+            reference, isComplete: image.isComplete, isCertain: isCertain || isKnown, text: text,
+            node: image.nameNode)
         guard isKnown || isCertain && depth == 0 else { return }
-        write(image, reference, isDoubled ? nil : own, ownText, inherited == nil ? nil : above)
+        write(
+            image, reference: reference, own: isDoubled ? nil : own, ownText: ownText,
+            above: inherited == nil ? nil : above)
     }
 
     /// Notes the change of each part that decides on the registry.
     private mutating func write(
-        _ image: SplitImage, _ reference: Reference, _ own: Int?, _ ownText: String?, _ above: Int?
+        _ image: SplitImage, reference: Reference, own: Int?, ownText: String?, above: Int?
     ) {
         guard ownText != nil || above != nil || own != nil && ImageName.domain(ofName: image.name) == nil
         else {
-            return write(reference, table.filled(image.nameNode) ?? "", .name, in: image.nameNode)
+            return write(reference, text: table.filled(image.nameNode) ?? "", part: .name, in: image.nameNode)
         }
         let before = ownText ?? above.flatMap(table.filled) ?? ""
         let path = ImageName.domain(of: before).map { String(before.dropFirst($0.count)) } ?? before
         let part = ImageSpot.Part.registry(path: path.trimmedOfSlashes)
-        if let own, ownText == nil { fill(own, part, reference) }
+        if let own, ownText == nil { fill(own, part: part, reference: reference) }
         for case let (node?, text?) in [(own, ownText), (above, above.flatMap(table.filled))] {
-            write(reference, text, part, in: node)
+            write(reference, text: text, part: part, in: node)
         }
         if image.more.isEmpty, reference.repository == "library/" + ImageName.untagged(image.name) {
-            write(reference, image.name, .repository, in: image.nameNode)
+            write(reference, text: image.name, part: .repository, in: image.nameNode)
         }
     }
 
     /// Notes that a value which is empty or null is filled in.
-    private mutating func fill(_ node: Int, _ part: ImageSpot.Part, _ reference: Reference) {
+    private mutating func fill(_ node: Int, part: ImageSpot.Part, reference: Reference) {
         guard table.nodes[node].kind != .alias, !table.nodes[node].isMarked else {
             return fix(
-                reference.description, start(node), "its registry is empty, and another value has it too")
+                reference.description, offset: start(node),
+                reason: "its registry is empty, and another value has it too")
         }
         let range = table.textRange(node)
         let bytes = scan.source.bytes
@@ -199,7 +210,8 @@ extension ImageFinder {
         if isPlain, range.isEmpty {
             guard range.lowerBound > 0, bytes[range.lowerBound - 1] == UInt8(ascii: ":") else {
                 return fix(
-                    reference.description, start(node), "its registry has no value that could be changed")
+                    reference.description, offset: start(node),
+                    reason: "its registry has no value that could be changed")
             }
             filling = isQuoted ? .blankAndQuotes : .blank
         }
@@ -211,18 +223,18 @@ extension ImageFinder {
     }
 
     private mutating func take(
-        _ reference: Reference, isComplete: Bool, isCertain: Bool, _ text: String, _ node: Int
+        _ reference: Reference, isComplete: Bool, isCertain: Bool, text: String, node: Int
     ) {
         let node = table.resolved(node)
         let name = table.bytes(node)
         let offset = name.prefix { $0 <= 0x20 }.count
         let length = table.filled(node)?.utf8.count ?? 0
         let range = written(offset..<offset + length, of: node) ?? table.range(node)
-        if isCertain, isComplete { return add(reference, text, at: range) }
+        if isCertain, isComplete { return add(reference, text: text, at: range) }
         let reason =
             isComplete
             ? "its keys do not say that it is an image" : "it has no tag: who fills it in is not known here"
-        addPossible(reference, isComplete: isComplete, text, at: range.lowerBound, reason)
+        addPossible(reference, isComplete: isComplete, text: text, at: range.lowerBound, reason: reason)
     }
 
     private func start(_ node: Int) -> Int { table.range(table.resolved(node)).lowerBound }

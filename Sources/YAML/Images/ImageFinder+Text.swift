@@ -4,37 +4,37 @@ internal import OCI
 /// Scalars: whole names, and texts that name images.
 extension ImageFinder {
     /// Takes in the images of a scalar; returns whether it is or names one.
-    mutating func consider(_ node: Int, _ scope: ImageScope) -> Bool {
+    mutating func consider(_ node: Int, scope: ImageScope) -> Bool {
         switch scope.place {
         case .image, .namedImage, .images, .imageEntry, .imageSchema, .repository:
             guard let text = table.filled(node), table.scalarType(node) == .string, !ImageName.isDigest(text)
             else {
                 return false
             }
-            return considerName(text, node, scope)
+            return considerName(text, node: node, scope: scope)
         case .prose:
             guard !known.isEmpty, let text = table.filled(node), ImageName.untagged(text) != text,
                 let reference = try? Reference(text), known.contains(reference)
             else { return false }
             let offset = table.bytes(node).prefix { $0 <= 0x20 }.count
-            return take(reference, text, offset..<offset + text.utf8.count, of: node)
+            return take(reference, text: text, range: offset..<offset + text.utf8.count, of: node)
         default:
             let bytes = table.bytes(node)
             guard bytes.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: ":") }) else {
                 return false
             }
-            return considerText(node, scope)
+            return considerText(node, scope: scope)
         }
     }
 
-    private mutating func considerName(_ text: String, _ node: Int, _ scope: ImageScope) -> Bool {
+    private mutating func considerName(_ text: String, node: Int, scope: ImageScope) -> Bool {
         let start = table.range(node).lowerBound
         let reference: Reference
         switch self.reference(text) {
         case .success(let read): reference = read
         case .failure(let error):
-            if scope.place == .image { note(text, node, error.reason) }
-            return considerText(node, scope)
+            if scope.place == .image { note(text, node: node, reason: error.reason) }
+            return considerText(node, scope: scope)
         }
         if seen.contains(start) { return true }
         let isTagged = ImageName.untagged(text) != text
@@ -44,9 +44,10 @@ extension ImageFinder {
             seen.insert(start)
             let offset = table.bytes(node).prefix { $0 <= 0x20 }.count
             add(
-                reference, text, at: written(offset..<offset + text.utf8.count, of: node) ?? table.range(node)
+                reference, text: text,
+                at: written(offset..<offset + text.utf8.count, of: node) ?? table.range(node)
             )
-            if depth == 0 || isKnown { write(reference, text, .name, in: node) }
+            if depth == 0 || isKnown { write(reference, text: text, part: .name, in: node) }
             return true
         }
         guard isTagged || domain != nil || text.contains("/") || scope.place == .image else { return false }
@@ -55,13 +56,13 @@ extension ImageFinder {
         if isSource, domain == nil || Self.forges.contains(domain ?? "") { return false }
         guard suspected.insert(start).inserted else { return true }
         addPossible(
-            reference, isComplete: isTagged, text, at: start,
+            reference, isComplete: isTagged, text: text, at: start,
             isBelowAnyRegistry: domain == nil && scope.registry != nil,
-            isTagged
+            reason: isTagged
                 ? "a registry above it may come before it"
                 : domain == nil ? "it has neither a registry nor a tag" : "it has no tag")
         if domain != nil, depth == 0, !isSource || known.containsName(of: reference) {
-            write(reference, text, .name, in: node)
+            write(reference, text: text, part: .name, in: node)
         }
         return true
     }
@@ -71,7 +72,7 @@ extension ImageFinder {
     ]
 
     /// Takes in the words of a text that are carried images, and notes those that look like images.
-    private mutating func considerText(_ node: Int, _ scope: ImageScope) -> Bool {
+    private mutating func considerText(_ node: Int, scope: ImageScope) -> Bool {
         let bytes = table.bytes(node)
         let blanks = bytes.count { $0 <= 0x20 }
         let kind = table.nodes[node].kind
@@ -92,7 +93,7 @@ extension ImageFinder {
             let isTagged = ImageName.untagged(text) != text
             let range = word.range.lowerBound - bytes.startIndex..<word.range.upperBound - bytes.startIndex
             if isTagged, known.contains(reference) {
-                any = take(reference, text, range, of: node) || any
+                any = take(reference, text: text, range: range, of: node) || any
                 continue
             }
             let isOfImage = scope.saysImage && !isDocument || word.isOfImage
@@ -102,12 +103,14 @@ extension ImageFinder {
             }
             let place = written(range, of: node)?.lowerBound ?? table.range(node).lowerBound
             guard suspected.insert(place).inserted else { continue }
-            addPossible(reference, isComplete: isTagged, text, at: place, Self.reason(scope, isDocument))
+            addPossible(
+                reference, isComplete: isTagged, text: text, at: place,
+                reason: Self.reason(scope, isDocument: isDocument))
         }
         return any
     }
 
-    private static func reason(_ scope: ImageScope, _ isDocument: Bool) -> String {
+    private static func reason(_ scope: ImageScope, isDocument: Bool) -> String {
         switch scope.place {
         case .argument: "it is in an argument or a variable"
         case _ where isDocument: "it is in text"
@@ -117,11 +120,11 @@ extension ImageFinder {
     }
 
     /// Takes in a carried image that is a part of a text.
-    private mutating func take(_ reference: Reference, _ text: String, _ range: Range<Int>, of node: Int)
+    private mutating func take(_ reference: Reference, text: String, range: Range<Int>, of node: Int)
         -> Bool
     {
         guard let place = written(range, of: node), isOneLine(place) else {
-            fix(text, table.range(node).lowerBound, "it is written over several lines")
+            fix(text, offset: table.range(node).lowerBound, reason: "it is written over several lines")
             return true
         }
         guard seen.insert(place.lowerBound).inserted else { return true }
@@ -179,7 +182,9 @@ extension ImageFinder {
         }
         for spot in found.spots where known.contains(spot.reference) {
             guard let range = written(spot.range), isOneLine(range), spot.filling == .none else {
-                fix(spot.text, scalar, "it is in a document within text, and cannot be changed there")
+                fix(
+                    spot.text, offset: scalar,
+                    reason: "it is in a document within text, and cannot be changed there")
                 continue
             }
             any = true
@@ -192,14 +197,14 @@ extension ImageFinder {
         for image in found.references {
             let range = written(image.range) ?? scalar..<scalar
             seen.insert(range.lowerBound)
-            add(image.reference, image.text, at: range)
+            add(image.reference, text: image.text, at: range)
         }
         for image in found.possible {
             let offset = found.source.offset(of: image.position)
             let start = written(offset..<offset + 1)?.lowerBound ?? scalar
             addPossible(
-                image.reference, isComplete: image.isComplete, image.text, at: start,
-                isBelowAnyRegistry: image.isBelowAnyRegistry, "it is in a document within text")
+                image.reference, isComplete: image.isComplete, text: image.text, at: start,
+                isBelowAnyRegistry: image.isBelowAnyRegistry, reason: "it is in a document within text")
         }
     }
 }

@@ -33,8 +33,8 @@ struct ImageFinder {
             for spot in scan.spots {
                 guard let alias = otherUses.removeValue(forKey: spot.scalar) else { continue }
                 fix(
-                    spot.text, spot.scalar,
-                    "the alias *\(alias.name) in line \(alias.line), no image, would change with it")
+                    spot.text, offset: spot.scalar,
+                    reason: "the alias *\(alias.name) in line \(alias.line), no image, would change with it")
             }
         }
         if !scan.possible.isEmpty {
@@ -51,20 +51,20 @@ struct ImageFinder {
     mutating func look(into document: NodeTable) {
         table = document
         handled = []
-        walk(0, ImageScope(isRoot: true))
+        walk(0, scope: ImageScope(isRoot: true))
     }
 
     /// Takes in the images of an item of a list, which is dropped from the table afterwards.
     mutating func look(at item: Int, in document: NodeTable) {
         table = document
         handled.removeAll(keepingCapacity: true)
-        walk(item, ImageScope())
+        walk(item, scope: ImageScope())
         // The table is only shared while it is read, so that it need not be copied.
         table = NodeTable(empty: scan.source)
     }
 
     /// - Precondition: documents nest at most as deep as ``NodeTable`` admits.
-    private mutating func walk(_ node: Int, _ scope: ImageScope) {
+    private mutating func walk(_ node: Int, scope: ImageScope) {
         switch table.nodes[node].kind {
         case .alias:
             // What the alias refers to was walked where it is written; only its meaning here may be new.
@@ -72,46 +72,46 @@ struct ImageFinder {
             guard table.isScalar(target), !handled.contains(node) else { return }
             let start = table.range(target).lowerBound
             let kind = table.nodes[target].kind
-            if !consider(target, scope), kind != .literal, kind != .folded {
+            if !consider(target, scope: scope), kind != .literal, kind != .folded {
                 let line = scan.source.position(of: table.range(node).lowerBound).line
                 otherUses[start] = (table.aliasName(node), line)
             }
-        case .sequence: walkItems(node, scope)
-        case .mapping: walkEntries(node, scope)
-        default: if !handled.contains(node) { _ = consider(node, scope) }
+        case .sequence: walkItems(node, scope: scope)
+        case .mapping: walkEntries(node, scope: scope)
+        default: if !handled.contains(node) { _ = consider(node, scope: scope) }
         }
     }
 
-    private mutating func walkItems(_ node: Int, _ scope: ImageScope) {
+    private mutating func walkItems(_ node: Int, scope: ImageScope) {
         var inner = scope.item
         var children = table.children(node)
         while let item = children.next() {
             if scope.place == .argument, table.isScalar(item) {
-                walk(item, inner)
+                walk(item, scope: inner)
                 // The value may follow its flag.
                 let text = table.bytes(item)
                 inner.saysImage = text.first == UInt8(ascii: "-") && ImageScope.says(text)
             } else {
-                walk(item, inner)
+                walk(item, scope: inner)
             }
         }
     }
 
-    private mutating func walkEntries(_ node: Int, _ scope: ImageScope) {
+    private mutating func walkEntries(_ node: Int, scope: ImageScope) {
         var scope = scope
-        let fields = ImageFields(node, in: table, keys)
+        let fields = ImageFields(node, in: table, keys: keys)
         if !fields.isEmpty {
             scope.enter(fields, in: table)
-            considerShapes(of: fields, node, scope)
+            considerShapes(of: fields, mapping: node, scope: scope)
         }
         var children = table.children(node)
         while let key = children.next(), let value = children.next() {
             guard table.isScalar(key) else { continue }
             let inner = scope.value(under: keys.word(table.bytes(key)), fields, in: table)
             if inner.place == .image || inner.place == .namedImage || inner.place == .repository {
-                considerSiblings(of: key, value, node, inner)
+                considerSiblings(of: key, value: value, mapping: node, scope: inner)
             }
-            walk(value, inner)
+            walk(value, scope: inner)
         }
     }
 
@@ -128,7 +128,7 @@ struct ImageFinder {
     }
 
     /// Takes in a reference; in a document within text only a carried one counts.
-    mutating func add(_ reference: Reference, _ text: String, at range: Range<Int>) {
+    mutating func add(_ reference: Reference, text: String, at range: Range<Int>) {
         let position = scan.source.position(of: range.lowerBound)
         if depth > 0, !known.contains(reference) {
             scan.possible.append(
@@ -142,9 +142,9 @@ struct ImageFinder {
     }
 
     mutating func addPossible(
-        _ reference: Reference, isComplete: Bool, _ text: String, at offset: Int,
+        _ reference: Reference, isComplete: Bool, text: String, at offset: Int,
         isBelowAnyRegistry: Bool = false,
-        _ reason: String
+        reason: String
     ) {
         scan.possible.append(
             PossibleImage(
@@ -154,12 +154,12 @@ struct ImageFinder {
     }
 
     /// Takes in a change of the whole text of a scalar, but for blanks around it.
-    mutating func write(_ reference: Reference, _ text: String, _ part: ImageSpot.Part, in node: Int) {
+    mutating func write(_ reference: Reference, text: String, part: ImageSpot.Part, in node: Int) {
         let node = table.resolved(node)
         let bytes = table.bytes(node)
         let offset = bytes.prefix { $0 <= 0x20 }.count
         guard let range = written(offset..<offset + text.utf8.count, of: node), isOneLine(range) else {
-            return fix(text, table.range(node).lowerBound, "it is written over several lines")
+            return fix(text, offset: table.range(node).lowerBound, reason: "it is written over several lines")
         }
         scan.spots.append(
             ImageSpot(
@@ -168,14 +168,14 @@ struct ImageFinder {
                 part: part))
     }
 
-    mutating func note(_ text: String, _ node: Int, _ reason: String) {
+    mutating func note(_ text: String, node: Int, reason: String) {
         let start = table.range(table.resolved(node)).lowerBound
         guard seen.insert(start).inserted else { return }
         scan.unreadable.append(
             UnreadableImage(text: text, position: scan.source.position(of: start), reason: reason))
     }
 
-    mutating func fix(_ text: String, _ offset: Int, _ reason: String) {
+    mutating func fix(_ text: String, offset: Int, reason: String) {
         scan.fixed.append(
             UnreadableImage(text: text, position: scan.source.position(of: offset), reason: reason))
     }

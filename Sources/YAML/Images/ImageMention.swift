@@ -116,14 +116,14 @@ package struct ImageScan: Sendable {
 
     private mutating func append(listed line: ArraySlice<UInt8>) throws(Failure) {
         let text = String(decoding: line, as: UTF8.self)
-        func refuse(_ reason: String, _ remedy: String) -> Failure {
-            source.refuse("read the imageList", at: line.startIndex, reason, remedy: remedy)
+        func refuse(_ reason: String, remedy: String) -> Failure {
+            source.refuse("read the imageList", at: line.startIndex, reason: reason, remedy: remedy)
         }
         if text.hasPrefix("- ") {
-            throw refuse("sealer takes the dash for a part of the name", "take '- ' away")
+            throw refuse("sealer takes the dash for a part of the name", remedy: "take '- ' away")
         }
         let reference: Reference
-        do { reference = try Reference(text) } catch { throw refuse(error.reason, error.remedy) }
+        do { reference = try Reference(text) } catch { throw refuse(error.reason, remedy: error.remedy) }
         let range = line.startIndex..<line.endIndex
         references.append(
             ImageReference(

@@ -25,8 +25,10 @@ package struct ImagePattern: Sendable, Hashable, CustomStringConvertible {
         let repository = reference.repository
         var names = [repository, reference.domain + "/" + repository]
         if repository.hasPrefix("library/") { names.append(String(repository.dropFirst(8))) }
-        guard names.contains(where: { Self.match(name[...], Array($0.utf8)[...]) }) else { return false }
-        return tag.map { Self.match($0[...], Array((reference.tag ?? "").utf8)[...]) } ?? true
+        guard names.contains(where: { Self.match(name[...], text: Array($0.utf8)[...]) }) else {
+            return false
+        }
+        return tag.map { Self.match($0[...], text: Array((reference.tag ?? "").utf8)[...]) } ?? true
     }
 
     /// The images that any of `patterns` means, in the order of `images`.
@@ -44,7 +46,7 @@ package struct ImagePattern: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Matches greedily and goes back to the last star alone, so that the time stays linear in the product.
-    static func match(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
+    static func match(_ pattern: ArraySlice<UInt8>, text: ArraySlice<UInt8>) -> Bool {
         var (at, to) = (pattern.startIndex, text.startIndex)
         var star: (pattern: Int, text: Int)?
         while to < text.endIndex {

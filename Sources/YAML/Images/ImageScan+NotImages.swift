@@ -22,6 +22,6 @@ package enum NotImages {
     /// Whether one of `patterns` means `text`; `*` is any run of characters, blanks and quotes do not count.
     package static func contain(_ text: String, patterns: [String]) -> Bool {
         func bare(_ text: String) -> [UInt8] { text.utf8.filter { !" \t\"'".utf8.contains($0) } }
-        return patterns.contains { ImagePattern.match(bare($0)[...], bare(text)[...]) }
+        return patterns.contains { ImagePattern.match(bare($0)[...], text: bare(text)[...]) }
     }
 }

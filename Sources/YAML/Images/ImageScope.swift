@@ -66,7 +66,7 @@ struct ImageScope {
     mutating func enter(_ fields: ImageFields, in table: NodeTable) {
         func text(_ key: ImageFields.Key) -> String? { fields[key].flatMap(table.filled) }
         if let kind = text(.kind), let version = text(.apiVersion) {
-            object = Self.object(kind, version)
+            object = Self.object(kind, version: version)
         } else if isRoot, object == .other, fields[.resources] != nil, fields[.kind] == nil {
             object = .kustomization
         }
@@ -105,7 +105,7 @@ struct ImageScope {
         }
     }
 
-    private static func object(_ kind: String, _ version: String) -> Object {
+    private static func object(_ kind: String, version: String) -> Object {
         switch kind {
         case "Kustomization" where version.hasPrefix("kustomize.config.k8s.io"): .kustomization
         case "Component" where version.hasPrefix("kustomize.config.k8s.io"): .kustomization
@@ -155,15 +155,15 @@ struct ImageScope {
 
     /// The place that the end of a key makes.
     static func place(ofKeyEndingIn key: ArraySlice<UInt8>) -> Place {
-        if ends(key, "image") { return .namedImage }
-        if ends(key, "images") { return .images }
-        if ends(key, "containers") { return .containers }
-        if ends(key, "args") || ends(key, "command") { return .argument }
-        return ends(key, "repository") ? .repository : .other
+        if ends(key, with: "image") { return .namedImage }
+        if ends(key, with: "images") { return .images }
+        if ends(key, with: "containers") { return .containers }
+        if ends(key, with: "args") || ends(key, with: "command") { return .argument }
+        return ends(key, with: "repository") ? .repository : .other
     }
 
     /// Whether a key ends in a word, upper or lower case; blanks and underscores before it do not matter.
-    private static func ends(_ key: ArraySlice<UInt8>, _ word: StaticString) -> Bool {
+    private static func ends(_ key: ArraySlice<UInt8>, with word: StaticString) -> Bool {
         let count = word.utf8CodeUnitCount
         guard key.count >= count else { return false }
         return zip(key.suffix(count), UnsafeBufferPointer(start: word.utf8Start, count: count))

@@ -31,7 +31,7 @@ enum Words {
             var end = bytes[start...].firstIndex { !isPart($0) } ?? bytes.endIndex
             at = end
             while end > start, ":.-_/@".utf8.contains(bytes[end - 1]) { end -= 1 }
-            let isOfImage = end > start && follows(bytes, line, start)
+            let isOfImage = end > start && follows(bytes, line: line, start: start)
             guard isOfImage || bytes[start..<end].contains(where: { ":@/".utf8.contains($0) }) else {
                 continue
             }
@@ -42,7 +42,7 @@ enum Words {
     }
 
     /// Whether `image:`, `image=` or `"image":` comes before the word in its line.
-    private static func follows(_ bytes: ArraySlice<UInt8>, _ line: Int, _ start: Int) -> Bool {
+    private static func follows(_ bytes: ArraySlice<UInt8>, line: Int, start: Int) -> Bool {
         var before = bytes[line..<start]
         while let last = before.last, " \"'\t\\".utf8.contains(last) { before.removeLast() }
         guard let mark = before.last, mark == UInt8(ascii: ":") || mark == UInt8(ascii: "=") else {

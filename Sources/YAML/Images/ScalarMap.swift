@@ -33,27 +33,27 @@ struct ScalarMap {
                 }
                 guard rest.starts(with: decoded) else {
                     guard isBlank else { return nil }
-                    note(at..<at, 1)
+                    note(at..<at, count: 1)
                     rest.removeFirst()
                     continue
                 }
-                note(at..<at + length, decoded.count)
+                note(at..<at + length, count: decoded.count)
                 rest.removeFirst(decoded.count)
                 at += length
             } else if at < written.endIndex, written[at] == byte {
                 let isDoubled = kind == .singleQuoted && byte == UInt8(ascii: "'")
-                note(at..<at + (isDoubled ? 2 : 1), 1)
+                note(at..<at + (isDoubled ? 2 : 1), count: 1)
                 at += isDoubled ? 2 : 1
                 rest.removeFirst()
             } else {
                 guard isBlank else { return nil }
-                note(at..<at, 1)
+                note(at..<at, count: 1)
                 rest.removeFirst()
             }
         }
     }
 
-    private mutating func note(_ range: Range<Int>, _ count: Int) {
+    private mutating func note(_ range: Range<Int>, count: Int) {
         for _ in 0..<count {
             starts.append(UInt32(range.lowerBound))
             ends.append(UInt32(range.upperBound))

@@ -19,7 +19,7 @@ struct SplitImage {
 
     /// The image that the keys of a mapping make up, or `nil` where they make none.
     /// - Parameter scope: the place of the mapping.
-    init?(_ fields: ImageFields, _ scope: ImageScope, in table: NodeTable) {
+    init?(_ fields: ImageFields, scope: ImageScope, in table: NodeTable) {
         func text(_ key: ImageFields.Key) -> String? { fields[key].flatMap(table.filled) }
         func name(_ key: ImageFields.Key) -> String? {
             fields[key].flatMap { table.scalarType($0) == .string ? table.filled($0) : nil }

@@ -202,7 +202,7 @@ struct JSONScanner {
 
     private func refuse(_ reason: String) -> Failure {
         source.refuse(
-            "read the JSON of", at: at, reason,
+            "read the JSON of", at: at, reason: reason,
             remedy: "fix the file there; `jq . FILE` shows whether it is JSON")
     }
 }

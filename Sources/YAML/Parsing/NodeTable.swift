@@ -55,7 +55,7 @@ struct NodeTable {
             _ = start
         }
         nodes.reserveCapacity(min(source.bytes.count / 8 + 16, 1 << 16))
-        try read(events, item)
+        try read(events, item: item)
     }
 
     /// What is open while a document is read.
@@ -65,7 +65,7 @@ struct NodeTable {
         let isFlow: Bool
     }
 
-    private mutating func read(_ events: YamlEvents, _ item: (NodeTable, Int) -> Void) throws(Failure) {
+    private mutating func read(_ events: YamlEvents, item: (NodeTable, Int) -> Void) throws(Failure) {
         var open: [Open] = []
         var anchors: [String: Int] = [:]
         repeat {
@@ -87,19 +87,24 @@ struct NodeTable {
                     let isOpen = open.contains { $0.anchor == name }
                     throw refuse(
                         start,
-                        "the alias *\(name) \(isOpen ? "refers to a value that holds it" : "refers to no anchor")",
-                        "define &\(name) before it")
+                        reason:
+                            "the alias *\(name) \(isOpen ? "refers to a value that holds it" : "refers to no anchor")",
+                        remedy: "define &\(name) before it")
                 }
                 targets[nodes.count] = (name, target)
-                append(.alias, start, end, inFlow: open.last?.isFlow ?? false)
-            case YAML_SCALAR_EVENT: scalar(event, start, end, &anchors, inFlow: open.last?.isFlow ?? false)
+                append(.alias, start: start, end: end, inFlow: open.last?.isFlow ?? false)
+            case YAML_SCALAR_EVENT:
+                scalar(event, start: start, end: end, anchors: &anchors, inFlow: open.last?.isFlow ?? false)
             case YAML_SEQUENCE_START_EVENT, YAML_MAPPING_START_EVENT:
                 guard open.count < Self.deepest else {
                     throw refuse(
-                        start, "it is nested deeper than \(Self.deepest) levels", "flatten the document")
+                        start, reason: "it is nested deeper than \(Self.deepest) levels",
+                        remedy: "flatten the document")
                 }
-                open.append(begin(event, start, end))
-            default: throw refuse(start, "it ends where a value is expected", "complete the document")
+                open.append(begin(event, start: start, end: end))
+            default:
+                throw refuse(
+                    start, reason: "it ends where a value is expected", remedy: "complete the document")
             }
         } while !open.isEmpty
     }
@@ -120,14 +125,14 @@ struct NodeTable {
         nodes[nodes.count - 1].end = max(nodes[nodes.count - 1].end, last)
     }
 
-    private mutating func append(_ kind: Kind, _ start: Int, _ end: Int, inFlow: Bool) {
+    private mutating func append(_ kind: Kind, start: Int, end: Int, inFlow: Bool) {
         nodes.append(
             Node(
                 start: UInt32(start), end: UInt32(max(start, end)), next: UInt32(nodes.count + 1), kind: kind,
                 inFlow: inFlow))
     }
 
-    private mutating func begin(_ event: yaml_event_t, _ start: Int, _ end: Int) -> Open {
+    private mutating func begin(_ event: yaml_event_t, start: Int, end: Int) -> Open {
         let isSequence = event.type == YAML_SEQUENCE_START_EVENT
         let (anchor, tag, isFlow) =
             isSequence
@@ -140,7 +145,7 @@ struct NodeTable {
                 event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE
             )
         let node = nodes.count
-        append(isSequence ? .sequence : .mapping, start, end, inFlow: isFlow)
+        append(isSequence ? .sequence : .mapping, start: start, end: end, inFlow: isFlow)
         if let tag = YamlEvents.text(tag) { tags[node] = tag }
         return Open(node: node, anchor: YamlEvents.text(anchor), isFlow: isFlow)
     }
@@ -153,7 +158,7 @@ struct NodeTable {
     }
 
     private mutating func scalar(
-        _ event: yaml_event_t, _ start: Int, _ end: Int, _ anchors: inout [String: Int], inFlow: Bool
+        _ event: yaml_event_t, start: Int, end: Int, anchors: inout [String: Int], inFlow: Bool
     ) {
         let scalar = event.data.scalar
         let kind: Kind
@@ -167,7 +172,7 @@ struct NodeTable {
         let node = nodes.count
         let isMarked = scalar.anchor != nil || scalar.tag != nil
         let content = isMarked ? source.contentStart(start, limit: end) : start
-        append(kind, content, end, inFlow: inFlow)
+        append(kind, start: content, end: end, inFlow: inFlow)
         if isMarked {
             nodes[node].isMarked = true
             if let tag = YamlEvents.text(scalar.tag) { tags[node] = tag }
@@ -180,8 +185,8 @@ struct NodeTable {
         }
     }
 
-    private func refuse(_ offset: Int, _ reason: String, _ remedy: String) -> Failure {
-        source.refuse("read the YAML of", at: offset, reason, remedy: remedy)
+    private func refuse(_ offset: Int, reason: String, remedy: String) -> Failure {
+        source.refuse("read the YAML of", at: offset, reason: reason, remedy: remedy)
     }
 }
 

@@ -130,7 +130,7 @@ package struct SourceText: Sendable {
     }
 
     /// A failure of kind `data` at the byte `offset`.
-    func refuse(_ operation: String, at offset: Int, _ reason: String, remedy: String) -> Failure {
+    func refuse(_ operation: String, at offset: Int, reason: String, remedy: String) -> Failure {
         Failure(.data, operation, place(offset), because: reason, remedy: remedy)
     }
 }

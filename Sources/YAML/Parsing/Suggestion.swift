@@ -7,7 +7,7 @@ package enum Likeness {
     package static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
         var best: (distance: Int, candidate: String)?
         for candidate in candidates where candidate != word {
-            let distance = distance(Array(word.utf8), Array(candidate.utf8))
+            let distance = distance(Array(word.utf8), to: Array(candidate.utf8))
             if distance * 3 <= max(3, word.utf8.count), distance < best?.distance ?? .max {
                 best = (distance, candidate)
             }
@@ -16,7 +16,7 @@ package enum Likeness {
     }
 
     /// The number of single slips between two words. Words over 300 bytes are as far apart as can be.
-    package static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    package static func distance(_ left: [UInt8], to right: [UInt8]) -> Int {
         guard left.count <= 300, right.count <= 300 else { return .max / 4 }
         var before: [Int] = []
         var last = Array(0...right.count)

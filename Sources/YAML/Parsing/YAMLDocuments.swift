@@ -45,8 +45,8 @@ package struct YamlDocuments {
             nodes += reader.nodes
             guard nodes <= 2 * mostNodes else {
                 throw reader.refuse(
-                    document.root.range.lowerBound, "it has more than \(2 * mostNodes) values",
-                    "split the file")
+                    document.root.range.lowerBound, reason: "it has more than \(2 * mostNodes) values",
+                    remedy: "split the file")
             }
             all.append(document)
         }
@@ -75,13 +75,15 @@ package struct YamlDocuments {
     private mutating func node(_ event: YamlEvent, depth: Int) throws(Failure) -> YamlNode {
         nodes += 1
         guard nodes <= Self.mostNodes else {
-            throw refuse(event.start, "it has more than \(Self.mostNodes) values", "split the file")
+            throw refuse(
+                event.start, reason: "it has more than \(Self.mostNodes) values", remedy: "split the file")
         }
         guard depth < Self.deepestNesting else {
             throw refuse(
-                event.start, "it is nested deeper than \(Self.deepestNesting) levels", "flatten the document")
+                event.start, reason: "it is nested deeper than \(Self.deepestNesting) levels",
+                remedy: "flatten the document")
         }
-        if case .alias(let name) = event.kind { return try alias(name, event, depth) }
+        if case .alias(let name) = event.kind { return try alias(name, event: event, depth: depth) }
         if let anchor = event.anchor { open.insert(anchor) }
         let before = reach
         reach = depth
@@ -90,13 +92,13 @@ package struct YamlDocuments {
         var end = event.end
         switch event.kind {
         case .scalar(let text, let style): content = .scalar(text, style)
-        case .sequenceStart(let flow): (content, end) = try sequence(flow, start, depth)
+        case .sequenceStart(let flow): (content, end) = try sequence(flow, start: start, depth: depth)
         default:
             guard case .mappingStart(let flow) = event.kind else {
                 throw Failure(
                     .fault, "read the YAML of", events.source.place(start), because: "an event is lost")
             }
-            (content, end) = try mapping(flow, start, depth)
+            (content, end) = try mapping(flow, start: start, depth: depth)
         }
         let node = YamlNode(
             content: content, anchor: event.anchor, tag: event.tag, range: start..<max(start, end))
@@ -110,18 +112,19 @@ package struct YamlDocuments {
     }
 
     private mutating func alias(
-        _ name: String, _ event: YamlEvent, _ depth: Int
+        _ name: String, event: YamlEvent, depth: Int
     ) throws(Failure) -> YamlNode {
         guard !open.contains(name), let target = anchors[name] else {
             let reason = open.contains(name) ? "refers to a value that holds it" : "refers to no anchor"
-            throw refuse(event.start, "the alias *\(name) \(reason)", "define &\(name) before it")
+            throw refuse(
+                event.start, reason: "the alias *\(name) \(reason)", remedy: "define &\(name) before it")
         }
         // A value that aliases nest is as deep as one that is written so.
         reach = max(reach, depth + 1 + (heights[name] ?? 0))
         guard reach < Self.deepestNesting else {
             throw refuse(
-                event.start, "it is nested deeper than \(Self.deepestNesting) levels by aliases",
-                "write the values out")
+                event.start, reason: "it is nested deeper than \(Self.deepestNesting) levels by aliases",
+                remedy: "write the values out")
         }
         aliased.insert(name)
         return YamlNode(
@@ -129,7 +132,7 @@ package struct YamlDocuments {
     }
 
     private mutating func sequence(
-        _ flow: Bool, _ start: Int, _ depth: Int
+        _ flow: Bool, start: Int, depth: Int
     ) throws(Failure) -> (YamlNode.Content, Int) {
         var items: [YamlNode] = []
         while true {
@@ -144,7 +147,7 @@ package struct YamlDocuments {
     }
 
     private mutating func mapping(
-        _ flow: Bool, _ start: Int, _ depth: Int
+        _ flow: Bool, start: Int, depth: Int
     ) throws(Failure) -> (YamlNode.Content, Int) {
         var entries: [YamlNode.Entry] = []
         while true {
@@ -167,7 +170,7 @@ package struct YamlDocuments {
         return bytes.yamlContentStart(event.start, limit: limit)
     }
 
-    private func refuse(_ offset: Int, _ reason: String, _ remedy: String) -> Failure {
-        events.source.refuse("read the YAML of", at: offset, reason, remedy: remedy)
+    private func refuse(_ offset: Int, reason: String, remedy: String) -> Failure {
+        events.source.refuse("read the YAML of", at: offset, reason: reason, remedy: remedy)
     }
 }

@@ -143,7 +143,7 @@ final class YamlEvents {
         let problem = parser.pointee.problem.map { String(cString: $0) } ?? "it does not parse"
         if parser.pointee.error == YAML_READER_ERROR {
             return source.refuse(
-                "read the YAML of", at: skipped + parser.pointee.problem_offset, problem,
+                "read the YAML of", at: skipped + parser.pointee.problem_offset, reason: problem,
                 remedy: "save the file as UTF-8 text without control characters")
         }
         var context = ""
@@ -153,7 +153,7 @@ final class YamlEvents {
         }
         let at = offset(parser.pointee.problem_mark)
         return source.refuse(
-            "read the YAML of", at: at, context + problem,
+            "read the YAML of", at: at, reason: context + problem,
             remedy: "fix the line, or the one above it: check indentation, colons and quotes")
     }
 }

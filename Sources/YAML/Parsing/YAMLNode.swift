@@ -43,7 +43,7 @@ package struct YamlNode: Sendable {
     private final class Marks: Sendable {
         let anchor: String?
         let tag: String?
-        init(_ anchor: String?, _ tag: String?) { (self.anchor, self.tag) = (anchor, tag) }
+        init(_ anchor: String?, tag: String?) { (self.anchor, self.tag) = (anchor, tag) }
     }
 
     // A file of some megabytes has hundreds of thousands of nodes: each byte here counts.
@@ -56,7 +56,7 @@ package struct YamlNode: Sendable {
     /// - Parameter range: ends before 4 GiB; ``SourceText`` of that size are never read.
     init(content: Content, anchor: String?, tag: String?, range: Range<Int>) {
         self.content = content
-        marks = anchor == nil && tag == nil ? nil : Marks(anchor, tag)
+        marks = anchor == nil && tag == nil ? nil : Marks(anchor, tag: tag)
         start = UInt32(range.lowerBound)
         end = UInt32(range.upperBound)
     }

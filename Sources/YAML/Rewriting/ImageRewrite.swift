@@ -86,7 +86,7 @@ extension ImageScan {
         result.append(contentsOf: source.bytes[at...])
         guard isYAML else { return result }
         var proof = RewriteProof(changes)
-        try proof.check(source, SourceText(uncounted: result, path: source.path))
+        try proof.check(source, after: SourceText(uncounted: result, path: source.path))
         return result
     }
 

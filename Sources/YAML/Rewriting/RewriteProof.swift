@@ -11,8 +11,8 @@ struct RewriteProof {
     init(_ changes: [ImageChange]) { self.changes = changes }
 
     /// - Throws: a ``Failure`` of kind `configuration` where more than the changes differs.
-    mutating func check(_ before: SourceText, _ after: SourceText) throws(Failure) {
-        func refuse(_ offset: Int, _ reason: String) -> Failure {
+    mutating func check(_ before: SourceText, after: SourceText) throws(Failure) {
+        func refuse(_ offset: Int, reason: String) -> Failure {
             Failure(
                 .configuration, "rewrite the images of", before.place(offset), because: reason,
                 remedy: "write the name in quotes, on one line, and try again")
@@ -27,40 +27,40 @@ struct RewriteProof {
                 defer { yaml_event_delete(&one) }
                 _ = try new.parse(into: &other)
                 defer { yaml_event_delete(&other) }
-                guard isSame(one, other, in: start..<max(start, end)) else {
-                    throw refuse(start, "another value would change with it")
+                guard isSame(one, as: other, in: start..<max(start, end)) else {
+                    throw refuse(start, reason: "another value would change with it")
                 }
                 if one.type == YAML_STREAM_END_EVENT { break }
             }
             guard next == changes.count else {
-                throw refuse(changes[next].range.lowerBound, "the result does not hold it")
+                throw refuse(changes[next].range.lowerBound, reason: "the result does not hold it")
             }
         } catch {
             throw error.kind == .configuration
-                ? error : refuse(first, "the result would not parse (\(error.reason))")
+                ? error : refuse(first, reason: "the result would not parse (\(error.reason))")
         }
     }
 
-    private mutating func isSame(_ one: yaml_event_t, _ other: yaml_event_t, in range: Range<Int>) -> Bool {
+    private mutating func isSame(_ one: yaml_event_t, as other: yaml_event_t, in range: Range<Int>) -> Bool {
         guard one.type == other.type else { return false }
         switch one.type {
-        case YAML_SCALAR_EVENT: return isSameScalar(one, other, in: range)
-        case YAML_ALIAS_EVENT: return Self.isSame(one.data.alias.anchor, other.data.alias.anchor)
+        case YAML_SCALAR_EVENT: return isSameScalar(one, as: other, in: range)
+        case YAML_ALIAS_EVENT: return Self.isSame(one.data.alias.anchor, as: other.data.alias.anchor)
         case YAML_SEQUENCE_START_EVENT:
             let (one, other) = (one.data.sequence_start, other.data.sequence_start)
-            return Self.isSame(one.anchor, other.anchor) && Self.isSame(one.tag, other.tag)
+            return Self.isSame(one.anchor, as: other.anchor) && Self.isSame(one.tag, as: other.tag)
         case YAML_MAPPING_START_EVENT:
             let (one, other) = (one.data.mapping_start, other.data.mapping_start)
-            return Self.isSame(one.anchor, other.anchor) && Self.isSame(one.tag, other.tag)
+            return Self.isSame(one.anchor, as: other.anchor) && Self.isSame(one.tag, as: other.tag)
         default: return true
         }
     }
 
-    private mutating func isSameScalar(_ one: yaml_event_t, _ other: yaml_event_t, in range: Range<Int>)
+    private mutating func isSameScalar(_ one: yaml_event_t, as other: yaml_event_t, in range: Range<Int>)
         -> Bool
     {
         let (old, new) = (one.data.scalar, other.data.scalar)
-        guard Self.isSame(old.anchor, new.anchor), Self.isSame(old.tag, new.tag) else { return false }
+        guard Self.isSame(old.anchor, as: new.anchor), Self.isSame(old.tag, as: new.tag) else { return false }
         let before = UnsafeBufferPointer(start: old.value, count: old.length)
         let after = UnsafeBufferPointer(start: new.value, count: new.length)
         guard due(in: range) != nil else {
@@ -103,7 +103,7 @@ struct RewriteProof {
         return result + text[at...]
     }
 
-    private static func isSame(_ one: UnsafeMutablePointer<UInt8>?, _ other: UnsafeMutablePointer<UInt8>?)
+    private static func isSame(_ one: UnsafeMutablePointer<UInt8>?, as other: UnsafeMutablePointer<UInt8>?)
         -> Bool
     {
         YamlEvents.text(one) == YamlEvents.text(other)

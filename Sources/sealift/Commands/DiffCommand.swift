@@ -68,7 +68,7 @@ struct DiffCommand: AsyncParsableCommand {
         var table = ChangeTable()
         for entry in diff.entries {
             let bytes = [("+", entry.added), ("-", entry.removed)].filter { $0.1 > 0 }
-            table.add(entry.change, bytes.map { $0.0 + $0.1.asBytes }.joined(separator: "  "))
+            table.add(entry.change, more: bytes.map { $0.0 + $0.1.asBytes }.joined(separator: "  "))
         }
         table.lines.forEach(Console.print)
         Console.print(

@@ -63,10 +63,10 @@ struct ExportCommand: AsyncParsableCommand {
         if output != "-" { Interruption.discard(Durable.temporaryPath(for: output)) }
         let progress = Progress("export", total: nil)
         defer { progress.finish() }
-        try await onThread { () throws(Failure) in try export(bundle, progress) }
+        try await onThread { () throws(Failure) in try export(bundle, progress: progress) }
     }
 
-    private func export(_ bundle: Bundle, _ progress: Progress) throws(Failure) {
+    private func export(_ bundle: Bundle, progress: Progress) throws(Failure) {
         if format == .file {
             return try ImageExporter.file(try file(in: bundle), from: bundle, to: output) {
                 progress.reach($0)
@@ -88,7 +88,7 @@ struct ExportCommand: AsyncParsableCommand {
         var chosen: [BundleImage] = []
         for name in names {
             let found = name.contains("*") ? bundle.images(matching: name) : try bundle.image(named: name)
-            guard !found.isEmpty else { throw missing(name, bundle.images.map(\.reference.familiar)) }
+            guard !found.isEmpty else { throw missing(name, there: bundle.images.map(\.reference.familiar)) }
             chosen += found.filter { image in !chosen.contains { $0.reference == image.reference } }
         }
         // The base is a sealer image, which docker cannot load.
@@ -105,12 +105,12 @@ struct ExportCommand: AsyncParsableCommand {
         let wanted = names.count == 1 ? names[0] : ""
         let chosen = bundle.file(wanted, for: platform ?? .host)
         guard let file = files.first(where: { $0.name == wanted || $0.digest == chosen?.digest }) else {
-            throw missing(names.joined(separator: " "), files.map(\.name))
+            throw missing(names.joined(separator: " "), there: files.map(\.name))
         }
         return file
     }
 
-    private func missing(_ name: String, _ there: [String]) -> Failure {
+    private func missing(_ name: String, there: [String]) -> Failure {
         Failure(
             .input, "export", name, because: "the bundle has no such thing",
             remedy: "name one of: \(there.joined(separator: ", "))")

@@ -56,26 +56,26 @@ struct InspectCommand: AsyncParsableCommand {
         root.children.append(
             bundle.signers.isEmpty
                 ? Tree(bundle.signatureSummary)
-                : Tree("signed by", bundle.signers.map { Tree("\($0.name)  \($0.fingerprint)") }))
-        if !bundle.tools.isEmpty { root.children.append(Tree("tools", bundle.tools.map(\.tree))) }
+                : Tree("signed by", children: bundle.signers.map { Tree("\($0.name)  \($0.fingerprint)") }))
+        if !bundle.tools.isEmpty { root.children.append(Tree("tools", children: bundle.tools.map(\.tree))) }
         let sizes = BundleSizes(of: bundle)
         func describe(_ kind: BundleSizes.Artifact.Kind) -> [Tree] {
             sizes.artifacts.filter { $0.kind == kind }.map { $0.tree(withLayers: layers) }
         }
         let base = describe(.base)
-        if !base.isEmpty { root.children.append(Tree("base", base)) }
+        if !base.isEmpty { root.children.append(Tree("base", children: base)) }
         let (files, images) = (describe(.file), describe(.image))
-        if !files.isEmpty { root.children.append(Tree("files", files)) }
-        if !images.isEmpty { root.children.append(Tree("images", images)) }
+        if !files.isEmpty { root.children.append(Tree("files", children: files)) }
+        if !images.isEmpty { root.children.append(Tree("images", children: images)) }
         root.children.append(sizes.tree)
         if !spec.builds.isEmpty {
             root.children.append(
                 Tree(
                     "builds",
-                    spec.builds.map { build in
+                    children: spec.builds.map { build in
                         Tree(
                             build.tag.description,
-                            build.context.map { Tree($0.summary) } + [kubefile(of: build)])
+                            children: build.context.map { Tree($0.summary) } + [kubefile(of: build)])
                     }))
         }
         if let outcome = bundle.outcome { root.children.append(outcome.tree) }
@@ -88,7 +88,7 @@ struct InspectCommand: AsyncParsableCommand {
         guard let kubefile = try? Kubefile(parsing: build.kubefile) else {
             return Tree(
                 "Kubefile, which cannot be read",
-                build.kubefile.split(separator: "\n").map { Tree(String($0)) })
+                children: build.kubefile.split(separator: "\n").map { Tree(String($0)) })
         }
         let count = kubefile.instructions.count { $0.keyword == .run }
         let title =
@@ -103,7 +103,7 @@ struct InspectCommand: AsyncParsableCommand {
         let arguments = kubefile.arguments.sorted { $0.key < $1.key }.map {
             Tree("ARG \($0.key)=\($0.value)")
         }
-        return Tree(title, lines + arguments + kubefile.commands.map { Tree("CMD \($0)") })
+        return Tree(title, children: lines + arguments + kubefile.commands.map { Tree("CMD \($0)") })
     }
 
     /// What a delta leaves out, by what it belongs to.
@@ -115,7 +115,7 @@ struct InspectCommand: AsyncParsableCommand {
                 source.access.with.isEmpty ? "" : missing.isEmpty ? "  found" : "  \(missing.count) missing"
             return Tree("\(owner)  \(items.count) blobs, \(items.bytes.asBytes)\(state)")
         }
-        return Tree("required, and not in it  \(bundle.required.bytes.asBytes)", children)
+        return Tree("required, and not in it  \(bundle.required.bytes.asBytes)", children: children)
     }
 }
 
@@ -130,7 +130,7 @@ extension BuildOutcome {
     fileprivate var tree: Tree {
         Tree(
             "outcome",
-            images.map { image in
+            children: images.map { image in
                 let name = "\(image.name.path) for \(image.platform)"
                 if let id = image.id { return Tree("\(name)  \(id)  \(image.layers?.count ?? 0) layers") }
                 return Tree("\(name)  not covered: \(image.uncovered?.reason ?? "")")

@@ -67,7 +67,7 @@ struct PushCommand: AsyncParsableCommand {
         defer { display.finish() }
         var settings = connection.settings(display.show)
         if let chunkSize { settings.chunk = max(1, chunkSize) }
-        let pusher = try Pusher(bundle, options, client: try RegistryClient(settings)) { event in
+        let pusher = try Pusher(bundle, options: options, client: try RegistryClient(settings)) { event in
             switch event {
             case .note(let text): Console.say(text)
             case .planned(let uploads, let bytes, let names):

@@ -76,8 +76,8 @@ struct ServeCommand: AsyncParsableCommand {
         let catalog = try await onThread { () throws(Failure) in try Catalog(opened.map(BundleShelf.init)) }
         let log = try LogWriter()
         for line in Self.notes(on: catalog) { log.add(line) }
-        let server = try await Server.start(catalog, settings) { log.add("\($0)") }
-        do { try publish(identity, log) } catch {
+        let server = try await Server.start(catalog, settings: settings) { log.add("\($0)") }
+        do { try publish(identity, log: log) } catch {
             await server.stop(within: .zero)
             throw error
         }
@@ -126,7 +126,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// Writes the certificate that was made for this start. The socket is bound then, so no other server that listens
     /// at this address loses its certificate.
-    private func publish(_ identity: TLSIdentity?, _ log: LogWriter) throws(Failure) {
+    private func publish(_ identity: TLSIdentity?, log: LogWriter) throws(Failure) {
         guard let name = tlsSelfSigned, let identity else { return }
         try Durable.write(Array(identity.certificate.utf8), to: "\(name).crt")
         log.add("the certificate for the clients is \(name).crt; a new one is made at each start")

@@ -69,8 +69,8 @@ struct KeygenCommand: AsyncParsableCommand {
                 ? try key.privatePEM(passphrase: passphrase.passphrase(for: "\(name).key", twice: true))
                 : try key.privatePEM()
             // Keys that are there already belong to bundles that are on their way: none is replaced.
-            try create(pem, "\(name).key", mode: 0o600)
-            do throws(Failure) { try create(try key.publicPEM(), "\(name).pub", mode: 0o644) } catch {
+            try create(pem, path: "\(name).key", mode: 0o600)
+            do throws(Failure) { try create(try key.publicPEM(), path: "\(name).pub", mode: 0o644) } catch {
                 try? FileManager.default.removeItem(atPath: "\(name).key")
                 throw error
             }
@@ -83,7 +83,7 @@ struct KeygenCommand: AsyncParsableCommand {
         )
     }
 
-    private func create(_ bytes: [UInt8], _ path: String, mode: UInt32) throws(Failure) {
+    private func create(_ bytes: [UInt8], path: String, mode: UInt32) throws(Failure) {
         do throws(Failure) { try Durable.create(bytes, at: path, mode: mode) } catch {
             var failure = error
             if error.kind == .space { failure.remedy = "name another place: a key is never overwritten" }

@@ -112,26 +112,26 @@ extension VerifyReport {
     /// The report as a text to be filed. What comes from outside is escaped.
     var text: String {
         var lines = ["sealift verification report", "", "Result      \(verdict)"]
-        func add(_ name: String, _ value: String) {
+        func add(_ name: String, value: String) {
             lines.append((name.padding(to: 12) + value).escapedForDisplay)
         }
-        add("Time", time)
-        add("Tool", "\(tool.name) \(tool.version)")
-        add("Bundle", bundle)
-        if let digest { add("Identity", "\(digest), SHA-256 of its index.json") }
-        for file in files { add("File", "\(file.path), \(file.size) bytes") }
+        add("Time", value: time)
+        add("Tool", value: "\(tool.name) \(tool.version)")
+        add("Bundle", value: bundle)
+        if let digest { add("Identity", value: "\(digest), SHA-256 of its index.json") }
+        for file in files { add("File", value: "\(file.path), \(file.size) bytes") }
         if let fromMedium {
             add(
                 "Read",
-                fromMedium
+                value: fromMedium
                     ? "from the medium; copies in memory were dropped first"
                     : "possibly from memory: the system kept copies of some of it")
         }
-        if let signature { add("Signature", signature.sentence) }
-        for signer in signers { add("Signed by", "\(signer.name), key \(signer.fingerprint)") }
+        if let signature { add("Signature", value: signature.sentence) }
+        for signer in signers { add("Signed by", value: "\(signer.name), key \(signer.fingerprint)") }
         if let refusal {
-            add("Refused", "cannot \(refusal.operation) \(refusal.artifact): \(refusal.reason)")
-            add("Next", refusal.remedy)
+            add("Refused", value: "cannot \(refusal.operation) \(refusal.artifact): \(refusal.reason)")
+            add("Next", value: refusal.remedy)
         }
         guard let checked else { return lines.joined(separator: "\n") + "\n" }
         lines += [

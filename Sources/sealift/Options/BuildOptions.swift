@@ -61,7 +61,9 @@ struct BuildOptions: ParsableArguments {
     func checkArchiveFolder() throws(Failure) {
         guard let folder = archiveFolder else { return }
         _ = try Folder.open(folder)
-        guard access(folder, W_OK | X_OK) == 0 else { throw Failure.system("write archives into", folder) }
+        guard access(folder, W_OK | X_OK) == 0 else {
+            throw Failure.system("write archives into", artifact: folder)
+        }
     }
 
     /// What the pipeline is told.

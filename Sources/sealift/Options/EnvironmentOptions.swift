@@ -15,7 +15,7 @@ struct EnvironmentOptions {
     fileprivate static let prefix = "SEALIFT_"
 
     /// Looks the options of the command that `arguments` name up in `environment`.
-    init(_ root: any ParsableCommand.Type, _ arguments: [String], _ environment: [String: String]) {
+    init(_ root: any ParsableCommand.Type, arguments: [String], environment: [String: String]) {
         self.arguments = arguments
         let variables = environment.filter { $0.key.hasPrefix(Self.prefix) && !$0.value.isEmpty }
         guard !variables.isEmpty, let tool = try? CommandHelp(of: root) else { return }

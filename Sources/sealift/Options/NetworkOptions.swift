@@ -46,7 +46,7 @@ struct NetworkOptions: ParsableArguments {
     /// The client that these options and the `registries:` of a spec describe, `--mirror` before these; it
     /// tells `events` of waits and retries.
     func client(
-        _ registries: [String: [String]], _ events: @escaping @Sendable (TransferEvent) -> Void
+        _ registries: [String: [String]], events: @escaping @Sendable (TransferEvent) -> Void
     ) throws(Failure) -> RegistryClient {
         var settings = connection.settings(events)
         settings.jobsPerHost = jobsPerHost

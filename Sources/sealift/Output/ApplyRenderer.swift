@@ -9,9 +9,9 @@ extension ApplyPlan {
             Tree(
                 "\(index + 1). \(step.title)" + (step.bytes > 0 ? "  \(step.bytes.asBytes)" : "")
                     + (step.isDone ? "  done already" : step.seconds.map { "  \($0.asTime)" } ?? ""),
-                step.isDone ? [] : (step.details ?? []).map { Tree($0) })
+                children: step.isDone ? [] : (step.details ?? []).map { Tree($0) })
         }
-        var lines = Tree("apply \(bundle) to \(store) for \(platform)", steps).lines
+        var lines = Tree("apply \(bundle) to \(store) for \(platform)", children: steps).lines
         if let basis {
             let sum = self.steps.reduce(0) { $0 + ($1.seconds ?? 0) }
             lines.append(Line("\(sum.asTime) in all: \(basis)"))
@@ -25,7 +25,7 @@ extension Receipt {
     var lines: [Line] {
         images.flatMap { image in
             let layers = image.layers.map { Tree("\($0.id.short)  \($0.type) \($0.value)") }
-            return Tree(Line.bold(image.name) + "  \(image.id)  \(image.platform)", layers).lines
+            return Tree(Line.bold(image.name) + "  \(image.id)  \(image.platform)", children: layers).lines
         }
     }
 }

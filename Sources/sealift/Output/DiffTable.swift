@@ -7,7 +7,7 @@ struct ChangeTable {
     private var counts: [Change.Kind: Int] = [:]
 
     /// Adds a line; `more` ends it.
-    mutating func add(_ change: Change, _ more: String = "") {
+    mutating func add(_ change: Change, more: String = "") {
         let sign = ["added": "+", "removed": "-", "changed": "~"][change.kind.rawValue]!
         let digests = [change.old, change.new].compactMap { $0?.short }.joined(separator: " → ")
         rows.append(("\(sign) \(change.name)", digests, more))

@@ -27,7 +27,7 @@ final class LogWriter: Sendable {
     {
         self.limit = limit
         self.write = write
-        if let failure = spawnThread({ [state] in Self.run(state, write) }) { throw failure }
+        if let failure = spawnThread({ [state] in Self.run(state, write: write) }) { throw failure }
     }
 
     deinit {
@@ -59,7 +59,7 @@ final class LogWriter: Sendable {
         }
     }
 
-    private static func run(_ state: Monitor<State>, _ write: @Sendable (String) -> Void) {
+    private static func run(_ state: Monitor<State>, write: @Sendable (String) -> Void) {
         while true {
             let lines = state.waiting { state -> [String]? in
                 var lines = state.lines

@@ -50,7 +50,7 @@ struct PlanView {
             }
         }
         let children = owners.map { Tree("\($0.name)  \($0.blobs) blobs, \($0.bytes.asBytes)") }
-        for line in Tree(Line.bold("would fetch \(plan.size.asBytes)"), children).lines {
+        for line in Tree(Line.bold("would fetch \(plan.size.asBytes)"), children: children).lines {
             Console.print(line)
         }
         if !plan.required.isEmpty {

@@ -109,7 +109,7 @@ final class Progress: Sendable {
     }
 
     /// Shows that nothing happens to `name` for `time`, and why.
-    func wait(_ name: String, _ reason: String, _ time: Duration) {
+    func wait(_ name: String, reason: String, time: Duration) {
         let now = ContinuousClock.now
         // What many wait for, a server that is away, is one line in a log and not one for each of them.
         let isNew = state.withLock { state in

@@ -34,7 +34,7 @@ struct ProgressLines {
         }
         let parts = state.parts.sorted { $0.key < $1.key }
         let rows = max(1, height - lines.count - 2)
-        for (name, part) in parts.prefix(rows) { lines.append(line(name, part, room)) }
+        for (name, part) in parts.prefix(rows) { lines.append(line(name, part: part, room: room)) }
         if let notice = state.notice { lines.append(String("  \(notice.escapedForDisplay)".prefix(room))) }
         return lines
     }
@@ -69,22 +69,22 @@ struct ProgressLines {
         return String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
     }
 
-    private func line(_ name: String, _ part: Progress.State.Part, _ room: Int) -> String {
+    private func line(_ name: String, part: Progress.State.Part, room: Int) -> String {
         // Escaped before it is cut, so that no line is wider than its room.
         let name = name.escapedForDisplay
         let left = part.until - now
         if left > .zero {
             let end = "  \(left.asClock)  \(part.reason.escapedForDisplay)"
-            return String((fit(name, max(12, room - 2 - end.count)) + end).prefix(room))
+            return String((fit(name, columns: max(12, room - 2 - end.count)) + end).prefix(room))
         }
         let percent = part.total > 0 ? "  \(min(100, part.done * 100 / part.total))%" : ""
         let wide = "  \(part.done.asBytes)" + (part.total > 0 ? " of \(part.total.asBytes)" : "") + percent
         let end = room >= 60 ? wide : percent
-        return String((fit(name, room - 2 - end.count) + end).prefix(room))
+        return String((fit(name, columns: room - 2 - end.count) + end).prefix(room))
     }
 
     /// `name`, its middle left out where it is too long.
-    private func fit(_ name: String, _ columns: Int) -> String {
+    private func fit(_ name: String, columns: Int) -> String {
         guard name.count > columns, columns > 4 else { return "  " + name }
         let tail = (columns - 1) / 2
         return "  \(name.prefix(columns - 1 - tail))…\(name.suffix(tail))"

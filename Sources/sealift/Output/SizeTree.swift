@@ -11,10 +11,10 @@ extension BundleSizes.Artifact {
         let source = url.map { "  \($0)" } ?? ""
         return Tree(
             "\(title)  \(size.asBytes)\(sharing)  \(digest.short)\(source)",
-            platforms.map { instance in
+            children: platforms.map { instance in
                 Tree(
                     "\(instance.platform)  \(instance.layers.count) layers, \(instance.size.asBytes)",
-                    withLayers ? instance.layers.map { Tree($0.summary) } : [])
+                    children: withLayers ? instance.layers.map { Tree($0.summary) } : [])
             } + others.map { Tree("\($0.type)  \($0.size.asBytes)  \($0.digest.short)") })
     }
 }
@@ -38,6 +38,6 @@ extension BundleSizes {
                     "shared  \(shared.asBytes) are in several artifacts and carried once, which saves \(saved.asBytes)"
                 ))
         }
-        return Tree("sizes", lines)
+        return Tree("sizes", children: lines)
     }
 }

@@ -30,7 +30,7 @@ final class TransferDisplay: Sendable {
         case .started(let item, let size, let at): progress.begin(name(item), total: size ?? 0, done: at)
         case .received(let item, let bytes): progress.add(Int64(bytes), of: name(item))
         case .restarted(let item): progress.restart(name(item))
-        case .waiting(let item, let reason, let time): progress.wait(name(item), reason, time)
+        case .waiting(let item, let reason, let time): progress.wait(name(item), reason: reason, time: time)
         case .ended(let item, _): progress.end(name(item))
         }
     }

@@ -5,12 +5,12 @@ struct Tree {
     var title: Line
     var children: [Tree] = []
 
-    init(_ title: Line, _ children: [Tree] = []) {
+    init(_ title: Line, children: [Tree] = []) {
         self.title = title
         self.children = children
     }
 
-    init(_ title: String, _ children: [Tree] = []) { self.init(Line(title), children) }
+    init(_ title: String, children: [Tree] = []) { self.init(Line(title), children: children) }
 
     /// The tree, a line a node.
     var lines: [Line] { [title] + below("") }

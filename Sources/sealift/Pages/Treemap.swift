@@ -65,12 +65,12 @@ struct Treemap {
     private func label(_ group: Group, in area: Area) -> String {
         let room = Int((area.width - 12) / 9)
         guard room >= 4, area.height > 22 else { return "" }
-        func line(_ text: String, _ y: Double) -> String {
+        func line(_ text: String, y: Double) -> String {
             let shown = text.count > room ? String(text.prefix(room - 1)) + "…" : text
             return
                 "<text x=\"\(rounded(area.x + 7))\" y=\"\(rounded(area.y + y))\">\(shown.escapedHTML)</text>"
         }
-        return line(group.title, 19) + (area.height > 44 ? line(group.size.asBytes, 38) : "")
+        return line(group.title, y: 19) + (area.height > 44 ? line(group.size.asBytes, y: 38) : "")
     }
 
     private struct Area {

@@ -78,7 +78,7 @@ import Testing
 
     @Test func nothingIsWrittenThroughALink() throws {
         let context = ContextTree()
-        let link = FileNode(.symlink(target: Array("/etc".utf8)), .init(mode: 0o777))
+        let link = FileNode(.symlink(target: Array("/etc".utf8)), attributes: .init(mode: 0o777))
         context.root.put(link, as: Array("link".utf8))
         #expect(throws: Failure.self) { try context.write([1], to: "link/x") }
         #expect(throws: Failure.self) { try context.read("link/passwd") }

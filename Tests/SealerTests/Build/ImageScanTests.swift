@@ -134,7 +134,8 @@ import Testing
         }
         try put("image: x/new:v1\n", at: "manifests/b/e.yaml", below: scratch("2"))
         try Golden.run("mknod", scratch("2/manifests/a.yaml"), "c", "0", "0")
-        try Folder.open(scratch("2/manifests/b")).setAttribute("trusted.overlay.opaque", [UInt8(ascii: "y")])
+        try Folder.open(scratch("2/manifests/b")).setAttribute(
+            "trusted.overlay.opaque", to: [UInt8(ascii: "y")])
         #expect(
             try BuildImageScan(layers: [FileNode.scanned(scratch("1")), FileNode.scanned(scratch("2"))])
                 .mentions.map(\.text) == ["x/new:v1"])

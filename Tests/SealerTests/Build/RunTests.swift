@@ -119,16 +119,16 @@ import Testing
     ])
     func wordsAreReadAsSealerReadsThem(_ text: String, _ expected: String?) throws {
         let values = ["A": "one two", "E": "", "B_2": "x"]
-        #expect((try? ShellWord.expand(text, values).text) == expected)
+        #expect((try? ShellWord.expand(text, values: values).text) == expected)
     }
 
     @Test func wordsAreNestedUpToABound() throws {
         func nested(_ depth: Int) -> String {
             String(repeating: "${A:-", count: depth) + "x" + String(repeating: "}", count: depth)
         }
-        #expect(try ShellWord.expand(nested(60), [:]).text == "x")
+        #expect(try ShellWord.expand(nested(60), values: [:]).text == "x")
         for depth in [64, 100_000] {
-            let refused = #expect(throws: Failure.self) { try ShellWord.expand(nested(depth), [:]) }
+            let refused = #expect(throws: Failure.self) { try ShellWord.expand(nested(depth), values: [:]) }
             #expect(refused?.reason.contains("nested") == true)
         }
     }

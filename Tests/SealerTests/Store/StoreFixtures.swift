@@ -13,7 +13,7 @@ struct FolderContent: ContentSource {
     func open(_ descriptor: Descriptor) throws(Failure) -> any ByteStream {
         let file = try File.open("\(path)/\(descriptor.digest.hex)")
         return VerifyingStream(
-            file.stream(count: try file.size()), descriptor, artifact: "\(descriptor.digest)")
+            file.stream(count: try file.size()), descriptor: descriptor, artifact: "\(descriptor.digest)")
     }
 
     /// Writes `bytes` and returns what names them.

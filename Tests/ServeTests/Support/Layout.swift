@@ -35,7 +35,7 @@ final class Layout: Shelf, ContentSource {
             throw Failure(.input, "open", "\(descriptor.digest)", because: "it is not here")
         }
         let stream = region.file.stream(at: region.offset, count: region.count)
-        return VerifyingStream(stream, descriptor, artifact: "\(descriptor.digest)")
+        return VerifyingStream(stream, descriptor: descriptor, artifact: "\(descriptor.digest)")
     }
 
     func path(of digest: Digest) -> String { folder.path + "/" + digest.hex }

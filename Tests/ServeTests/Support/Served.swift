@@ -59,7 +59,7 @@ final class Served: Sendable {
         var settings = settings
         settings.address.port = 0
         let events = Log()
-        let server = try await Server.start(try Catalog(shelves), settings) { events.add($0) }
+        let server = try await Server.start(try Catalog(shelves), settings: settings) { events.add($0) }
         let served = Served(server, events, scheme: settings.tls == nil ? "http" : "https")
         do { try await body(served) } catch {
             await server.stop(within: .zero)

@@ -78,7 +78,10 @@ def serve_is_a_registry(world):
     with subprocess.Popen([world.sealift, "serve", world.bundle, "--listen", "127.0.0.1:0"],
                           stderr=subprocess.PIPE, text=True) as server:
         try:
-            address = re.search(r"http://(\S+)/$", server.stderr.readline().strip()).group(1)
+            said = server.stderr.readline().strip()
+            found = re.search(r"http://(\S+)/$", said)
+            require(found, f"the server's first line names no address:\n{said}")
+            address = found.group(1)
             call("skopeo", "copy", "--src-tls-verify=false", "--override-arch", world.architectures[0],
                  f"docker://{address}/{contents.CALICO[0]}", f"dir:{folder}/image")
             for blob in (folder / "image").glob("[0-9a-f]*"):

@@ -83,15 +83,15 @@ extension StoreWriter {
         if let created { now.tv_sec = Int(created) } else { clock_gettime(CLOCK_REALTIME, &now) }
         var parts = tm()
         gmtime_r(&now.tv_sec, &parts)
-        func padded(_ value: Int, _ width: Int) -> String {
+        func padded(_ value: Int, to width: Int) -> String {
             let digits = "\(value)"
             return String(repeating: "0", count: max(0, width - digits.count)) + digits
         }
         let date = [(Int(parts.tm_year) + 1900, 4), (Int(parts.tm_mon) + 1, 2), (Int(parts.tm_mday), 2)]
         let time = [Int(parts.tm_hour), Int(parts.tm_min), Int(parts.tm_sec)]
-        var fraction = now.tv_nsec == 0 ? "" : "." + padded(now.tv_nsec, 9)
+        var fraction = now.tv_nsec == 0 ? "" : "." + padded(now.tv_nsec, to: 9)
         while fraction.last == "0" { fraction.removeLast() }
-        return date.map { padded($0.0, $0.1) }.joined(separator: "-") + "T"
-            + time.map { padded($0, 2) }.joined(separator: ":") + fraction + "Z"
+        return date.map { padded($0.0, to: $0.1) }.joined(separator: "-") + "T"
+            + time.map { padded($0, to: 2) }.joined(separator: ":") + fraction + "Z"
     }
 }

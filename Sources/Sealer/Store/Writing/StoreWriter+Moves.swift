@@ -19,7 +19,7 @@ extension StoreWriter {
             var status = stat()
             guard lstat(path, &status) == 0 else {
                 if errno == ENOENT { continue }
-                throw Failure.system("examine", path)
+                throw Failure.system("examine", artifact: path)
             }
             let kept = "\(try stagingFolder())/kept"
             try move(path, to: kept)
@@ -28,7 +28,7 @@ extension StoreWriter {
     }
 
     /// Gives `new`, in staging, the name `old`, in one step; what was there is kept in staging until the writer commits.
-    func exchange(_ new: String, _ old: String) throws(Failure) {
+    func exchange(_ new: String, with old: String) throws(Failure) {
         if sealift_exchange(new, old) == 0 {
             changes.withLock { $0.steps.append(.exchanged(old, kept: new)) }
             return try Durable.flushFolder(of: old)
@@ -41,14 +41,16 @@ extension StoreWriter {
     /// Waits until all content on the store's file system is on the medium.
     func flush() throws(Failure) {
         let root = try Folder.open(store.path)
-        guard sealift_syncfs(root.descriptor) == 0 else { throw Failure.system("flush", store.path) }
+        guard sealift_syncfs(root.descriptor) == 0 else {
+            throw Failure.system("flush", artifact: store.path)
+        }
     }
 
     /// Gives what is at `source` the name `target`; with `optional`, nothing there is no error.
     func move(_ source: String, to target: String, optional: Bool = false) throws(Failure) {
         guard rename(source, target) != 0 else { return }
         if optional && errno == ENOENT { return }
-        guard errno == EXDEV else { throw Failure.system("put in place", target) }
+        guard errno == EXDEV else { throw Failure.system("put in place", artifact: target) }
         throw Failure(
             .configuration, "put in place", target,
             because: "data and metadata of the store are not on the file system of \(store.path)",

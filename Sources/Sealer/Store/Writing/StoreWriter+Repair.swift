@@ -11,8 +11,8 @@ extension StoreWriter {
             throw Failure(.input, "replace", "the layer \(id)", because: "\(other.path) has none")
         }
         try flush()
-        try exchange(other.layerFolder(id), store.layerFolder(id))
-        try exchange(other.layerDatabase(id), store.layerDatabase(id))
+        try exchange(other.layerFolder(id), with: store.layerFolder(id))
+        try exchange(other.layerDatabase(id), with: store.layerDatabase(id))
     }
 
     /// Puts the file of the image `id` of `other` into this store; false where `other` has none, or not the one of
@@ -24,7 +24,7 @@ extension StoreWriter {
         guard Store.derivedID(of: bytes, stating: id) == id else { return false }
         let new = "\(try stagingFolder())/image"
         try Durable.write(bytes, to: new)
-        if access(file, F_OK) == 0 { try exchange(new, file) } else { try putInPlace(new, at: file) }
+        if access(file, F_OK) == 0 { try exchange(new, with: file) } else { try putInPlace(new, at: file) }
         return true
     }
 
@@ -40,6 +40,6 @@ extension StoreWriter {
                 .data, "make the tar-split of", "the layer \(id)",
                 because: "the tar of its files is \(measure.id)")
         }
-        try exchange(path, "\(store.layerDatabase(id))/tar-data.json.gz")
+        try exchange(path, with: "\(store.layerDatabase(id))/tar-data.json.gz")
     }
 }

@@ -73,7 +73,9 @@ extension StoreWriter {
             case .placed(let path): try move(path, to: "\(stagingFolder())/undone", optional: true)
             case .takenAway(let path, let kept): try move(kept, to: path)
             case .exchanged(let path, let kept):
-                guard sealift_exchange(kept, path) == 0 else { throw Failure.system("put back", path) }
+                guard sealift_exchange(kept, path) == 0 else {
+                    throw Failure.system("put back", artifact: path)
+                }
             }
         }
     }
@@ -92,7 +94,7 @@ extension StoreWriter {
             return try put(current.bytes, at: store.listFile)
         }
         if let before = list.before { return try put(before, at: store.listFile) }
-        guard unlink(store.listFile) == 0 else { throw Failure.system("remove", store.listFile) }
+        guard unlink(store.listFile) == 0 else { throw Failure.system("remove", artifact: store.listFile) }
     }
 
     /// Puts `old` in the place of `new` in the list, or nothing, for all `changes` in one step. An entry that is

@@ -36,7 +36,7 @@ package final class StoreWriter: Sendable {
             try store.refuseRunningSealers()
             // With the lock held, whatever lies in staging was left by a writer that is gone.
             try removeTree(at: staging)
-            guard mkdir(staging, 0o700) == 0 else { throw Failure.system("create", staging) }
+            guard mkdir(staging, 0o700) == 0 else { throw Failure.system("create", artifact: staging) }
         } catch {
             changes.withLock { $0.isUndone = true }
             throw error
@@ -54,7 +54,9 @@ package final class StoreWriter: Sendable {
     private static func takeLock(of store: Store) throws(Failure) -> File {
         let file = try File.create("\(store.path)/.sealift/lock", mode: 0o600)
         // An earlier sealift let all read it, and a user that can open it can hold the lock.
-        guard fchmod(file.descriptor, 0o600) == 0 else { throw Failure.system("set the mode of", file.path) }
+        guard fchmod(file.descriptor, 0o600) == 0 else {
+            throw Failure.system("set the mode of", artifact: file.path)
+        }
         if flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 {
             var (own, there) = (stat(), stat())
             let isThere = fstat(file.descriptor, &own) == 0 && lstat(file.path, &there) == 0
@@ -64,7 +66,7 @@ package final class StoreWriter: Sendable {
                 .busy, "lock the store", store.path, because: "another sealift has just ended there",
                 remedy: "run this again")
         }
-        guard errno == EWOULDBLOCK else { throw Failure.system("lock", store.path) }
+        guard errno == EWOULDBLOCK else { throw Failure.system("lock", artifact: store.path) }
         throw Failure(
             .busy, "lock the store", store.path, because: "another sealift is writing there",
             remedy: "wait until it has ended, then run this again")
@@ -74,7 +76,9 @@ package final class StoreWriter: Sendable {
     /// Removed with everything in it by ``discard(_:)``, or with the writer.
     package func stagingFolder() throws(Failure) -> String {
         let path = "\(staging)/\(nextName.add(1, ordering: .relaxed).newValue)"
-        guard mkdir(path, 0o700) == 0, chmod(path, 0o700) == 0 else { throw Failure.system("create", path) }
+        guard mkdir(path, 0o700) == 0, chmod(path, 0o700) == 0 else {
+            throw Failure.system("create", artifact: path)
+        }
         return path
     }
 
@@ -109,8 +113,8 @@ package final class StoreWriter: Sendable {
             let layer = try unpack(blob, from: source, id: id, repository: repository, in: folder)
             if isThere {
                 try flush()
-                try exchange(layer.files, store.layerFolder(id))
-                try exchange(layer.database, store.layerDatabase(id))
+                try exchange(layer.files, with: store.layerFolder(id))
+                try exchange(layer.database, with: store.layerDatabase(id))
             } else {
                 try place([layer])
             }
@@ -139,7 +143,9 @@ package final class StoreWriter: Sendable {
                 remedy: "the image was damaged before it was pushed: collect it from another registry")
         }
         // Not 0755, as sealer's pull gives it: only root reaches the set-id programs and devices below.
-        guard chmod(layer.files, 0o700) == 0 else { throw Failure.system("set the mode of", layer.files) }
+        guard chmod(layer.files, 0o700) == 0 else {
+            throw Failure.system("set the mode of", artifact: layer.files)
+        }
         var origin: [Tree] = []
         if let repository {
             origin = [
@@ -179,7 +185,9 @@ package final class StoreWriter: Sendable {
         do throws(Failure) {
             var layer = StagedLayer(id: Digest(of: []), folder: folder)
             try makeFolders(layer.database)
-            guard mkdir(layer.files, 0o700) == 0 else { throw Failure.system("create", layer.files) }
+            guard mkdir(layer.files, 0o700) == 0 else {
+                throw Failure.system("create", artifact: layer.files)
+            }
             let measure = try make(layer)
             if measure.empty {
                 try discard(folder)

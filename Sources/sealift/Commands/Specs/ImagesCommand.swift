@@ -98,13 +98,18 @@ struct ImagesCommand: AsyncParsableCommand {
             for scan in scans {
                 let path = scan.source.path
                 places = scan.references.map { image in
-                    (image.position, Place(reference: "\(image.reference)", path: path, image.position))
+                    (
+                        image.position,
+                        Place(reference: "\(image.reference)", path: path, position: image.position)
+                    )
                 }
                 if possible {
                     places += scan.possible.map { image in
                         (
                             image.position,
-                            Place(reference: image.name, path: path, image.position, image.reason)
+                            Place(
+                                reference: image.name, path: path, position: image.position,
+                                possible: image.reason)
                         )
                     }
                     places.sort { $0.0 < $1.0 }
@@ -155,7 +160,7 @@ struct ImagesCommand: AsyncParsableCommand {
 }
 
 extension ImagesCommand.Place {
-    fileprivate init(reference: String, path: String, _ position: SourcePosition, _ possible: String? = nil) {
+    fileprivate init(reference: String, path: String, position: SourcePosition, possible: String? = nil) {
         self.init(
             reference: reference, path: path, line: position.line, column: position.column, possible: possible
         )

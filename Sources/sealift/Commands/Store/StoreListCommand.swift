@@ -30,7 +30,9 @@ struct StoreListCommand: AsyncParsableCommand {
                         "\(id.short)  \((survey.layer(id)?.size ?? 0).asBytes)  \(layer.type) \(layer.value)")
                 }
             }
-            for line in Tree(title + "  \(image.entry.size.asBytes)", layers).lines { Console.print(line) }
+            for line in Tree(title + "  \(image.entry.size.asBytes)", children: layers).lines {
+                Console.print(line)
+            }
         }
         let shared = survey.layers.filter { $0.users.count > 1 }
         let unused = survey.layers.filter { $0.users.isEmpty }
