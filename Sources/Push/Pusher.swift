@@ -185,13 +185,13 @@ package struct Pusher: Sendable {
                     + "\(item.children.count) of \(item.top.children.count) manifests, and its digest must stay",
                 remedy: item.reference.digest == nil
                     ? "collect every platform of it, or push without --exact"
-                    : "collect every platform of it, or name it in the spec by its tag alone")
+                    : "collect every platform of it, or name it in the spec by its tag only")
         }
         try await client.push(narrowed, to: item.reference)
         let digest = narrowed.descriptor.digest
         events(
             .note(
-                "\(item.reference): the registry takes no index with platforms left out; the tag leads to one of the "
+                "\(item.reference): the registry takes no index with platforms left out; the tag points to one of the "
                     + "\(item.children.count) that are carried, \(digest), not to \(whole)"))
         return done(digest, state: .narrowed)
     }

@@ -56,7 +56,7 @@ package struct ClientConfiguration: Sendable {
         case .docker:
             lines.append("put this into /etc/docker/daemon.json, then: systemctl restart docker")
             if domains.contains(where: { $0 != "docker.io" }) {
-                lines.append("docker mirrors docker.io alone: pull the others as \(address)/quay.io/NAME")
+                lines.append("docker mirrors only docker.io: pull the others as \(address)/quay.io/NAME")
             }
             if certificatePath != nil {
                 lines.append("put the certificate at /etc/docker/certs.d/\(address)/ca.crt")

@@ -69,7 +69,7 @@ extension SpecErrorTests {
         ),
         (
             "registries:", "charts: [{ chart: db, version: 1.0.0 }]\nregistries:", "18:19",
-            "expected oci://HOST/PATH/NAME, or a name with 'repo: https://…' beside it"
+            "expected oci://HOST/PATH/NAME, or a name together with 'repo: https://…'"
         ),
         (
             "registries:", "charts: [{ chart: oci://a.example/db, version: ^1 }]\nregistries:", "18:48",
@@ -138,7 +138,7 @@ extension SpecErrorTests {
         ),
         (
             "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1 }", "17:5",
-            "the image has neither 'from' nor 'attached'; write its name alone"
+            "the image has neither 'from' nor 'attached'; write only its name"
         ),
         (
             "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1, form: oci:x }", "17:34",

@@ -145,7 +145,7 @@ import Testing
         ("{\n  # c\n}", "x.json:2:3", "expected a key in quotes, found a comment, which JSON does not have"),
         (
             "{'a': 1}", "x.json:1:2",
-            "expected a key in quotes, found a single quote: JSON has double quotes alone"
+            "expected a key in quotes, found a single quote: JSON has only double quotes"
         ),
         ("{\"a\": 01}", "x.json:1:8", "expected ',' or '}', found '1'"),
         ("", "x.json:1:1", "expected a value, found the end of the file"),

@@ -103,6 +103,6 @@ struct Isolation {
             because: "it could not \(step): \(String(cString: strerror(code)))",
             remedy: denied
                 ? "run it as root, outside of containers that may not mount"
-                : "use a host whose kernel has overlayfs, and a store on a file system that it can lie on")
+                : "use a host whose kernel has overlayfs, and a store on a file system that supports it")
     }
 }

@@ -17,7 +17,7 @@ struct BundleContents {
         guard try members.document(FormatName.layoutMember, limit: 4096) == FormatName.layout else {
             var failure = members.refuse("it is an OCI image layout that sealift has not made")
             failure.remedy =
-                "to carry its images, write 'from: oci-archive:PATH' beside them in a spec, and collect that"
+                "to carry its images, add 'from: oci-archive:PATH' to them in a spec, and collect that"
             throw failure
         }
         let index = try members.document(FormatName.indexMember, limit: Self.largestIndex)

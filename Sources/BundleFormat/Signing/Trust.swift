@@ -78,7 +78,7 @@ package struct Trust: Sendable {
         guard let signatures = try SignatureFile(at: path) else {
             throw refuse(
                 "there is no \(path), and only signed bundles are trusted here",
-                remedy: "ask the bundle's maker for its signature, and put it beside the bundle")
+                remedy: "ask the bundle's maker for its signature, and put it next to the bundle")
         }
         let signers = keys.filter { key in
             signatures.signatures.contains { key.key.isSignature($0, of: index) }

@@ -24,7 +24,7 @@ struct VolumeSet {
         guard isFile || access(Volumes.name(stem, number: 1), F_OK) == 0 else {
             throw Failure(
                 .input, "open the bundle", path, because: "there is neither this file nor \(stem).001",
-                remedy: "check the path; of volumes, all must lie in one folder under their names")
+                remedy: "check the path; all volumes must be in one folder under their names")
         }
         let first = try File.open(isFile ? path : Volumes.name(stem, number: 1))
         let single = Volumes([first], size: try first.size(), volumeSize: nil)

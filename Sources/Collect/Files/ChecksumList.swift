@@ -34,7 +34,7 @@ package struct ChecksumList: Sendable, Equatable {
             }
         }
         guard bare.count <= (entries.isEmpty ? 1 : 0) else {
-            throw refuse("it has digests without names beside others")
+            throw refuse("it has digests without names among others with names")
         }
         guard !entries.isEmpty || !bare.isEmpty else { throw refuse("there is no SHA-256 digest in it") }
         self.entries = entries

@@ -137,7 +137,7 @@ package final class Folder: Sendable {
     func fault(_ operation: String, name: [UInt8]) -> Failure {
         let code = errno
         if code == ELOOP || code == EXDEV {
-            return Failure(.data, operation, shown(name), because: "a symbolic link stands in the way")
+            return Failure(.data, operation, shown(name), because: "a symbolic link is in the way")
         }
         if code == ENAMETOOLONG {
             return Failure(.data, operation, shown(name), because: "the name is too long for the file system")

@@ -110,7 +110,7 @@ package struct TarReader: ByteStream {
         guard let block = try nextBlock() else { return nil }
         guard block.allSatisfy({ $0 == 0 }) else { return block }
         if let second = try nextBlock(), !second.allSatisfy({ $0 == 0 }) {
-            throw refuse("a single zero block stands where a header or the end is expected")
+            throw refuse("found a single zero block where a header or the end is expected")
         }
         return nil
     }
@@ -124,7 +124,7 @@ package struct TarReader: ByteStream {
     /// Appends the next `count` bytes to `raw`. At the very end of the stream: nothing, if that is allowed.
     private mutating func take(_ count: Int, as what: String, mayEnd: Bool = false) throws(Failure) {
         guard raw.count + count <= Bound.raw else {
-            throw refuse("more than \(Bound.raw) bytes of headers stand before one entry")
+            throw refuse("more than \(Bound.raw) bytes of headers precede one entry")
         }
         let start = raw.count
         try input.append(count, to: &raw, from: &upstream)
@@ -156,7 +156,7 @@ package struct TarReader: ByteStream {
             return nil
         }
         var rest = raw
-        let refused = refuse("more than \(Bound.raw) bytes stand after its end")
+        let refused = refuse("more than \(Bound.raw) bytes follow its end")
         var stream = BufferedRest(input: input, upstream: upstream)
         try stream.forEachChunk(of: 1 << 16) { (bytes) throws(Failure) in
             guard rest.count + bytes.count <= Bound.raw else { throw refused }

@@ -205,7 +205,7 @@ final class Upload {
         Setback(
             Failure(
                 .unavailable, "push", artifact, because: reason,
-                remedy: "check that it is a registry, and what stands before it"))
+                remedy: "check that it is a registry, and what is in front of it"))
     }
 }
 

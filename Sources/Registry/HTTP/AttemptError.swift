@@ -68,7 +68,7 @@ struct Setback: Error, Sendable {
                 )
             case .proxy:
                 (
-                    "the proxy does not lead to \(place)",
+                    "the proxy cannot reach \(place)",
                     "check the proxy variables, or go around it with NO_PROXY=\(address.host)"
                 )
             case .handshake:
@@ -81,7 +81,7 @@ struct Setback: Error, Sendable {
             case .interrupted:
                 ("the connection to \(place) broke off", "run it again to resume")
             case .localPeer:
-                ("\(place) leads to this host itself", "do not trust that registry with a login")
+                ("\(place) resolves to this host itself", "do not trust that registry with a login")
             case .other: ("\(place) was not understood", "check that it speaks HTTP")
             }
         let kind: Failure.Kind =
@@ -120,7 +120,7 @@ struct Setback: Error, Sendable {
                 )
             case 400:
                 (
-                    .unavailable, "\(answer): it does not understand",
+                    .unavailable, "\(answer): it could not read the request",
                     "see whether it speaks TLS, or wants a client certificate (--client-cert, --client-key)"
                 )
             case 407:

@@ -75,7 +75,7 @@ final class Web: Sendable {
         throw Setback(
             Failure(
                 .denied, "fetch", artifact,
-                because: "it leads to \(address), over plain HTTP, where anybody may read and change it",
+                because: "it redirects to \(address), over plain HTTP, where anyone can read and change it",
                 remedy: "use https, or name the server with --insecure \(address.authority)"))
     }
 

@@ -51,7 +51,8 @@ final class Trusts: Sendable {
             guard access(String(key), R_OK) == 0 else {
                 throw Failure(
                     .configuration, "use the client certificate", certificate,
-                    because: "its key is not beside it: \(key)", remedy: "put the key there, readable")
+                    because: "its key is not in the same folder: \(key)",
+                    remedy: "put the key there, readable")
             }
             (trust.certificate, trust.key) = (certificate, String(key))
         }

@@ -125,7 +125,7 @@ extension StoreSurvey {
         }
         findings += unlisted.map {
             StoreFinding(
-                kind: .orphaned, artifact: "image \($0)", layer: nil, reason: "no name leads to it",
+                kind: .orphaned, artifact: "image \($0)", layer: nil, reason: "no name refers to it",
                 images: [])
         }
         for (paths, reason) in [

@@ -24,7 +24,7 @@ struct ForeignReader {
             let isTemplate = text.contains("###") || text.contains("{{") || text.contains("$")
             list.omit(
                 text, at: place(node),
-                reason: isTemplate ? "a variable stands for it; write the image itself" : error.reason)
+                reason: isTemplate ? "it is a variable; write the image itself" : error.reason)
         }
     }
 

@@ -26,7 +26,7 @@ package enum SpecText {
             "# bundles/README.md explains every key. Next: sealift check, sealift lock, sealift collect.",
             "version: 1", "name: \(quoted(cleaned(name)))",
             "platforms: [\(carried.map(\.description).joined(separator: ", "))]"
-                + (chosen.isEmpty ? " # the list names none; linux/arm64 beside it carries both" : ""),
+                + (chosen.isEmpty ? " # the list names none; add linux/arm64 to carry both" : ""),
         ]
         lines += list.notes.map { "# \($0.escapedForDisplay)" }
         if !list.files.isEmpty { lines += ["", "files:"] + list.files.flatMap(self.lines) }

@@ -35,7 +35,7 @@ extension SpecReading {
                 note(
                     node,
                     message:
-                        "a chart of an OCI registry has no repo; give its name alone for an HTTP repository"
+                        "a chart of an OCI registry has no repo; for an HTTP repository give only its name"
                 )
             }
             address = String(written.dropFirst("oci://".count))
@@ -44,7 +44,7 @@ extension SpecReading {
                 if fields["repo"] == nil {
                     note(
                         place,
-                        message: "expected oci://HOST/PATH/NAME, or a name with 'repo: https://…' beside it")
+                        message: "expected oci://HOST/PATH/NAME, or a name together with 'repo: https://…'")
                 }
                 return nil
             }
@@ -97,7 +97,7 @@ extension SpecReading {
         note(
             node,
             message:
-                "the values cannot stand by themselves, since they use an anchor from outside; write them out"
+                "the values use an anchor from outside; write them out"
         )
         return nil
     }

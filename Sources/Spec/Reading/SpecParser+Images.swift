@@ -29,7 +29,7 @@ extension SpecReading {
             let image = fields["image"].flatMap({ reference($0, as: "an image", defaults: .docker) })
         else { return nil }
         if fields.count == 1 {
-            note(node, message: "the image has neither 'from' nor 'attached'; write its name alone")
+            note(node, message: "the image has neither 'from' nor 'attached'; write only its name")
         }
         if let from = fields["from"] { archives(from, of: image) }
         if let node = fields["attached"] { attached(node, of: image) }

@@ -101,7 +101,7 @@ struct EditSplice {
         }
         guard let first = entries.first, let last = entries.last else {
             throw refuse(
-                target.parent, reason: "it has no key to stand beside", remedy: "write the mapping as {}")
+                target.parent, reason: "it has no key to follow", remedy: "write the mapping as {}")
         }
         let indent = String(repeating: " ", count: source.position(of: first.key.range.lowerBound).column - 1)
         return newLine(indent + entry, after: last.value)

@@ -3,7 +3,7 @@ package import OCI
 
 /// A pattern of image names, as `imageList: [calico/*, tigera/*]` has them.
 ///
-/// `*` stands for any run of characters. A pattern without a domain means images of every domain
+/// `*` matches any run of characters. A pattern without a domain means images of every domain
 /// (`tigera/*` also `quay.io/tigera/operator`); one without a tag means every tag; `library/` may be left out.
 package struct ImagePattern: Sendable, Hashable, CustomStringConvertible {
     /// The pattern as it is written.

@@ -194,7 +194,7 @@ struct JSONScanner {
         guard let byte else { return "the end of the file" }
         switch byte {
         case UInt8(ascii: "#"), UInt8(ascii: "/"): return "a comment, which JSON does not have"
-        case UInt8(ascii: "'"): return "a single quote: JSON has double quotes alone"
+        case UInt8(ascii: "'"): return "a single quote: JSON has only double quotes"
         case 0x21...0x7E: return "'\(Character(UnicodeScalar(byte)))'"
         default: return "the byte 0x\(String(byte, radix: 16))"
         }

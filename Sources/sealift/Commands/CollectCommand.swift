@@ -26,7 +26,7 @@ struct CollectCommand: AsyncParsableCommand {
         name: [.short, .long], help: "Where the bundle goes. (default: NAME.sealift)", completion: .file())
     var output: String?
     @Option(
-        help: "Carry this platform alone; may be repeated. (default: all of the spec)",
+        help: "Carry only this platform; may be repeated. (default: all of the spec)",
         completion: BundleCompletion.platforms, transform: { try Platform($0) })
     var platform: [Platform] = []
     @Option(

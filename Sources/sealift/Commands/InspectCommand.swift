@@ -142,7 +142,7 @@ extension BuildOutcome.Gap {
     /// In words.
     fileprivate var reason: String {
         switch self {
-        case .run: "a RUN is executed by apply alone"
+        case .run: "a RUN is executed only by apply"
         case .delta: "the bundle leaves out what it is built from"
         }
     }

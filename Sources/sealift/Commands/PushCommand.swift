@@ -26,7 +26,7 @@ struct PushCommand: AsyncParsableCommand {
 
     @OptionGroup var source: BundleOptions
     @Option(
-        help: ArgumentHelp("The registry, and what stands before each name.", valueName: "registry[/prefix]"))
+        help: ArgumentHelp("The registry, and a prefix for each name.", valueName: "registry[/prefix]"))
     var to: String
     @Option(
         parsing: .upToNextOption,
@@ -35,11 +35,11 @@ struct PushCommand: AsyncParsableCommand {
     var only: [String] = []
     @Option(
         help: ArgumentHelp(
-            "Call TO what is called FROM, or lies below it: quay.io/tigera=operators; may be repeated.",
+            "Rename FROM, and everything below it, to TO: quay.io/tigera=operators; may be repeated.",
             valueName: "from=to"), transform: { try NameMapping.Rule($0) })
     var rewrite: [NameMapping.Rule] = []
     @Option(
-        help: "Push this platform alone; may be repeated. (default: all that are carried)",
+        help: "Push only this platform; may be repeated. (default: all that are carried)",
         completion: BundleCompletion.platforms, transform: { try Platform($0) })
     var platform: [Platform] = []
     @Flag(help: "Fail where the registry does not take an index as it is.")

@@ -7,7 +7,7 @@ internal import Serve
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Serve bundles as a registry, straight from where they lie.",
+        commandName: "serve", abstract: "Serve bundles as a registry, without unpacking them.",
         discussion: """
             Read-only. Images answer to their name with and without its domain, files at /files/NAME; / shows a \
             person what is there. Several bundles are laid over each other, the first on top. Ctrl-C ends it.

@@ -8,7 +8,7 @@ struct ConnectionOptions: ParsableArguments {
     @Option(
         name: .customLong("insecure"),
         help: ArgumentHelp(
-            "Allow plain HTTP and unverified TLS with this host[:port] alone; may be repeated.",
+            "Allow plain HTTP and unverified TLS with this host[:port] only; may be repeated.",
             valueName: "host"))
     var insecure: [String] = []
     @Option(

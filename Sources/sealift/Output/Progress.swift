@@ -123,7 +123,7 @@ final class Progress: Sendable {
         Console.tell(
             Event("waiting", name: name, text: reason, seconds: (time / .milliseconds(100)).rounded() / 10))
         guard Console.manner == .lines, isNew, !Console.isQuiet else { return }
-        Console.log("\(name): \(reason); goes on in \(time.asClock)")
+        Console.log("\(name): \(reason); continues in \(time.asClock)")
     }
 
     /// Takes `name` off the display.
