@@ -34,7 +34,7 @@ if [ "${1:-}" = --sanitize ]; then
   export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0} SWIFT_BACKTRACE=enable=no
   swift build --build-tests --sanitize address --scratch-path .build-sanitize
   swift test --skip-build --sanitize address --scratch-path .build-sanitize --skip MutationTests
-  SEALIFT_FUZZ_SECONDS=${2:-10} swift test --skip-build --sanitize address --scratch-path .build-sanitize --filter MutationTests
+  TEST_FUZZ_SECONDS=${2:-10} swift test --skip-build --sanitize address --scratch-path .build-sanitize --filter MutationTests
   exit
 fi
 
@@ -55,8 +55,8 @@ programs=$(swift build -c release --show-bin-path)
 
 part "the tool that travels"
 # Linked from the objects of the release build; its libraries take a minute, once.
-export SEALIFT_STATIC=$PWD/.build/tool/sealift
-bundles/tool/build.sh "$SEALIFT_STATIC" "$programs/sealift.product/Objects.LinkFileList" || { failed=1; unset SEALIFT_STATIC; }
+export TEST_STATIC_SEALIFT=$PWD/.build/tool/sealift
+bundles/tool/build.sh "$TEST_STATIC_SEALIFT" "$programs/sealift.product/Objects.LinkFileList" || { failed=1; unset TEST_STATIC_SEALIFT; }
 
 part "swift test"
 # The whole output goes to the log; what a reader needs is shown: failures and the closing lines.
@@ -73,7 +73,7 @@ part "acceptance"
 under_test=$programs/sealift
 if [ "${1:-}" = --static ]; then
   shift
-  under_test=${SEALIFT_STATIC:?was not made}
+  under_test=${TEST_STATIC_SEALIFT:?was not made}
 fi
 "$python" "$tests/acceptance/run.py" "$under_test" "$@" | tee "$log" || failed=1
 

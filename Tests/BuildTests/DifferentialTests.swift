@@ -9,13 +9,13 @@ import Testing
 
 /// What a rehearsal accepts an apply builds with the same ids, and what an apply refuses a rehearsal has refused.
 ///
-/// `SEALIFT_DIFFERENTIAL=FIRST-LAST` tries these seeds; 1 to 150 if it is not set.
+/// `TEST_DIFFERENTIAL=FIRST-LAST` tries these seeds; 1 to 150 if it is not set.
 @Suite(.enabled(if: geteuid() == 0)) struct DifferentialTests {
     /// An image's id and its layers, by name.
     typealias Ids = [String: [String]]
 
     static var seeds: ClosedRange<UInt64> {
-        let given = ProcessInfo.processInfo.environment["SEALIFT_DIFFERENTIAL"] ?? "1-150"
+        let given = ProcessInfo.processInfo.environment["TEST_DIFFERENTIAL"] ?? "1-150"
         let ends = given.split(separator: "-").compactMap { UInt64($0) }
         return ends[0]...ends[ends.count - 1]
     }

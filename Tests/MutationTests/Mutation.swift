@@ -4,18 +4,18 @@ import Foundation
 /// Feeds a parser with inputs that come from `samples` by changes that a seed determines. The parser may refuse; it
 /// must not end the program.
 ///
-/// The budget of a test run is `rounds` inputs. With `SEALIFT_FUZZ_SECONDS=N` it goes on for N seconds, from a seed
-/// that is printed and can be set by `SEALIFT_FUZZ_SEED`; with `SEALIFT_FUZZ_KEEP=FILE` each input is written there
+/// The budget of a test run is `rounds` inputs. With `TEST_FUZZ_SECONDS=N` it goes on for N seconds, from a seed
+/// that is printed and can be set by `TEST_FUZZ_SEED`; with `TEST_FUZZ_KEEP=FILE` each input is written there
 /// before it is tried, so that the one that ended the program can be looked at.
 func mutate(
     _ name: String, _ samples: [[UInt8]], words: [String] = [], rounds: Int = 1500, _ parse: ([UInt8]) -> Void
 ) {
     let environment = ProcessInfo.processInfo.environment
-    let seconds = environment["SEALIFT_FUZZ_SECONDS"].flatMap { Double($0) }
-    let fixed = environment["SEALIFT_FUZZ_SEED"].flatMap { UInt64($0) }
+    let seconds = environment["TEST_FUZZ_SECONDS"].flatMap { Double($0) }
+    let fixed = environment["TEST_FUZZ_SEED"].flatMap { UInt64($0) }
     let seed = fixed ?? (seconds == nil ? 1 : UInt64.random(in: 1...999_999))
-    if seconds != nil { print("\(name): SEALIFT_FUZZ_SEED=\(seed)") }
-    let keep = environment["SEALIFT_FUZZ_KEEP"].map { URL(filePath: $0) }
+    if seconds != nil { print("\(name): TEST_FUZZ_SEED=\(seed)") }
+    let keep = environment["TEST_FUZZ_KEEP"].map { URL(filePath: $0) }
     var mutator = Mutator(seed: seed, samples: samples, words: words.map { Array($0.utf8) })
     let end = ContinuousClock.now + .seconds(seconds ?? 0)
     for sample in samples { parse(sample) }

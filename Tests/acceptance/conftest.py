@@ -26,6 +26,9 @@ def pytest_configure(config):
     program = config.getoption("--sealift")
     if not program or not os.access(program, os.X_OK):
         raise pytest.UsageError(f"--sealift names no program that can be run: {program}")
+    # Options in the environment of this run are not those of the programs under test.
+    for name in [name for name in os.environ if name.startswith("SEALIFT_")]:
+        del os.environ[name]
 
 
 def pytest_pycollect_makeitem(collector, name, obj):

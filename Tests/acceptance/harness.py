@@ -150,8 +150,8 @@ class World:
         self._upstream = None
 
     def start(self):
-        """Brings the upstream up, or uses the running one whose folder SEALIFT_DEMO_UPSTREAM names."""
-        running = os.environ.get("SEALIFT_DEMO_UPSTREAM")
+        """Brings the upstream up, or uses the running one whose folder DEMO_UPSTREAM names."""
+        running = os.environ.get("DEMO_UPSTREAM")
         if running:
             self.upstream_folder = Path(running)
             self.said = json.loads((self.upstream_folder / "upstream.json").read_text())

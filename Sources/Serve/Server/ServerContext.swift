@@ -12,7 +12,7 @@ final class Site: Sendable {
     let readers: NIOThreadPool
     let passwords: PasswordQueue
     /// What requests may hold in memory that are not whole, or that wait for an answer.
-    let requests = MemoryBudget(16 << 20)
+    let requests = MemoryBudget(12 << 20)
     /// What answers may hold in memory until their clients have taken them.
     let answers = MemoryBudget(24 << 20)
     let log: @Sendable (ServerEvent) -> Void

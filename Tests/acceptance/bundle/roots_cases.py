@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The carried tool on hosts that have nothing of it: an empty root, and Debian 11, 12 and 13.
 
-Debian's roots are made by debootstrap when SEALIFT_ROOTS=1: some minutes each, mostly downloads. Nothing is kept."""
+Debian's roots are made by debootstrap when TEST_ROOTS=1: some minutes each, mostly downloads. Nothing is kept."""
 
 import contextlib
 import json
@@ -110,8 +110,8 @@ def the_tool_works_in_an_empty_root(world):
 
 
 def debian(world, suite):
-    if os.environ.get("SEALIFT_ROOTS") != "1":
-        raise Skipped("SEALIFT_ROOTS=1 makes roots of Debian 11, 12 and 13")
+    if os.environ.get("TEST_ROOTS") != "1":
+        raise Skipped("TEST_ROOTS=1 makes roots of Debian 11, 12 and 13")
     if not shutil.which("debootstrap"):
         raise Skipped("debootstrap is not installed")
     static(world)

@@ -10,10 +10,10 @@ from harness import Skipped, call, case, equal, require, sha256
 
 def static(world):
     """A static sealift: the one under test, or that of bundles/tool/build.sh."""
-    for path in [world.sealift, os.environ.get("SEALIFT_STATIC")]:
+    for path in [world.sealift, os.environ.get("TEST_STATIC_SEALIFT")]:
         if path and "static" in call(path, "--version"):
             return path
-    raise Skipped("no static executable: make one with bundles/tool/build.sh, and name it in SEALIFT_STATIC")
+    raise Skipped("no static executable: make one with bundles/tool/build.sh, and name it in TEST_STATIC_SEALIFT")
 
 
 def request(world, output):
