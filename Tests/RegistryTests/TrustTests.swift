@@ -127,7 +127,15 @@ import Testing
 
     @Test("believes nobody whom nobody named")
     func unknown() async throws {
-        let failure = try await failure { try await fetch(settings()) }
-        #expect(failure.kind == .unavailable)
+        let bare = try await failure { try await fetch(settings()) }
+        #expect(bare.kind == .configuration)
+        #expect(bare.reason.contains("none.pem") && bare.remedy.contains("SSL_CERT_FILE"))
+        var others = settings()
+        others.authorities = try scratch.write(
+            "other.pem",
+            String(contentsOfFile: certificates.scratch.path + "/other.pem", encoding: .utf8))
+        let strange = try await failure { try await fetch(others) }
+        #expect(strange.kind == .unavailable)
+        #expect(strange.reason.contains("does not prove its name"))
     }
 }

@@ -114,15 +114,42 @@ C
   cc -O2 -c "$work/nss.c" -o "$work/nss.o"
 }
 
+# The parts of Swift's runtime that the link takes.
+runtime="swiftCore swift_Concurrency swift_StringProcessing swift_RegexParser swiftDispatch dispatch FoundationEssentials
+  _FoundationCollections"
+
+# Copies what is linked into FOLDER, without debug information and unwind tables. The tables are an eighth of the executable, and only
+# glibc's pthread_exit walks a stack: it needs those of glibc, and stops at the first frame that has none.
+copy_lean() {
+  local folder=$1 objects=$2 name toolchain
+  shift 2
+  toolchain=$(swiftc -static-stdlib -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
+  rm -rf "$folder" && mkdir "$folder"
+  {
+    for name; do echo "$libraries/lib$name.a"; done
+    for name in $runtime; do echo "$toolchain/linux/lib$name.a"; done
+    # The list quotes names as xargs reads them.
+    xargs -n 1 <"$objects"
+  } | awk -v folder="$folder" '{
+      to = $0; sub(".*/", "", to); if (to ~ /o$/) to = NR ".o"
+      printf "%s%c%s/%s%c", $0, 0, folder, to, 0 }' |
+    xargs -0 -n 2 -P "$(nproc)" "$toolchain/../../bin/llvm-objcopy" --strip-debug --remove-section=.eh_frame
+}
+
 link() {
-  local objects=$1 archives=() name
+  local archives lean=$work/lean name
   # The libraries of the module maps, then those that they need.
-  for name in $(sed -n 's/^ *link "\(.*\)"/\1/p' Sources/*/module.modulemap) nghttp2 nettle z zstd lzma bz2; do
+  archives=($(sed -n 's/^ *link "\(.*\)"/\1/p' Sources/*/module.modulemap) nghttp2 nettle z zstd lzma bz2)
+  for name in "${archives[@]}"; do
     [ -e "$libraries/lib$name.a" ] || { echo "no static archive of $name: add its package to 'packages' in $0" >&2; exit 1; }
-    archives+=("$libraries/lib$name.a")
   done
-  swiftc -static-executable -use-ld=lld -O "@$objects" "$work/nss.o" "$work/commit.o" -o "$output.new" -Xlinker --defsym=main=sealift_main \
-    -L "$libraries" -l_FoundationCollections -l_FoundationCShims -Xlinker --start-group "${archives[@]}" -Xlinker --end-group -Xlinker -s -Xlinker --gc-sections
+  copy_lean "$lean" "$1" "${archives[@]}"
+  archives=("${archives[@]/#/$lean/lib}")
+  { printf '%s\n' "$lean"/*.o; printf "$lean/lib%s.a\n" $runtime; } >"$lean/list"
+  swiftc -static-executable -use-ld=lld -O "@$lean/list" "$work/nss.o" "$work/commit.o" -o "$output.new" \
+    -Xlinker --defsym=main=sealift_main -L "$libraries" -l_FoundationCollections -l_FoundationCShims -Xlinker --start-group \
+    "${archives[@]/%/.a}" -Xlinker --end-group -Xlinker -s -Xlinker --gc-sections
+  rm -rf "$lean"
 }
 
 # The commit that was built, for --version.

@@ -97,8 +97,8 @@ extension TransportError {
             switch code {
             case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .unresolvable
             case CURLE_COULDNT_CONNECT: .unreachable
-            case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR:
-                .certificate
+            case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR: .certificate
+            case CURLE_SSL_CACERT_BADFILE: .authorities
             case CURLE_SSL_CERTPROBLEM: .ownCertificate
             case CURLE_SSL_CONNECT_ERROR: .handshake
             case CURLE_OPERATION_TIMEDOUT: .stalled

@@ -51,6 +51,11 @@ struct Setback: Error, Sendable {
                     "\(place) does not prove its name",
                     "name its certificate authority with --ca, or trust it with --insecure \(place)"
                 )
+            case .authorities:
+                (
+                    "the certificate authorities to verify \(place) by cannot be read",
+                    "install the package ca-certificates, or name a PEM file in SSL_CERT_FILE or with --ca"
+                )
             case .ownCertificate:
                 (
                     "the client certificate for \(place) cannot be used",
@@ -87,7 +92,7 @@ struct Setback: Error, Sendable {
         let kind: Failure.Kind =
             switch error.cause {
             case .localPeer, .certificateWanted, .proxy(401), .proxy(407): .denied
-            case .ownCertificate: .configuration
+            case .ownCertificate, .authorities: .configuration
             default: .unavailable
             }
         failure = Failure(

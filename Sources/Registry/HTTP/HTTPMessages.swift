@@ -113,6 +113,7 @@ struct TransportError: Sendable {
         case unresolvable
         case unreachable
         case certificate
+        case authorities
         case ownCertificate
         case certificateWanted
         case proxy(status: Int)

@@ -60,7 +60,8 @@ package struct TransferSettings: Sendable {
     private static var systemAuthorities: String {
         let places = [
             "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-            "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
+            "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/ca-bundle.pem",
+            "/var/lib/ca-certificates/ca-bundle.pem", "/etc/ssl/cert.pem",
         ]
         return places.first { access($0, R_OK) == 0 } ?? places[0]
     }
