@@ -2,13 +2,18 @@
 package import OCI
 internal import Sealer
 package import Spec
+internal import YAML
 
 /// What can be proved of the builds before anything is fetched.
 package enum StaticCheck {
     /// Checks every build of `spec`; `problems` takes the mistakes.
-    package static func run(_ spec: Spec, problems: BuildProblems) throws(Failure) {
+    /// - Parameter knowsImages: whether `spec` has all its images, those that its files name included.
+    package static func run(
+        _ spec: Spec, problems: BuildProblems, knowsImages: Bool = true
+    ) throws(Failure) {
         for number in spec.builds.indices {
             try names(spec, number: number, problems: problems)
+            if knowsImages { try images(spec, number: number, problems: problems) }
             // What two platforms have in common is noted once.
             for spec in spec.platforms.map(spec.filled) {
                 try paths(spec.builds[number], number: number, problems: problems)
@@ -25,6 +30,43 @@ package enum StaticCheck {
             because: "that is the name of the base, which it would replace in the store",
             remedy: "give the build a tag of its own")
         try problems.note(failure, at: .build(number))
+    }
+
+    /// The images that steps save and list are carried, and those that are saved for every platform.
+    private static func images(
+        _ spec: Spec, number: Int, problems: BuildProblems
+    ) throws(Failure) {
+        for (index, step) in spec.builds[number].context.enumerated() {
+            try problems.attempt(at: .step(index, ofBuild: number)) { () throws(Failure) in
+                switch step {
+                case .putSaved(_, let image, _): try saved(image, of: spec)
+                case .imageList(let patterns):
+                    for pattern in patterns
+                    where ImagePattern.select(spec.images, matching: [pattern]).isEmpty {
+                        throw Failure(
+                            .configuration, "write", "imageList",
+                            because: "'\(pattern)' means no image of the spec",
+                            remedy: "correct the pattern; `sealift collect SPEC --dry-run` lists the images")
+                    }
+                default: break
+                }
+            }
+        }
+    }
+
+    private static func saved(_ image: Reference, of spec: Spec) throws(Failure) {
+        guard let meant = spec.images.meant(by: image) else {
+            throw Failure(
+                .configuration, "save", image.familiar,
+                because: "neither 'images' nor a file of 'imagesFrom' names it", remedy: "add it to 'images'")
+        }
+        let there = spec.platforms(of: meant)
+        let lacking = spec.platforms.filter { !there.contains($0) }.map(\.description)
+        guard !lacking.isEmpty else { return }
+        throw Failure(
+            .configuration, "save", image.familiar,
+            because: "the spec does not carry it for \(lacking.joined(separator: ", ")), which it builds for",
+            remedy: "carry it for every platform, or collect with --platform for those that have it")
     }
 
     private static func paths(

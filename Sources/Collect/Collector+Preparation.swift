@@ -25,10 +25,6 @@ extension Collector {
         _ parsed: ParsedSpec, hold: OutputHold, fetchingFiles: Bool
     ) async throws -> Prepared {
         let output = hold.path
-        let spec = parsed.spec
-        let proved = BuildProblems(gathering: true)
-        try StaticCheck.run(spec, problems: proved)
-        var faults = SpecFaults(proved.found)
         let lock = try LockFile(forSpec: parsed.path).load()
         if lock == nil {
             events(.note("no lock: tags are taken as they are now; `sealift lock \(parsed.path)` pins them"))
@@ -36,16 +32,20 @@ extension Collector {
         let content = try await KnownContent(
             client: client, bundles: options.reuse, trusting: options.trust, at: output)
         let scratch = Scratch(beside: output).path
-        let local = try await LocalImages(spec, folder: parsed.folder, scratch: scratch)
-        let resolver = Resolver(content: content, local: local, lock: lock, platforms: spec.platforms)
-        var images = try await resolve(spec, with: resolver, faults: &faults)
-        images += try await AttachedContent(spec: spec, resolver: resolver).of(images)
-        let files = try await FileResolver(
-            client: client, lock: lock, spec: spec, folder: parsed.folder, scratch: scratch,
-            mirrors: options.fileMirrors,
-            fetches: fetchingFiles
+        var files = try await FileResolver(
+            client: client, lock: lock, spec: parsed.spec, folder: parsed.folder, scratch: scratch,
+            mirrors: options.fileMirrors, fetches: fetchingFiles
         ).known()
-        for (name, failure) in files.failures { faults.note(failure, ofFile: name) }
+        let named = try await ImagesOfFiles(content: content, scratch: scratch, note: { events(.note($0)) })
+            .read(parsed, files: files.files, lock: lock)
+        files.files = named.files
+        let (parsed, spec) = (named.parsed, named.parsed.spec)
+        var faults = try faults(of: parsed, files: files, named: named)
+        let local = try await LocalImages(spec, folder: parsed.folder, scratch: scratch)
+        let resolver = Resolver(content: content, local: local, lock: lock, spec: spec)
+        var images = try await resolve(spec, with: resolver, faults: &faults)
+        for index in images.indices { images[index].origins = named.origins[images[index].reference] ?? [] }
+        images += try await AttachedContent(spec: spec, resolver: resolver).of(images)
         let base = images.first { $0.reference == spec.base?.image }
         if let base { try await provePins(of: base, parsed: parsed, content: content, faults: &faults) }
         let resolved = Lock(images: images.map(\.locked), files: files.files.map(\.locked))
@@ -63,12 +63,32 @@ extension Collector {
             faults: faults, unknown: files.unknown)
     }
 
+    /// The mistakes that show once the files are there.
+    /// - Throws: a ``Failure`` that lists them where files that name images cannot be read: what else is wrong would
+    ///   follow from that.
+    private func faults(
+        of parsed: ParsedSpec, files: FileResolver.Known, named: ImagesOfFiles.Outcome
+    ) throws(Failure) -> SpecFaults {
+        let proved = BuildProblems(gathering: true)
+        let sources = parsed.spec.imagesFrom ?? []
+        let areNamed =
+            named.failures.isEmpty
+            && !files.failures.contains { name, _ in sources.contains { $0.file == name } }
+        try StaticCheck.run(parsed.spec, problems: proved, knowsImages: areNamed)
+        var faults = SpecFaults(proved.found)
+        for (name, failure) in files.failures { faults.note(failure, ofFile: name) }
+        for (place, failure) in named.failures { faults.note(failure, at: place) }
+        if !areNamed { try Mistakes(parsed, problems: faults.problems).report() }
+        return faults
+    }
+
     /// Resolves the base and the container images, in that order; those that cannot be are noted.
     private func resolve(
         _ spec: Spec, with resolver: Resolver, faults: inout SpecFaults
     ) async throws -> [ResolvedImage] {
         let charts = try spec.registryCharts()
-        let wanted = (spec.base.map { [$0.image] } ?? []) + spec.images + charts.map(\.reference)
+        let carried = spec.images.filter { !spec.platforms(of: $0).isEmpty }
+        let wanted = (spec.base.map { [$0.image] } ?? []) + carried + charts.map(\.reference)
         let found = try await inParallel(wanted, width: 8) { reference in
             try await attempted { try await resolver.image(reference) }
         }

@@ -51,7 +51,8 @@ enum Placeholders {
 }
 
 extension Spec {
-    /// The spec as it is for one platform: every placeholder of its layers' paths, steps and Kubefiles is filled in.
+    /// The spec as it is for one platform: every placeholder of its layers' paths, steps and Kubefiles is filled in, and it
+    /// has the images that are carried for the platform.
     package func filled(for platform: Platform) -> Spec {
         var spec = self
         let release = release
@@ -60,6 +61,7 @@ extension Spec {
             base.layers = base.layers.mapValues { .init(holds: $0.holds.map(fill), id: $0.id) }
             spec.base = base
         }
+        if imagePlatforms != nil { spec.images = images.filter { platforms(of: $0).contains(platform) } }
         spec.builds = builds.map { build in
             var build = build
             build.context = build.context.map { $0.mapPaths(fill) }

@@ -20,6 +20,11 @@ package struct Spec: Sendable, Codable, Equatable {
     package var files: [String: FileSource]
     /// Container images, in order.
     package var images: [Reference]
+    /// The files whose images are carried too, in order; `nil` where there is none. Once they are read, ``images`` has
+    /// what they name.
+    package var imagesFrom: [ImagesFrom]?
+    /// The images that are carried for some of the platforms only; `nil` where there is none.
+    package var imagePlatforms: [ImagePlatforms]?
     /// Which of them come from archives on the collecting host, in order; `nil` where none does.
     package var archives: [Archive]?
     /// Helm charts, in order; `nil` where there is none.
@@ -182,7 +187,8 @@ package struct Spec: Sendable, Codable, Equatable {
     /// Creates a spec from its parts.
     package init(
         name: String, release: String? = nil, platforms: [Platform], base: Base? = nil,
-        files: [String: FileSource] = [:], images: [Reference] = [], archives: [Archive] = [],
+        files: [String: FileSource] = [:], images: [Reference] = [], imagesFrom: [ImagesFrom] = [],
+        imagePlatforms: [ImagePlatforms] = [], archives: [Archive] = [],
         charts: [Chart] = [], attached: [Attached] = [], notImages: [String] = [],
         registries: [String: [String]] = [:], registry: String = "sea.hub:5000", builds: [Build] = []
     ) {
@@ -193,6 +199,8 @@ package struct Spec: Sendable, Codable, Equatable {
         self.base = base
         self.files = files
         self.images = images
+        self.imagesFrom = imagesFrom.isEmpty ? nil : imagesFrom
+        self.imagePlatforms = imagePlatforms.isEmpty ? nil : imagePlatforms
         self.archives = archives.isEmpty ? nil : archives
         self.charts = charts.isEmpty ? nil : charts
         self.attached = attached.isEmpty ? nil : attached

@@ -138,7 +138,7 @@ extension SpecErrorTests {
         ),
         (
             "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1 }", "17:5",
-            "the image has neither 'from' nor 'attached'; write only its name"
+            "the image has none of 'from', 'platforms' and 'attached'; write only its name"
         ),
         (
             "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1, form: oci:x }", "17:34",
@@ -149,6 +149,47 @@ extension SpecErrorTests {
             "17:40",
             "there is no archive of calico/cni:v3.19.1 for linux/arm64"
         ),
+        (
+            "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1, platforms: linux/s390x }", "17:45",
+            "the spec carries no linux/s390x; add it to platforms or take it away here"
+        ),
+        (
+            "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1, platforms: [linux/amd64, linux/amd64] }",
+            "17:59",
+            "the platform linux/amd64 is listed twice"
+        ),
+        (
+            "- calico/cni:v3.19.1", "- { image: calico/cni:v3.19.1, platforms: [] }", "17:45",
+            "expected at least one of the platforms of calico/cni:v3.19.1"
+        ),
+        (
+            "- calico/cni:v3.19.1",
+            "- { image: calico/cni:v3.19.1, platforms: linux/amd64, from: { linux/arm64: 'oci:z' } }",
+            "17:64",
+            "there is no archive of calico/cni:v3.19.1 for linux/amd64"
+        ),
+        (
+            "registries:", "imagesFrom: dokcer\nregistries:", "18:13",
+            "there is no file 'dokcer' in 'files'; did you mean 'docker'?"
+        ),
+        (
+            "registries:", "imagesFrom: [./list.txt]\nregistries:", "18:14",
+            "expected the name of one of 'files'; for the path './list.txt' write a file with 'path' there, and its name here"
+        ),
+        (
+            "registries:", "imagesFrom: [docker, docker]\nregistries:", "18:22",
+            "the images of 'docker' are taken twice"
+        ),
+        (
+            "registries:", "imagesFrom: { file: docker, member: a }\nregistries:", "18:29",
+            "unknown key 'member' in imagesFrom; did you mean 'members'?"
+        ),
+        (
+            "registries:", "imagesFrom: [{ file: docker, members: [/a] }]\nregistries:", "18:40",
+            "expected a member of the archive relative to the context; '/a' begins with '/'"
+        ),
+        ("registries:", "imagesFrom: []\nregistries:", "18:13", "expected at least one of imagesFrom"),
+        ("registries:", "imagesFrom:\nregistries:", "18:12", "expected imagesFrom as a list; found nothing"),
         (
             "- calico/cni:v3.19.1",
             "- { image: calico/cni:v3.19.1, from: { linux/arm: 'oci:x', linux/amd64: 'oci:y', linux/arm64: 'oci:z' } }",

@@ -63,7 +63,8 @@ extension Applier {
             case .putSaved(_, let reference, _):
                 sizes.append(bundle.image(reference).map(size) ?? 0)
             case .imageList(let patterns):
-                let listed = Set(ImagePattern.select(bundle.spec.images, matching: patterns))
+                let listed = Set(
+                    ImagePattern.select(bundle.spec.filled(for: platform).images, matching: patterns))
                 sizes += bundle.images.filter { listed.contains($0.reference) }.map(size)
             case .layer, .remove, .edit, .rewrite: break
             }

@@ -216,7 +216,8 @@ final class ContextAssembler {
         guard !images.isEmpty else {
             throw Failure(
                 .configuration, "write", "imageList",
-                because: "no image of the spec matches \(patterns.joined(separator: ", "))",
+                because:
+                    "no image of the spec for \(inputs.platform) matches \(patterns.joined(separator: ", "))",
                 remedy: "correct the patterns of imageList in the spec")
         }
         try files.write(Array(ImagePattern.imageList(images, in: spec.registry).utf8), to: "imageList")

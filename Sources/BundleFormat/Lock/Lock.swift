@@ -27,10 +27,13 @@ package struct Lock: Sendable, Codable, Equatable {
         /// What is carried of an index besides: attestations, nested indexes, entries that no platform chooses. Each comes
         /// after all that it names. Absent where there is none.
         package var others: [Part]?
+        /// The titles of the files that name it, as the spec's `imagesFrom` asks. Absent where none does.
+        package var from: [String]?
 
         /// Creates a resolved reference.
         package init(
-            reference: Reference, descriptor: Descriptor, platforms: [Instance], others: [Part] = []
+            reference: Reference, descriptor: Descriptor, platforms: [Instance], others: [Part] = [],
+            from: [String] = []
         ) {
             self.reference = reference
             mediaType = descriptor.mediaType
@@ -38,6 +41,7 @@ package struct Lock: Sendable, Codable, Equatable {
             size = descriptor.size
             self.platforms = platforms
             self.others = others.isEmpty ? nil : others
+            self.from = from.isEmpty ? nil : from
         }
     }
 

@@ -11,7 +11,7 @@ struct ResolvedFile: Sendable {
     /// All URLs that may serve it, in order.
     let urls: [String]
     /// Where its content lies already: it had to be fetched to learn its digest, or it is this host's own.
-    let local: String?
+    var local: String?
     /// Whether it is this host's own file, or the spec's own text.
     var isOwn = false
 }

@@ -133,7 +133,7 @@ struct CarriedContent: Sendable {
             source.local == nil ? .unavailable : .input, "collect", source.reference.familiar,
             because: "it has nothing for \(platform), only for \(others.joined(separator: ", "))",
             remedy: source.local == nil
-                ? "take the platform out of the spec, or pass --platform with one that all images have"
+                ? "carry it for those alone, { image: …, platforms: [linux/amd64] }, or take the platform out of the spec"
                 : "give an archive for each platform: from: { linux/amd64: …, linux/arm64: … }")
     }
 }

@@ -2,6 +2,7 @@
 internal import BundleFormat
 internal import OCI
 internal import Registry
+internal import Spec
 
 /// A reference of the spec, resolved to content: the manifest it names and those that are carried.
 struct ResolvedImage: Sendable {
@@ -13,6 +14,8 @@ struct ResolvedImage: Sendable {
     let others: [Manifest]
     /// Where its blobs are on this host; `nil` for an image of a registry.
     var local: LocalImage?
+    /// The titles of the files that name it.
+    var origins: [String] = []
 
     /// What the bundle carries of it.
     var bundled: BundleImage {
@@ -28,7 +31,7 @@ struct ResolvedImage: Sendable {
             reference: reference, descriptor: top.descriptor,
             platforms: instances.map {
                 Lock.Instance(platform: $0.platform, descriptor: $0.manifest.descriptor)
-            }, others: others.map { Lock.Part($0.descriptor) })
+            }, others: others.map { Lock.Part($0.descriptor) }, from: origins)
     }
 }
 
@@ -37,7 +40,7 @@ struct Resolver: Sendable {
     let content: KnownContent
     let local: LocalImages
     let lock: Lock?
-    let platforms: [Platform]
+    let spec: Spec
 
     /// Resolves all of `references`, at most eight at a time; the result has their order.
     /// - Throws: a `Failure` of kind `data` where the upstream has drifted from the lock, naming both digests.
@@ -45,13 +48,15 @@ struct Resolver: Sendable {
         try await inParallel(references, width: 8) { try await image($0) }
     }
 
-    /// Resolves one reference.
+    /// Resolves one reference, for the platforms that the spec carries it for.
     func image(_ reference: Reference) async throws -> ResolvedImage {
         let source = ImageSource(
             reference: reference, local: try local.origin(of: reference), content: content)
         let top = try await source.top()
         try check(top.descriptor, of: source)
-        let (instances, others) = try await CarriedContent(source, platforms: platforms).choose(of: top)
+        let (instances, others) = try await CarriedContent(source, platforms: spec.platforms(of: reference))
+            .choose(
+                of: top)
         return ResolvedImage(
             reference: reference, top: top, instances: instances, others: others, local: source.local)
     }

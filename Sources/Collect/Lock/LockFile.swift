@@ -24,6 +24,27 @@ package struct LockFile: Sendable {
         return try Lock.decode(File.open(path).bytes(limit: 64 << 20), path: path)
     }
 
+    /// The spec with the images that its lock has from files; as it is where it takes none from files.
+    /// - Throws: a `Failure` of kind `configuration` where it takes some and has no lock, or for a file that is not one.
+    package static func completed(_ parsed: ParsedSpec) throws(Failure) -> ParsedSpec {
+        guard parsed.spec.imagesFrom != nil else { return parsed }
+        let file = LockFile(forSpec: parsed.path)
+        guard let lock = try file.load() else {
+            throw Failure(
+                .configuration, "list the images of", parsed.path,
+                because: "it takes images from files, and no lock says which",
+                remedy: "run `sealift lock \(parsed.path)`")
+        }
+        let place = FilePlace(path: file.path, position: .init(line: 1, column: 1))
+        let found = lock.images.compactMap { image in
+            image.from.map {
+                FoundImage(
+                    image.reference, at: place, platforms: image.platforms.map(\.platform), origins: $0)
+            }
+        }
+        return parsed.adding(found)
+    }
+
     /// Puts the lock in place, atomically.
     package func save(_ lock: Lock) throws(Failure) { try Durable.write(lock.encoded(), to: path) }
 }
@@ -62,13 +83,20 @@ package struct Locker: Sendable {
     package func run(update: [String]?) async throws -> Outcome {
         let file = LockFile(forSpec: parsed.path)
         let before = try file.load()
-        let kept = try keep(before, update: update, spec: parsed.spec)
-        let known = Set(kept.images.map(\.reference))
         let scratch = Scratch(beside: file.path)
         defer { scratch.remove() }
         let content = try await KnownContent(client: client)
+        let files = try await FileResolver(
+            client: client, lock: Lock(images: [], files: keptFiles(before, update: update)),
+            spec: parsed.spec, folder: parsed.folder, scratch: scratch.path, mirrors: mirrors
+        ).files()
+        let named = try await ImagesOfFiles(content: content, scratch: scratch.path, note: note)
+            .read(parsed, files: files, lock: nil).checked()
+        let parsed = named.parsed
+        let kept = try keptImages(before, update: update, spec: parsed.spec)
+        let known = Set(kept.map(\.reference))
         let local = try await LocalImages(parsed.spec, folder: parsed.folder, scratch: scratch.path)
-        let resolver = Resolver(content: content, local: local, lock: nil, platforms: parsed.spec.platforms)
+        let resolver = Resolver(content: content, local: local, lock: nil, spec: parsed.spec)
         let charts = try parsed.spec.registryCharts()
         let wanted = (parsed.spec.images + charts.map(\.reference)).filter { !known.contains($0) }
         var images: [ResolvedImage] = []
@@ -81,17 +109,18 @@ package struct Locker: Sendable {
         for chart in charts { try images.first { $0.reference == chart.reference }.map(chart.check) }
         let attached = try await AttachedContent(spec: parsed.spec, resolver: resolver).of(images)
         images += attached.filter { !known.contains($0.reference) }
-        let resolved = try await FileResolver(
-            client: client, lock: kept, spec: parsed.spec, folder: parsed.folder, scratch: scratch.path,
-            mirrors: mirrors
-        ).files()
-        let after = Lock(images: kept.images + images.map(\.locked), files: resolved.map(\.locked))
+        let all = (kept + images.map(\.locked)).map { image in
+            var image = image
+            image.from = named.origins[image.reference]
+            return image
+        }
+        let after = Lock(images: all, files: files.map(\.locked))
         if after != before { try file.save(after) }
         return Outcome(path: file.path, before: before, after: after)
     }
 
-    /// The entries of `lock` that stay as they are.
-    private func keep(_ lock: Lock?, update: [String]?, spec: Spec) throws(Failure) -> Lock {
+    /// The images of `lock` that stay as they are.
+    private func keptImages(_ lock: Lock?, update: [String]?, spec: Spec) throws(Failure) -> [Lock.Image] {
         let wanted = Set(
             spec.images + (spec.base.map { [$0.image] } ?? []) + (spec.charts ?? []).map(\.reference))
         /// Whether it is attached to an image of the spec that stays as it is.
@@ -109,19 +138,24 @@ package struct Locker: Sendable {
                 .usage, "update", name, because: "the spec has no image and no file of that name",
                 remedy: "name it as the spec does; without a name all are updated")
         }
-        guard let lock, update != [] else { return Lock(images: [], files: []) }
-        return Lock(
-            images: lock.images.filter { image in
-                (wanted.contains(image.reference) || belongs(image.reference))
-                    && !names.contains { image.reference.goes(by: $0) }
-                    && [[], spec.platforms].contains(image.platforms.map(\.platform))
-            },
-            files: lock.files.filter { file in
-                let origin = spec.files[file.name]?.origin(
-                    for: file.platform ?? spec.platforms[0], release: spec.release)
-                // Another URL is another file.
-                return origin == file.url && !names.contains(file.name)
-            })
+        guard let lock, update != [] else { return [] }
+        return lock.images.filter { image in
+            (wanted.contains(image.reference) || belongs(image.reference))
+                && !names.contains { image.reference.goes(by: $0) }
+                && [[], spec.platforms(of: image.reference)].contains(image.platforms.map(\.platform))
+        }
+    }
+
+    /// The files of `lock` that stay as they are.
+    private func keptFiles(_ lock: Lock?, update: [String]?) -> [Lock.File] {
+        guard let lock, update != [] else { return [] }
+        let spec = parsed.spec
+        return lock.files.filter { file in
+            let origin = spec.files[file.name]?.origin(
+                for: file.platform ?? spec.platforms[0], release: spec.release)
+            // Another URL is another file.
+            return origin == file.url && update?.contains(file.name) != true
+        }
     }
 }
 

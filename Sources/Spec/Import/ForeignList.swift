@@ -139,7 +139,8 @@ package struct ForeignList: Sendable {
     /// Whether text has a key or begins a document: references have neither.
     package static func looksLikeYAML(_ bytes: [UInt8]) -> Bool {
         String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).contains { line in
-            let text = line.drop { $0 == " " }
+            var text = line.drop { $0 == " " }
+            if let comment = text.firstRange(of: " #") { text = text[..<comment.lowerBound] }
             return !text.hasPrefix("#")
                 && (text.contains(": ") || text.hasSuffix(":") || text.hasPrefix("---")
                     || text.hasPrefix("{"))

@@ -26,6 +26,8 @@ package struct SpecPath: Sendable, Hashable, CustomStringConvertible, Expressibl
 
     /// The image of that number, from 0.
     package static func image(_ index: Int) -> SpecPath { SpecPath("images[\(index)]") }
+    /// The source of images of that number, from 0.
+    package static func imagesFrom(_ index: Int) -> SpecPath { SpecPath("imagesFrom[\(index)]") }
     /// The chart of that number, from 0.
     package static func chart(_ index: Int) -> SpecPath { SpecPath("charts[\(index)]") }
     /// The file of that name.
@@ -42,7 +44,24 @@ package struct SpecPath: Sendable, Hashable, CustomStringConvertible, Expressibl
     }
 }
 
-/// A spec and where its parts stand in its file.
+/// A place in a file.
+package struct FilePlace: Sendable, Hashable, CustomStringConvertible {
+    /// The file, as errors name it.
+    package let path: String
+    /// Line and column.
+    package let position: SourcePosition
+
+    /// Creates a place.
+    package init(path: String, position: SourcePosition) {
+        self.path = path
+        self.position = position
+    }
+
+    /// `file:line:column`.
+    package var description: String { "\(path):\(position)" }
+}
+
+/// A spec and where its parts are written.
 package struct ParsedSpec: Sendable {
     /// The value.
     package let spec: Spec
@@ -50,11 +69,11 @@ package struct ParsedSpec: Sendable {
     package let path: String
     /// Where relative paths of the spec begin: empty, or a path that ends in a slash.
     package var folder: String { path.lastIndex(of: "/").map { String(path[...$0]) } ?? "" }
-    private let marks: [SpecPath: SourcePosition]
-    private let kubefiles: [Int: String]
+    let marks: [SpecPath: FilePlace]
+    let kubefiles: [Int: String]
 
     /// - Parameter kubefiles: the files that Kubefiles come from, by the numbers of their builds.
-    init(spec: Spec, path: String, marks: [SpecPath: SourcePosition], kubefiles: [Int: String] = [:]) {
+    init(spec: Spec, path: String, marks: [SpecPath: FilePlace], kubefiles: [Int: String] = [:]) {
         self.kubefiles = kubefiles
         self.spec = spec
         self.path = path
@@ -78,21 +97,25 @@ package struct ParsedSpec: Sendable {
 
     /// Line and column of a part; of the file's begin where it is not written out.
     package func position(of part: SpecPath) -> SourcePosition {
-        marks[part] ?? SourcePosition(line: 1, column: 1)
+        marks[part]?.position ?? SourcePosition(line: 1, column: 1)
     }
 
     /// `file:line:column` of a line of a build's Kubefile, the first being 1; of the Kubefile itself where it is not
     /// written as a block.
     package func place(ofLine line: Int, inKubefile build: Int) -> String {
         if let file = kubefiles[build] { return "\(file):\(line):1" }
-        let start = position(of: .kubefile(build))
-        guard spec.builds[build].kubefile.contains("\n") else { return "\(path):\(start)" }
-        return "\(path):\(start.line + line):1"
+        let place = place(of: .kubefile(build))
+        guard let start = marks[.kubefile(build)], spec.builds[build].kubefile.contains("\n") else {
+            return place
+        }
+        return "\(start.path):\(start.position.line + line):1"
     }
 
     /// The line of a part, from 1.
     package func line(of part: SpecPath) -> Int { position(of: part).line }
 
     /// `file:line:column` of a part, for errors that show up later.
-    package func place(of part: SpecPath) -> String { "\(path):\(position(of: part))" }
+    package func place(of part: SpecPath) -> String {
+        marks[part]?.description ?? "\(path):\(position(of: part))"
+    }
 }

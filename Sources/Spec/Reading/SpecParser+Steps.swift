@@ -97,7 +97,7 @@ extension SpecReading {
             guard let image = reference(source, as: "the image to save", defaults: .docker), let path else {
                 return nil
             }
-            guard context.images.meant(by: image) != nil else {
+            guard context.hasMoreImages || context.images.meant(by: image) != nil else {
                 let familiar = context.images.map(\.familiar)
                 note(
                     source,
@@ -139,7 +139,7 @@ extension SpecReading {
     }
 
     /// The name of one of `files`.
-    private mutating func fileName(_ node: YamlNode) -> String? {
+    mutating func fileName(_ node: YamlNode) -> String? {
         guard let name = text(node, as: "the name of a file") else { return nil }
         guard context.files[name] != nil else {
             note(
@@ -203,7 +203,7 @@ extension SpecReading {
                 let pattern = released(written, node: item)
             else { continue }
             patterns.append(pattern)
-            if ImagePattern.select(context.images, matching: [pattern]).isEmpty {
+            if !context.hasMoreImages, ImagePattern.select(context.images, matching: [pattern]).isEmpty {
                 let names = context.images.flatMap { [$0.repository, $0.domain + "/" + $0.repository] }
                 let prefixes = names.map {
                     pattern.hasSuffix("/*")

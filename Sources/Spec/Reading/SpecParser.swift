@@ -11,6 +11,9 @@ struct SpecReading {
         var base: Spec.Base?
         var files: [String: Spec.FileSource] = [:]
         var images: [Reference] = []
+        var imagePlatforms: [Spec.ImagePlatforms] = []
+        /// Whether files name more images, which are read later.
+        var hasMoreImages = false
         var archives: [Spec.Archive] = []
         var attached: [Spec.Attached] = []
         var built: [Reference] = []
@@ -21,7 +24,7 @@ struct SpecReading {
 
     let source: SourceText
     var problems: [SpecProblem] = []
-    var marks: [SpecPath: SourcePosition] = [:]
+    var marks: [SpecPath: FilePlace] = [:]
     /// The files that Kubefiles come from, by the numbers of their builds.
     var kubefiles: [Int: String] = [:]
     var context = Context()
@@ -42,7 +45,7 @@ struct SpecReading {
     @discardableResult
     mutating func mark(_ node: YamlNode, part: SpecPath) -> SourcePosition {
         let position = source.position(of: node.range.lowerBound)
-        marks[part] = position
+        marks[part] = FilePlace(path: source.path, position: position)
         return position
     }
 

@@ -88,7 +88,8 @@ extension SpecReading {
     /// The whole spec; `nil`, or a value beside ``problems``, where it has mistakes.
     mutating func spec(_ root: YamlNode) -> Spec? {
         let keys = [
-            "version", "name", "release", "platforms", "base", "files", "images", "charts", "attached",
+            "version", "name", "release", "platforms", "base", "files", "images", "imagesFrom", "charts",
+            "attached",
             "registries", "registry", "notImages", "builds",
         ]
         guard
@@ -107,6 +108,8 @@ extension SpecReading {
         context.base = fields["base"].flatMap { base($0) }
         context.files = files(fields["files"])
         context.images = images(fields["images"])
+        let imagesFrom = self.imagesFrom(fields["imagesFrom"])
+        context.hasMoreImages = fields["imagesFrom"] != nil
         let charts = self.charts(fields["charts"])
         if let node = fields["attached"] { attached(node, of: nil) }
         let registries = self.registries(fields["registries"])
@@ -119,7 +122,8 @@ extension SpecReading {
         return Spec(
             name: name, release: context.release, platforms: platforms, base: context.base,
             files: context.files,
-            images: context.images, archives: context.archives, charts: charts, attached: context.attached,
+            images: context.images, imagesFrom: imagesFrom, imagePlatforms: context.imagePlatforms,
+            archives: context.archives, charts: charts, attached: context.attached,
             notImages: notImages, registries: registries, registry: registry, builds: builds)
     }
 

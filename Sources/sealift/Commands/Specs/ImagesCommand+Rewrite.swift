@@ -43,7 +43,9 @@ struct ImagesRewrite: ParsableArguments {
                     content: [image.top.descriptor.digest] + image.instances.map(\.descriptor.digest))
             }
         }
-        if let spec { for image in try SpecReader.read(path: spec).spec.images { known.add(image) } }
+        if let spec {
+            for image in try LockFile.completed(SpecReader.read(path: spec)).spec.images { known.add(image) }
+        }
         return known
     }
 

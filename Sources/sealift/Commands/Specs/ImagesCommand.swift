@@ -62,7 +62,7 @@ struct ImagesCommand: AsyncParsableCommand {
         if let check {
             try report(
                 SpecImageCheck.missing(
-                    from: try SpecReader.read(path: check), neededBy: scans,
+                    from: try LockFile.completed(SpecReader.read(path: check)), neededBy: scans,
                     severityOfPossible: lenient ? .warning : .error))
         } else {
             list(scans)
