@@ -58,6 +58,7 @@ let package = Package(
         .target(
             name: "Apply", dependencies: ["OCI", "BundleFormat", "Sealer", "Spec", "YAML", "Build"],
             swiftSettings: strict),
+        .target(name: "SBOM", dependencies: ["OCI", "BundleFormat"], swiftSettings: strict),
         .target(name: "HTMLPages", dependencies: ["OCI"], swiftSettings: strict),
         .target(
             name: "Serve",
@@ -73,7 +74,7 @@ let package = Package(
             dependencies: [
                 "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Build", "Collect", "Apply",
                 "Push",
-                "Serve", "HTMLPages",
+                "Serve", "HTMLPages", "SBOM",
                 "Export", "CStartup", "COpenSSL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], resources: [.embedInCode("FirstSpecs")], swiftSettings: strict),
@@ -111,6 +112,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SealiftTests", dependencies: ["sealift", "BundleFormat", "OCI"], swiftSettings: strict),
+        .testTarget(name: "SBOMTests", dependencies: ["SBOM", "OCI"], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

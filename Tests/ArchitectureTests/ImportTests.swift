@@ -19,9 +19,10 @@ import Testing
         "HTMLPages": ["OCI"],
         "Serve": ["OCI", "HTMLPages", "CCrypt", "COpenSSL", "NIOCore", "NIOPosix", "NIOHTTP1"],
         "Export": ["OCI"],
+        "SBOM": ["OCI", "BundleFormat"],
         "sealift": [
             "OCI", "YAML", "Spec", "Registry", "BundleFormat", "Sealer", "Build", "Collect", "Apply", "Push",
-            "Serve", "HTMLPages",
+            "Serve", "HTMLPages", "SBOM",
             "Export", "ArgumentParser", "CStartup", "COpenSSL",
         ],
     ]

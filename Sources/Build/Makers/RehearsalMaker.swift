@@ -71,7 +71,7 @@ package final class RehearsalMaker: LayerMaker {
     /// Decompresses a layer of the base into a file without a name, verifies it, and gives its tree.
     private func unpacked(_ blob: Descriptor, id: Digest) throws(Failure) -> FileNode {
         let artifact = "the layer \(blob.digest) of the base"
-        let file = try unnamedFile()
+        let file = try File.unnamed(in: scratch)
         let plain = try decompressed(
             ReadAhead(content.open(blob)), limit: nil, isPromised: true, artifact: artifact)
         let spool = SpoolingStream(ReadAhead(plain), into: file)
@@ -127,18 +127,10 @@ package final class RehearsalMaker: LayerMaker {
         if !derives {
             for blob in blobs where (try? content.open(blob)) == nil { return (.pending, 0) }
         }
-        let file = try unnamedFile()
+        let file = try File.unnamed(in: scratch)
         try write(file)
         made[key] = (.made(file), try file.size())
         return made[key]!
-    }
-
-    /// A file whose space comes back when it is closed.
-    private func unnamedFile() throws(Failure) -> File {
-        count += 1
-        let file = try File.create("\(scratch)/rehearsal-\(getpid())-\(count)", exclusive: true)
-        unlink(file.path)
-        return file
     }
 }
 

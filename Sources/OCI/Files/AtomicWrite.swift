@@ -95,9 +95,13 @@ package enum Durable {
 
     /// Waits until the folder that holds `path` is on the medium, names included.
     package static func flushFolder(of path: String) throws(Failure) {
-        let slash = path.lastIndex(of: "/")
-        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let folder = folder(of: path)
         let descriptor = try Folder.open(folder)
         guard fsync(descriptor.descriptor) == 0 else { throw Failure.system("flush", artifact: folder) }
+    }
+    /// The folder that holds `path`.
+    package static func folder(of path: String) -> String {
+        let slash = path.lastIndex(of: "/")
+        return slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     }
 }

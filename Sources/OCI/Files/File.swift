@@ -63,6 +63,16 @@ package final class File: Sendable {
         return file
     }
 
+    /// Creates a file without a name in `folder`, whose space comes back when it is closed.
+    /// - Throws: a ``Failure`` where the folder cannot be written.
+    package static func unnamed(in folder: String) throws(Failure) -> File {
+        var random = SystemRandomNumberGenerator()
+        let name = String(random.next() as UInt64, radix: 16)
+        let file = try create("\(folder)/.sealift-\(name)", exclusive: true, mode: 0o600)
+        unlink(file.path)
+        return file
+    }
+
     private convenience init(
         opening path: String, flags: Int32, verb: String, mode: UInt32 = 0
     ) throws(Failure) {

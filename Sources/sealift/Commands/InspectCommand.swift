@@ -3,6 +3,7 @@ internal import ArgumentParser
 internal import Build
 internal import BundleFormat
 internal import OCI
+internal import SBOM
 internal import Spec
 
 struct InspectCommand: AsyncParsableCommand {
@@ -12,6 +13,7 @@ struct InspectCommand: AsyncParsableCommand {
             EXAMPLES:
               sealift inspect k8s.sealift --layers
               sealift inspect k8s.sealift --html k8s.html
+              sealift inspect k8s.sealift --sbom k8s.spdx.json
               sealift inspect k8s.sealift --json | jq '.sizes.artifacts | max_by(.size)'
               sealift inspect k8s-2.sealift --with k8s-1.sealift   # what a delta requires
             """)
@@ -29,10 +31,17 @@ struct InspectCommand: AsyncParsableCommand {
             "Write it as one page for a browser, which loads nothing: bytes as a picture, artifacts to search, builds, signatures.",
             valueName: "file"), completion: .file(extensions: ["html"]))
     var html: String?
+    @Option(
+        help: ArgumentHelp(
+            "Write which software it carries as an SPDX document, for which every layer is read.",
+            valueName: "file"), completion: .file(extensions: ["json"]))
+    var sbom: String?
     @OptionGroup var words: OutputOptions
 
     func validate() throws {
-        if html != nil, json { throw ValidationError("--html and --json exclude each other") }
+        if [html != nil, json, sbom != nil].count(where: \.self) > 1 {
+            throw ValidationError("--html, --json and --sbom exclude each other")
+        }
     }
 
     func run() async throws {
@@ -43,8 +52,32 @@ struct InspectCommand: AsyncParsableCommand {
             }
             return Console.say("\(html): a page for a browser")
         }
+        if let sbom { return try await writeSBOM(of: bundle, to: sbom) }
         if json { return try Console.printJSON(InspectFacts(bundle), schema: "inspect/1") }
         for line in tree(bundle) { Console.print(line) }
+    }
+
+    private func writeSBOM(of bundle: Bundle, to path: String) async throws {
+        let subject = SBOMSubject(bundle)
+        let progress = Progress("read", total: subject.size)
+        defer { progress.finish() }
+        try await onThread { () throws(Failure) in
+            // The scratch file of an rpm database lies where the output goes, which must be writable anyway.
+            let folder = Durable.folder(of: path)
+            let survey = try LayerSurvey(of: subject, content: bundle, scratch: folder) { progress.add($0) }
+            let sbom = try SBOM(of: subject, survey, content: bundle, version: Sealift.version)
+            try Durable.write(to: path) { (file) throws(Failure) in
+                var end: Int64 = 0
+                try sbom.write { (bytes) throws(Failure) in
+                    try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+                        try file.write(UnsafeRawBufferPointer(bytes), at: end)
+                    }
+                    end += Int64(bytes.count)
+                }
+            }
+        }
+        progress.finish()
+        Console.say("\(path): an SPDX 2.3 document")
     }
 
     private func tree(_ bundle: Bundle) -> [Line] {
