@@ -38,7 +38,7 @@ extension ContextAssembler {
         for key in remove { changes.append(.remove(try FieldPath(key))) }
         for item in set { changes.append(.set(try FieldPath(item.key), item.edited)) }
         for item in append { changes.append(.append(try FieldPath(item.key), item.edited)) }
-        switch try targets("edit", path: path, endings: [".yaml", ".yml", ".json"]) {
+        switch try targets("edit", path: path, endings: [".yaml", ".yml", ".json", ".toml"]) {
         case .file(let file): try edit(file, changes: changes)
         case .files(let several):
             var left = changes
@@ -120,7 +120,7 @@ extension ContextAssembler {
                 if Edit.parses(try files.read(file), path: file) {
                     several.append(file)
                 } else {
-                    session.note("\(file) is no plain YAML or JSON (a template?): it is passed over")
+                    session.note("\(file) is no plain YAML, JSON or TOML (a template?): it is passed over")
                 }
             }
         }

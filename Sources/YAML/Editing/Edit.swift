@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
 
-/// Changes to a JSON or YAML file that leave every other byte as it was: comments, anchors, quoting,
+/// Changes to a JSON, YAML or TOML file that leave every other byte as it was: comments, anchors, quoting,
 /// order, white space and line ends.
 package struct Edit: Sendable {
     /// The form of a file.
@@ -10,9 +10,14 @@ package struct Edit: Sendable {
         case json
         /// YAML, any number of documents.
         case yaml
+        /// TOML 1.0. A table that `set` needs and that is not there is made.
+        case toml
 
-        /// JSON for a name that ends in `.json`, else YAML.
-        package init(path: String) { self = path.lowercased().hasSuffix(".json") ? .json : .yaml }
+        /// JSON for a name that ends in `.json`, TOML for one that ends in `.toml`, else YAML.
+        package init(path: String) {
+            let path = path.lowercased()
+            self = path.hasSuffix(".json") ? .json : path.hasSuffix(".toml") ? .toml : .yaml
+        }
     }
 
     /// A scalar to write.
@@ -59,45 +64,73 @@ package struct Edit: Sendable {
     /// A change goes into the one document that has the field; where none has it, `set` goes into the one
     /// that has the mapping around it. Several such documents are an error that names them.
     /// - Parameter path: names the file in errors, and by its ending tells the syntax.
-    /// - Throws: a ``Failure`` of kind `data` where the file is not JSON or YAML (with line and column), of
+    /// - Throws: a ``Failure`` of kind `data` where the file is not what its name says (with line and column), of
     ///   kind `configuration` where a path means nothing, several things, or what cannot be changed alone.
     package func applied(to bytes: [UInt8], path: String, syntax: Syntax? = nil) throws(Failure) -> [UInt8] {
         let syntax = syntax ?? Syntax(path: path)
-        var state = try EditState(SourceText(bytes, path: path), syntax: syntax)
-        for change in changes { state = try state.after(change) }
-        return state.source.bytes
+        var file = try EditedFile(bytes, path: path, syntax: syntax)
+        for change in changes { file = try file.after(change) }
+        return file.bytes
     }
 }
 
 extension Edit {
     /// Whether a document of the file has the field.
-    /// - Throws: a ``Failure`` of kind `data` where the file is not JSON or YAML.
+    /// - Throws: a ``Failure`` of kind `data` where the file is not what its name says.
     package static func has(_ field: FieldPath, in bytes: [UInt8], path: String) throws(Failure) -> Bool {
-        let state = try EditState(SourceText(bytes, path: path), syntax: Syntax(path: path))
-        return state.documents.contains {
-            field.admits($0) && EditTarget.reach(field.parts, root: $0.root) == field.parts.count
+        switch try EditedFile(bytes, path: path, syntax: Syntax(path: path)) {
+        case .toml(let edit): edit.has(field)
+        case .nodes(let state):
+            state.documents.contains {
+                field.admits($0) && EditTarget.reach(field.parts, root: $0.root) == field.parts.count
+            }
         }
     }
 
-    /// Whether the file is what its name says: JSON or YAML.
+    /// Whether the file is what its name says: JSON, TOML or YAML.
     package static func parses(_ bytes: [UInt8], path: String) -> Bool {
-        (try? EditState(SourceText(bytes, path: path), syntax: Syntax(path: path))) != nil
+        (try? EditedFile(bytes, path: path, syntax: Syntax(path: path))) != nil
     }
 }
 
-/// A file between two changes.
+/// A file between two changes, by its syntax.
+private enum EditedFile {
+    case nodes(EditState)
+    case toml(TOMLEdit)
+
+    init(_ bytes: [UInt8], path: String, syntax: Edit.Syntax) throws(Failure) {
+        let source = SourceText(bytes, path: path)
+        switch syntax {
+        case .toml: self = .toml(try TOMLEdit(source))
+        case .json, .yaml: self = .nodes(try EditState(source, isJSON: syntax == .json))
+        }
+    }
+
+    func after(_ change: Edit.Change) throws(Failure) -> EditedFile {
+        switch self {
+        case .nodes(let state): .nodes(try state.after(change))
+        case .toml(let edit): .toml(try edit.after(change))
+        }
+    }
+
+    var bytes: [UInt8] {
+        switch self {
+        case .nodes(let state): state.source.bytes
+        case .toml(let edit): edit.bytes
+        }
+    }
+}
+
+/// A JSON or YAML file between two changes.
 struct EditState {
     let source: SourceText
-    let syntax: Edit.Syntax
+    let isJSON: Bool
     let documents: [YamlDocument]
 
-    init(_ source: SourceText, syntax: Edit.Syntax) throws(Failure) {
+    init(_ source: SourceText, isJSON: Bool) throws(Failure) {
         self.source = source
-        self.syntax = syntax
-        switch syntax {
-        case .json: documents = [try JSONScanner.read(source)]
-        case .yaml: documents = try YamlDocuments.all(source)
-        }
+        self.isJSON = isJSON
+        documents = isJSON ? [try JSONScanner.read(source)] : try YamlDocuments.all(source)
     }
 
     func after(_ change: Edit.Change) throws(Failure) -> EditState {
@@ -107,7 +140,7 @@ struct EditState {
         let bytes = source.replacing(splice.range, with: splice.text.utf8)
         let result: EditState
         do {
-            result = try EditState(SourceText(bytes, path: source.path), syntax: syntax)
+            result = try EditState(SourceText(bytes, path: source.path), isJSON: isJSON)
         } catch {
             throw refuse(
                 change, at: target.offset, reason: "the result would no longer parse (\(error.reason))")

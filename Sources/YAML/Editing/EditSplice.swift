@@ -12,14 +12,14 @@ struct EditSplice {
     private let target: EditTarget
     private let change: Edit.Change
     private let source: SourceText
-    private let syntax: Edit.Syntax
+    private let isJSON: Bool
     private var bytes: [UInt8] { source.bytes }
 
     init(_ target: EditTarget, change: Edit.Change, state: EditState) {
         self.target = target
         self.change = change
         source = state.source
-        syntax = state.syntax
+        isJSON = state.isJSON
     }
 
     func made() throws(Failure) -> Replacement {
@@ -210,10 +210,9 @@ struct EditSplice {
     }
 
     private func write(_ value: Edit.Value, like style: YamlNode.Style = .plain) -> String {
-        switch (value, syntax) {
-        case (.literal(let text), _), (.json(let text), _): text
-        case (.text(let text), .json): ScalarWriter.json(text)
-        case (.text(let text), .yaml): ScalarWriter.yaml(text, like: style)
+        switch value {
+        case .literal(let text), .json(let text): text
+        case .text(let text): isJSON ? ScalarWriter.json(text) : ScalarWriter.yaml(text, like: style)
         }
     }
 

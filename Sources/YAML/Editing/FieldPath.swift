@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
 
-/// The place of a field in a JSON or YAML file: `spec.registry`, `Installation/default:spec.registry`,
+/// The place of a field in a JSON, YAML or TOML file: `spec.registry`, `Installation/default:spec.registry`,
 /// `spec.containers[0].image`.
 ///
 /// Parts are separated by dots; a backslash takes the meaning from the character after it
-/// (`metadata.annotations.example\.org/kind`). `KIND:` or `KIND/NAME:` before it chooses among the
+/// (`metadata.annotations.example\.org/kind`), and quotes around a part from all in it
+/// (`plugins."io.containerd.grpc.v1.cri".registry`). `KIND:` or `KIND/NAME:` before it chooses among the
 /// documents of a Kubernetes file, as kubectl writes it.
 package struct FieldPath: Sendable, Hashable {
     /// One step down.
@@ -45,7 +46,7 @@ package struct FieldPath: Sendable, Hashable {
                 parts.append(.index(index))
                 rest = rest.dropFirst(digits.count + 2)
             } else {
-                let key = Self.key(&rest)
+                guard let key = Self.key(&rest) else { throw refuse("a quote is not closed") }
                 guard !key.isEmpty else { throw refuse("a part of it is empty") }
                 parts.append(.key(key))
             }
@@ -68,9 +69,17 @@ package struct FieldPath: Sendable, Hashable {
         self.parts = parts
     }
 
-    /// Takes one key from the front of `rest`, its backslashes resolved.
-    private static func key(_ rest: inout Substring) -> String {
+    /// Takes one key from the front of `rest`, its backslashes resolved; `nil` for one in quotes that are not closed.
+    private static func key(_ rest: inout Substring) -> String? {
         var key = ""
+        if let quote = rest.first, quote == "\"" || quote == "'" {
+            rest = rest.dropFirst()
+            while let character = rest.popFirst() {
+                if character == quote { return key }
+                key.append(character == "\\" && quote == "\"" ? rest.popFirst() ?? "\\" : character)
+            }
+            return nil
+        }
         while let character = rest.first, !".[:".contains(character) {
             rest = rest.dropFirst()
             key.append(character == "\\" ? rest.popFirst() ?? "\\" : character)
