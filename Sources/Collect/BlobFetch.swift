@@ -34,10 +34,10 @@ extension Collector {
             try await copy(to: sink) { () throws(Failure) in try File.open(path).stream(count: blob.size) }
             events(.copied(bytes: blob.size - present))
             return isOwn ? (0, blob.size) : (blob.size, 0)
-        case .archive(let image):
-            try await copy(to: sink) { () throws(Failure) in try image.open(blob) }
+        case .content(let local):
+            try await copy(to: sink) { () throws(Failure) in try local.source.open(blob) }
             events(.copied(bytes: blob.size - present))
-            return (0, blob.size)
+            return local.isFetched ? (blob.size, 0) : (0, blob.size)
         }
         return (blob.size - present, 0)
     }
@@ -61,7 +61,7 @@ struct Sources: Sendable {
         case url([String])
         /// A file that was fetched to learn its digest, or that is this host's own.
         case file(String, isOwn: Bool)
-        case archive(LocalImage)
+        case content(LocalContent)
     }
     private var places: [Digest: Source] = [:]
     /// Bundles at hand: blobs are copied out of them in place of the network.
@@ -80,7 +80,7 @@ struct Sources: Sendable {
         for image in prepared.images {
             let manifests = [image.top] + image.instances.map(\.manifest) + image.others
             for blob in manifests.flatMap(\.blobs) where places[blob.digest] == nil {
-                places[blob.digest] = image.local.map { .archive($0) } ?? .registry(image.reference)
+                places[blob.digest] = image.local.map { .content($0) } ?? .registry(image.reference)
                 names["\(blob.digest)"] = "\(image.reference.familiar) \(blob.digest.short)"
             }
         }
@@ -102,7 +102,7 @@ struct Sources: Sendable {
         switch source(of: blob) {
         case .registry(let reference): reference.domain
         case .url(let urls): urls.first?.split(separator: "/").dropFirst().first.map(String.init) ?? ""
-        case .file, .archive: ""
+        case .file, .content: ""
         }
     }
 

@@ -42,7 +42,10 @@ extension Collector {
         let (parsed, spec) = (named.parsed, named.parsed.spec)
         var faults = try faults(of: parsed, files: files, named: named)
         let local = try await LocalImages(spec, folder: parsed.folder, scratch: scratch)
-        let resolver = Resolver(content: content, local: local, lock: lock, spec: spec)
+        let resolver = Resolver(
+            content: content, local: local, lock: lock, spec: spec,
+            charts: ChartResolver(
+                spec, content: content, lock: lock, mirrors: options.fileMirrors, scratch: scratch))
         var images = try await resolve(spec, with: resolver, faults: &faults)
         for index in images.indices { images[index].origins = named.origins[images[index].reference] ?? [] }
         images += try await AttachedContent(spec: spec, resolver: resolver).of(images)
@@ -86,18 +89,20 @@ extension Collector {
     private func resolve(
         _ spec: Spec, with resolver: Resolver, faults: inout SpecFaults
     ) async throws -> [ResolvedImage] {
-        let charts = try spec.registryCharts()
+        let charts = spec.charts ?? []
         let carried = spec.images.filter { !spec.platforms(of: $0).isEmpty }
         let wanted = (spec.base.map { [$0.image] } ?? []) + carried + charts.map(\.reference)
         let found = try await inParallel(wanted, width: 8) { reference in
-            try await attempted { try await resolver.image(reference) }
+            try await attempted {
+                let image = try await resolver.image(reference)
+                try charts.first { $0.reference == reference }?.check(image)
+                return image
+            }
         }
         var images: [ResolvedImage] = []
         for (reference, result) in zip(wanted, found) {
             switch result {
-            case .success(let image):
-                images.append(image)
-                try charts.first { $0.reference == reference }?.check(image)
+            case .success(let image): images.append(image)
             case .failure(let failure): faults.note(failure, ofImage: reference, in: spec)
             }
         }

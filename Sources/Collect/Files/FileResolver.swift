@@ -189,11 +189,13 @@ func makeFolder(_ path: String) throws(Failure) {
 // Unchecked: a sink is used by one thread at a time, as BlobSink says, and read when the fetch is over.
 final class ScratchSink: BlobSink, @unchecked Sendable {
     private let file: File
+    private let limit: Int64
     private var hash = SHA256()
     private(set) var received: Int64 = 0
 
-    /// Starts an empty file at `path`.
-    init(_ path: String) throws(Failure) {
+    /// Starts an empty file at `path`, which takes at most `limit` bytes.
+    init(_ path: String, limit: Int64 = Descriptor.largestSize) throws(Failure) {
+        self.limit = limit
         unlink(path)
         file = try File.create(path, exclusive: true)
     }
@@ -202,6 +204,9 @@ final class ScratchSink: BlobSink, @unchecked Sendable {
     var outcome: (Digest, Int64) { (hash.digest(), received) }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        guard Int64(bytes.count) <= limit - received else {
+            throw Failure(.data, "store", file.path, because: "it has more than \(limit) bytes")
+        }
         try file.write(bytes, at: received)
         hash.update(bytes)
         received += Int64(bytes.count)

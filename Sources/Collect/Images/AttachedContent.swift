@@ -135,24 +135,14 @@ extension Spec {
             || (charts ?? []).contains { $0.reference == reference }
     }
 
-    /// The charts that are fetched from OCI registries.
-    /// - Throws: a ``Failure`` of kind `configuration` for a chart of an HTTP repository, which is not carried yet.
-    func registryCharts() throws(Failure) -> [Chart] {
-        for chart in charts ?? [] where chart.repo != nil {
-            throw Failure(
-                .configuration, "collect the chart", "\(chart.name) \(chart.version)",
-                because: "charts are carried only from OCI registries",
-                remedy: "push it to one (helm push), and name it as oci://HOST/PATH/\(chart.name)")
-        }
-        return charts ?? []
-    }
 }
 
 extension Spec.Chart {
-    /// Compares what the chart resolved to with the digest that the spec gives.
+    /// Compares what a chart of an OCI registry resolved to with the digest that the spec gives; that of a repository's
+    /// chart is its archive's, which is compared when it is fetched.
     /// - Throws: a ``Failure`` of kind `data` where they differ.
     func check(_ found: ResolvedImage) throws(Failure) {
-        guard let digest, found.top.descriptor.digest != digest else { return }
+        guard repo == nil, let digest, found.top.descriptor.digest != digest else { return }
         throw Failure(
             .data, "collect the chart", reference.familiar,
             because: "its manifest is \(found.top.descriptor.digest), and the spec says \(digest)",

@@ -34,7 +34,7 @@ final class KnownContent: Sendable {
     /// The verified bytes of a blob of at most `limit` bytes.
     func bytes(_ blob: Descriptor, of reference: Reference, limit: Int) async throws(Failure) -> [UInt8] {
         if let known = kept(blob.digest) { return known }
-        if let known = await known(blob, limit: limit) { return known }
+        if let known = await atHand(blob, limit: limit) { return known }
         let bytes = try await client.bytes(blob, of: reference, limit: limit)
         fetched.locked { fetched in
             guard fetched.size + bytes.count <= Self.memory, fetched.blobs[blob.digest] == nil else { return }
@@ -57,7 +57,7 @@ final class KnownContent: Sendable {
 
     /// The verified manifest of that descriptor.
     func manifest(_ descriptor: Descriptor, of reference: Reference) async throws(Failure) -> Manifest {
-        if let bytes = await known(descriptor, limit: Int(Manifest.largestSize)),
+        if let bytes = await atHand(descriptor, limit: Int(Manifest.largestSize)),
             let manifest = try? Manifest(
                 parsing: bytes, type: descriptor.mediaType, artifact: "\(reference)",
                 by: descriptor.digest.algorithm)
@@ -67,7 +67,8 @@ final class KnownContent: Sendable {
         return try await client.manifest(reference, expecting: descriptor)
     }
 
-    private func known(_ blob: Descriptor, limit: Int) async -> [UInt8]? {
+    /// The verified bytes of a blob of a bundle at hand; `nil` where none has it whole.
+    func atHand(_ blob: Descriptor, limit: Int) async -> [UInt8]? {
         for bundle in bundles where bundle.contains(blob.digest) {
             let known = try? await onThread { () throws(Failure) in try bundle.bytes(of: blob, limit: limit) }
             if let known { return known }

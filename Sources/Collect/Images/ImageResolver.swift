@@ -13,7 +13,7 @@ struct ResolvedImage: Sendable {
     /// What is carried of an index besides, each after all that it names.
     let others: [Manifest]
     /// Where its blobs are on this host; `nil` for an image of a registry.
-    var local: LocalImage?
+    var local: LocalContent?
     /// The titles of the files that name it.
     var origins: [String] = []
 
@@ -35,12 +35,20 @@ struct ResolvedImage: Sendable {
     }
 }
 
+/// What lies on this host already: an archive of the spec, or what had to be fetched to be resolved.
+struct LocalContent: Sendable {
+    let source: any ContentSource
+    /// Whether this run has fetched it.
+    let isFetched: Bool
+}
+
 /// Resolves references to content, verified against a lock where there is one.
 struct Resolver: Sendable {
     let content: KnownContent
     let local: LocalImages
     let lock: Lock?
     let spec: Spec
+    let charts: ChartResolver
 
     /// Resolves all of `references`, at most eight at a time; the result has their order.
     /// - Throws: a `Failure` of kind `data` where the upstream has drifted from the lock, naming both digests.
@@ -50,21 +58,27 @@ struct Resolver: Sendable {
 
     /// Resolves one reference, for the platforms that the spec carries it for.
     func image(_ reference: Reference) async throws -> ResolvedImage {
+        if let chart = charts.chart(reference) {
+            let found = try await charts.image(chart)
+            try check(found.top.descriptor, of: reference, in: "its repository has")
+            return found
+        }
         let source = ImageSource(
             reference: reference, local: try local.origin(of: reference), content: content)
         let top = try await source.top()
-        try check(top.descriptor, of: source)
+        try check(
+            top.descriptor, of: reference, in: source.local == nil ? "upstream it is now" : "its archive has")
         let (instances, others) = try await CarriedContent(source, platforms: spec.platforms(of: reference))
-            .choose(
-                of: top)
+            .choose(of: top)
         return ResolvedImage(
-            reference: reference, top: top, instances: instances, others: others, local: source.local)
+            reference: reference, top: top, instances: instances, others: others,
+            local: source.local.map { LocalContent(source: $0, isFetched: false) })
     }
 
     /// Holds what a reference leads to now to the lock, and to the digest that it names itself.
-    private func check(_ found: Descriptor, of source: ImageSource) throws(Failure) {
-        let reference = source.reference
-        let place = source.local == nil ? "upstream it is now" : "its archive has"
+    private func check(
+        _ found: Descriptor, of reference: Reference, in place: String
+    ) throws(Failure) {
         if let locked = lock?.images.first(where: { $0.reference == reference }),
             locked.digest != found.digest
         {

@@ -96,8 +96,11 @@ package struct Locker: Sendable {
         let kept = try keptImages(before, update: update, spec: parsed.spec)
         let known = Set(kept.map(\.reference))
         let local = try await LocalImages(parsed.spec, folder: parsed.folder, scratch: scratch.path)
-        let resolver = Resolver(content: content, local: local, lock: nil, spec: parsed.spec)
-        let charts = try parsed.spec.registryCharts()
+        let resolver = Resolver(
+            content: content, local: local, lock: nil, spec: parsed.spec,
+            charts: ChartResolver(
+                parsed.spec, content: content, lock: nil, mirrors: mirrors, scratch: scratch.path))
+        let charts = parsed.spec.charts ?? []
         let wanted = (parsed.spec.images + charts.map(\.reference)).filter { !known.contains($0) }
         var images: [ResolvedImage] = []
         if let base = parsed.spec.base?.image, !known.contains(base) || !wanted.isEmpty {

@@ -31,7 +31,8 @@ struct SpecFaults: Sendable {
     mutating func note(_ failure: Failure, ofImage reference: Reference, in spec: Spec) {
         guard reference != spec.base?.image else { return note(failure, at: "base") }
         absent.images.insert(reference)
-        note(failure, at: spec.images.firstIndex(of: reference).map { .image($0) } ?? "images")
+        let chart = (spec.charts ?? []).firstIndex { $0.reference == reference }.map { SpecPath.chart($0) }
+        note(failure, at: spec.images.firstIndex(of: reference).map { .image($0) } ?? chart ?? "images")
     }
 }
 

@@ -12,6 +12,12 @@ package struct RemoteFile: Sendable, Equatable {
 }
 
 extension RegistryClient {
+    /// The URL that `text`, a URL or a path, means in a document at `base` (RFC 3986, 5.2).
+    /// - Throws: a ``Failure`` of kind `configuration` for what is not an http or https URL, or holds a login.
+    package static func url(_ text: String, relativeTo base: String) throws(Failure) -> String {
+        try WebAddress(text, relativeTo: WebAddress(base)).text
+    }
+
     /// What the server says of the file at `url`; nothing is fetched.
     /// - Throws: a ``Failure`` of kind `configuration` for what is not an http or https URL, `unavailable`
     ///   where there is no such file, `denied` where a login is needed, or for plain HTTP to a server

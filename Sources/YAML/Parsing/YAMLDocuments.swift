@@ -53,6 +53,79 @@ package struct YamlDocuments {
         return all
     }
 
+    private init(unbounded source: SourceText) throws(Failure) { events = try YamlEvents(source) }
+
+    /// What ``values(of:below:in:)`` has found.
+    package struct Selection: Sendable {
+        /// The values that were asked for, by key; the first of a key that is there twice.
+        package fileprivate(set) var values: [String: YamlNode] = [:]
+        /// All keys beside them, in order.
+        package fileprivate(set) var keys: [String] = []
+    }
+
+    /// The values of some keys of the mapping that stands under `parent` at the top of the first document.
+    ///
+    /// All else is passed over, so the text may be larger than a document that is kept. The values together are bounded
+    /// as a document is; an alias in one must point to an anchor in it or in one before it.
+    /// - Throws: a ``Failure`` of kind `data` with line and column where what is read is not well-formed YAML.
+    package static func values(
+        of wanted: Set<String>, below parent: String, in source: SourceText
+    ) throws(Failure) -> Selection {
+        var reader = try YamlDocuments(unbounded: source)
+        var found = Selection()
+        var event = try reader.events.next()
+        while true {
+            switch event.kind {
+            case .streamStart, .documentStart: event = try reader.events.next()
+            case .mappingStart: break
+            default: return found
+            }
+            if case .mappingStart = event.kind { break }
+        }
+        while let (key, value) = try reader.entry() {
+            guard key == parent, case .mappingStart = value.kind, found.keys.isEmpty else {
+                try reader.pass(value)
+                continue
+            }
+            while let (name, inner) = try reader.entry() {
+                found.keys.append(name)
+                if wanted.contains(name), found.values[name] == nil {
+                    found.values[name] = try reader.node(inner, depth: 2)
+                } else {
+                    try reader.pass(inner)
+                }
+            }
+        }
+        return found
+    }
+
+    /// The next key of the mapping that is open, empty for one that is not a scalar, and the first event of its value;
+    /// `nil` at its end.
+    private func entry() throws(Failure) -> (key: String, value: YamlEvent)? {
+        let event = try events.next()
+        switch event.kind {
+        case .mappingEnd: return nil
+        case .scalar(let text, _): return (text, try events.next())
+        default:
+            try pass(event)
+            return ("", try events.next())
+        }
+    }
+
+    /// Reads on to the end of the value that begins with `event`.
+    private func pass(_ event: YamlEvent) throws(Failure) {
+        var (event, depth) = (event, 0)
+        while true {
+            switch event.kind {
+            case .sequenceStart, .mappingStart: depth += 1
+            case .sequenceEnd, .mappingEnd: depth -= 1
+            default: break
+            }
+            if depth == 0 { return }
+            event = try events.next()
+        }
+    }
+
     /// The next document; `nil` after the last.
     /// - Throws: a ``Failure`` of kind `data` with line and column where it is not well-formed YAML.
     package mutating func next() throws(Failure) -> YamlDocument? {

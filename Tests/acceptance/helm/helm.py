@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small `helm` over Helm's own Go SDK: helm template NAME CHART [--values FILE]... [--namespace NS]
+"""A small `helm` over Helm's own Go SDK:
+    helm template NAME CHART [--values FILE]... [--namespace NS]
+    helm package CHART FOLDER
+    helm index FOLDER              writes index.yaml
+    helm push ARCHIVE oci://PLACE
+    helm pull oci://PLACE/NAME VERSION FOLDER
 
-Run by an interpreter that has the PyPI package helm-python-sdk."""
+Run by an interpreter that has the PyPI package helm-python-sdk. Registries are spoken to over plain HTTP."""
 
 import sys
 
@@ -9,9 +14,23 @@ import helm_python
 
 
 def main(arguments):
-    if arguments[:1] != ["template"]:
+    verb, *rest = arguments or [""]
+    if verb == "template":
+        template(rest)
+    elif verb == "package":
+        print(helm_python.package(rest[0], destination=rest[1]))
+    elif verb == "index":
+        helm_python.repo_index_generate(rest[0])
+    elif verb == "push":
+        helm_python.push(rest[0], rest[1], plain_http=True)
+    elif verb == "pull":
+        helm_python.pull(rest[0], version=rest[1], destination=rest[2], plain_http=True)
+    else:
         sys.exit(f"helm: unknown command {arguments[:1]}")
-    places, values, at = [], {}, 1
+
+
+def template(arguments):
+    places, values, at = [], {}, 0
     while at < len(arguments):
         if arguments[at] in ("--values", "-f"):
             with open(arguments[at + 1]) as file:

@@ -243,7 +243,3 @@ def a_chart_of_a_registry_crosses(world):
         (folder / "s.yaml").write_text("version: 1\nname: s\nplatforms: linux/amd64\n" + line % digest(b"other"))
         world.refused(65, ["the spec says sha256:"], "collect", folder / "s.yaml", "-o", folder / "s.sealift",
                       "--insecure", registry.place)
-        (folder / "s.yaml").write_text("version: 1\nname: s\nplatforms: linux/amd64\n"
-                                       "charts: [{ chart: web, repo: 'https://charts.invalid', version: 1.0.0 }]\n")
-        world.refused(78, ["only from OCI registries", "helm push"], "collect", folder / "s.yaml", "-o",
-                      folder / "s.sealift")
