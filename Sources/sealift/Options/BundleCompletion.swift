@@ -8,19 +8,24 @@ internal import Spec
 enum BundleCompletion {
     /// The images of the bundle.
     static let images = CompletionKind.custom { words, _, _ in
-        bundle(in: words)?.images.map(\.reference.familiar) ?? []
+        offered(bundle(in: words)?.images.map(\.reference.familiar) ?? [])
     }
 
     /// The images and the files of the bundle.
     static let names = CompletionKind.custom { words, _, _ in
-        bundle(in: words).map { $0.images.map(\.reference.familiar) + Set($0.files.map(\.name)).sorted() }
-            ?? []
+        guard let bundle = bundle(in: words) else { return [] }
+        return offered(bundle.images.map(\.reference.familiar) + Set(bundle.files.map(\.name)).sorted())
     }
 
     /// The platforms of the bundle or of the spec; without either the usual two.
     static let platforms = CompletionKind.custom { words, _, _ in
         let known = bundle(in: words)?.spec.platforms ?? spec(in: words)?.platforms
         return known?.map(\.description) ?? ["linux/amd64", "linux/arm64"]
+    }
+
+    /// Names as the shell that asks reads them: for zsh a bare colon ends a name and begins its description.
+    private static func offered(_ names: [String]) -> [String] {
+        CompletionShell.requesting == .zsh ? names.map { $0.replacing(":", with: "\\:") } : names
     }
 
     private static func bundle(in words: [String]) -> Bundle? {

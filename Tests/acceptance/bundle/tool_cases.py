@@ -3,9 +3,11 @@
 
 import json
 import os
+import re
 import subprocess
 
-from harness import Skipped, call, case, equal, require, sha256
+from harness import ROOT, Skipped, call, case, equal, require, sha256
+from serve_cases import served
 
 
 def static(world):
@@ -109,3 +111,35 @@ def an_exchanged_tool_is_refused(world):
     for command in [["inspect"], ["apply", "--store", folder / "store"], ["serve"], ["verify"]]:
         world.refused(65, ["the tool sealift", "do not run it"], command[0], bundle, *command[1:], "--key",
                       folder / "ops.pub", unchanged=[bundle])
+
+
+@case
+def the_lines_of_the_tool_s_page_run_as_written(world):
+    """What bundles/tool/README.md tells an isolated host to type works there, volumes, curl and openssl among it."""
+    tool, folder = static(world), world.folder("tool-page")
+    guide = (ROOT / "bundles/tool/README.md").read_text()
+    blocks = re.findall(r"(?m)^(?:isolated# |\$ )((?:tar|openssl|grep) .*?)(?: {2,}#.*)?$", guide)
+    spans = {name: re.search(rf"`({name} [^`]*)`", guide).group(1) for name in ["curl", "sealift export"]}
+    equal(len(blocks), 5, f"lines of the page: {blocks}")
+    bundle = folder / "k8s.sealift"
+    collect(world, bundle, "--tool", tool)
+    collect(world, bundle, "--tool", tool, "--volume-size", os.path.getsize(tool) + (1 << 20))
+    world.ok("keygen", folder / "ops")
+    world.ok("sign", bundle, "--key", folder / "ops.key")
+
+    def typed(line, **options):
+        """In a folder of its own that has what the medium has; /var/lib and /etc/sealift are those of a new host."""
+        start = "mount -t tmpfs none /var/lib && mkdir -p /etc/sealift && mount -t tmpfs none /etc/sealift && exec bash -ec"
+        return call("unshare", "--mount", "sh", "-c", f'{start} "$0"', line, cwd=folder, **options)
+
+    for line in blocks[:2]:
+        require("kubernetes-rawdocker" in typed(f"{line}; ./sealift store ls; rm sealift"), f"what {line} left in the store")
+    with served(world, bundle) as (_, address):
+        call("sh", "-ec", spans["curl"].replace("HOST:5000", address), cwd=folder)
+    equal(sha256(folder / "sealift"), sha256(tool), "the tool that curl got")
+    (folder / "sealift").rename(folder / "got")
+    typed(spans["sealift export"].replace("sealift export", "./got export", 1))
+    equal(sha256(folder / "sealift"), sha256(tool), "the tool that export wrote")
+    said = typed("\n".join(blocks[2:]))
+    require("Verified OK" in said, said)
+    equal(re.findall(r"[0-9a-f]{64}", said), [sha256(tool)] * 2, "the signed digest and that of the tool")
