@@ -2,6 +2,7 @@
 // Swift imports neither variadic functions nor the CURLMsg union: one inline function a value type.
 #pragma once
 #include <curl/curl.h>
+#include <string.h>
 
 static inline CURLcode sealift_setopt_long(CURL *easy, CURLoption option, long value) {
     return curl_easy_setopt(easy, option, value);
@@ -34,6 +35,15 @@ static inline CURLcode sealift_getinfo_off(CURL *easy, CURLINFO info, curl_off_t
 }
 static inline CURLcode sealift_getinfo_string(CURL *easy, CURLINFO info, char **value) {
     return curl_easy_getinfo(easy, info, value);
+}
+// A field of the server's own certificate, "Issuer" or "Cert", where this transfer made the connection; else NULL.
+static inline const char *sealift_certificate_field(CURL *easy, const char *name) {
+    struct curl_certinfo *chain = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || !chain || chain->num_of_certs < 1) return NULL;
+    size_t length = strlen(name);
+    for (struct curl_slist *field = chain->certinfo[0]; field; field = field->next)
+        if (!strncmp(field->data, name, length) && field->data[length] == ':') return field->data + length + 1;
+    return NULL;
 }
 static inline CURLcode sealift_getinfo_pointer(CURL *easy, CURLINFO info, void **value) {
     return curl_easy_getinfo(easy, info, value);

@@ -14,23 +14,26 @@ extension Collector {
             let present = writer.received(of: blob.digest)
             if try await onThread({ () throws(Failure) in try writer.reuse(blob, from: bundle) }) {
                 events(.copied(bytes: blob.size - present))
+                options.log.note(blob.digest, way: .bundle, place: bundle.path)
                 return (0, blob.size)
             }
             events(.note("\(blob.digest) is damaged in \(bundle.path): it is fetched instead"))
         }
         let sink = try await onThread { () throws(Failure) in try writer.sink(for: blob) }
         let present = sink.received
+        let origin = sources.source(of: blob)
+        options.log.note(blob.digest, of: origin)
         if let bytes = sources.content.kept(blob.digest) {
             try await copy(to: sink) { () throws(Failure) in MemoryStream(bytes) }
             events(.copied(bytes: blob.size - present))
             return (blob.size, 0)
         }
-        switch sources.source(of: blob) {
+        switch origin {
         case .registry(let reference):
             try await client.fetch(blob, of: reference, into: sink)
         case .url(let urls):
             try await client.fetch(urls: urls, size: blob.size, into: sink)
-        case .file(let path, let isOwn):
+        case .file(let path, let isOwn, _):
             try await copy(to: sink) { () throws(Failure) in try File.open(path).stream(count: blob.size) }
             events(.copied(bytes: blob.size - present))
             return isOwn ? (0, blob.size) : (blob.size, 0)
@@ -54,13 +57,27 @@ extension Collector {
     }
 }
 
+extension ProvenanceLog {
+    /// Notes that a blob is taken from its source.
+    fileprivate func note(_ digest: Digest, of source: Sources.Source) {
+        switch source {
+        case .registry: note(digest, way: .network, item: "\(digest)")
+        case .url(let urls), .file(_, isOwn: false, let urls):
+            note(digest, way: .network, item: RegistryClient.item(of: urls))
+        case .file(let path, isOwn: true, _): note(digest, way: .file, place: path)
+        case .content(let local) where local.isFetched: note(digest, way: .network, item: local.place)
+        case .content(let local): note(digest, way: .archive, place: local.place)
+        }
+    }
+}
+
 /// Where each blob of a plan comes from.
 struct Sources: Sendable {
     enum Source: Sendable {
         case registry(Reference)
         case url([String])
         /// A file that was fetched to learn its digest, or that is this host's own.
-        case file(String, isOwn: Bool)
+        case file(String, isOwn: Bool, urls: [String])
         case content(LocalContent)
     }
     private var places: [Digest: Source] = [:]
@@ -73,7 +90,8 @@ struct Sources: Sendable {
     init(_ prepared: Collector.Prepared) {
         content = prepared.content
         for file in prepared.files {
-            let source = file.local.map { Source.file($0, isOwn: file.isOwn) } ?? .url(file.urls)
+            let source =
+                file.local.map { Source.file($0, isOwn: file.isOwn, urls: file.urls) } ?? .url(file.urls)
             places[file.locked.digest] = source
             for url in file.urls { names[url] = file.locked.name }
         }

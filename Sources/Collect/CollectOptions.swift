@@ -29,6 +29,9 @@ package struct CollectOptions: Sendable {
     /// The executables that travel with the bundle.
     package var tools: [ToolFile] = []
 
+    /// Notes where content comes from; it is given the client's events too.
+    package var log = ProvenanceLog()
+
     /// How many blobs are fetched at once.
     package var jobs = 8
 
@@ -53,6 +56,10 @@ package enum CollectEvent: Sendable {
 
 /// What a collect comes to.
 package struct Collected: Sendable, Encodable {
+    private enum CodingKeys: CodingKey {
+        case path, digest, size, blobs, fetched, copied, required, requiredBytes, tools, unchanged
+    }
+
     /// Where the bundle is.
     package let path: String
     /// The digest of its index: its identity.
@@ -71,6 +78,8 @@ package struct Collected: Sendable, Encodable {
     package let requiredBytes: Int64
     /// The executables that travel with it.
     package let tools: [CarriedTool]
+    /// Where its content came from; of a bundle that was made by this run.
+    package var provenance: Provenance?
     /// Whether the bundle was there already, so that nothing had to be done.
     package let unchanged: Bool
 }

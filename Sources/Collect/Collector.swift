@@ -150,8 +150,10 @@ package struct Collector: Sendable {
             try writer.finish(as: final)
             return final
         }
-        return collected(
+        var made = collected(
             prepared, plan: final, fetched: came.clampedTotal(\.fetched), copied: came.clampedTotal(\.copied))
+        made.provenance = try options.log.record(of: final, prepared, since: options.since)
+        return made
     }
 
     private func collected(

@@ -51,10 +51,10 @@ actor ChartResolver {
         {
             return held
         }
-        let artifact = try await fetch(chart, release, from: repository)
+        let (artifact, item) = try await fetch(chart, release, from: repository)
         return ResolvedImage(
             reference: chart.reference, top: artifact.manifest, instances: [], others: [],
-            local: .init(source: artifact, isFetched: true))
+            local: .init(source: artifact, isFetched: true, place: item))
     }
 
     /// The chart as a bundle at hand has it, where that fits and its archive is whole.
@@ -67,7 +67,7 @@ actor ChartResolver {
             else { continue }
             return ResolvedImage(
                 reference: chart.reference, top: image.top, instances: [], others: [],
-                local: .init(source: bundle, isFetched: false))
+                local: .init(source: bundle, isFetched: false, place: bundle.path))
         }
         return nil
     }
@@ -94,7 +94,7 @@ actor ChartResolver {
 
     private func fetch(
         _ chart: Spec.Chart, _ release: ChartIndex.Release, from repository: String
-    ) async throws -> ChartArtifact {
+    ) async throws -> (ChartArtifact, item: String) {
         let name = "\(chart.name) \(chart.version)"
         func refuse(_ reason: String, _ remedy: String) -> Failure {
             Failure(.data, "collect the chart", name, because: reason, remedy: remedy)
@@ -127,7 +127,7 @@ actor ChartResolver {
                 "what \(urls[0]) has is \(artifact.name) \(artifact.version)",
                 "ask the repository's operator: its index is wrong")
         }
-        return artifact
+        return (artifact, RegistryClient.item(of: mirrors.applied(to: urls)))
     }
 
     private static func drift(

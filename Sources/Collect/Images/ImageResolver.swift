@@ -40,6 +40,8 @@ struct LocalContent: Sendable {
     let source: any ContentSource
     /// Whether this run has fetched it.
     let isFetched: Bool
+    /// The archive or bundle that it lies in; of what was fetched, what events call it.
+    let place: String?
 }
 
 /// Resolves references to content, verified against a lock where there is one.
@@ -54,6 +56,10 @@ struct Resolver: Sendable {
     /// - Throws: a `Failure` of kind `data` where the upstream has drifted from the lock, naming both digests.
     func images(_ references: [Reference]) async throws -> [ResolvedImage] {
         try await inParallel(references, width: 8) { try await image($0) }
+    }
+
+    private func place(ofArchive reference: Reference) -> String? {
+        spec.archives?.first { $0.image == reference }.map { "\($0.from.form.rawValue):\($0.from.path)" }
     }
 
     /// Resolves one reference, for the platforms that the spec carries it for.
@@ -72,7 +78,9 @@ struct Resolver: Sendable {
             .choose(of: top)
         return ResolvedImage(
             reference: reference, top: top, instances: instances, others: others,
-            local: source.local.map { LocalContent(source: $0, isFetched: false) })
+            local: source.local.map {
+                LocalContent(source: $0, isFetched: false, place: place(ofArchive: reference))
+            })
     }
 
     /// Holds what a reference leads to now to the lock, and to the digest that it names itself.

@@ -140,7 +140,9 @@ final class Download: Sendable {
         do throws(Failure) { try await web.engine.writers.run(channel) } catch {
             throw Setback(explain(error, named: address), elsewhere: error.kind == .data)
         }
-        try check(try answer.get(), offset: offset)
+        let outcome = try answer.get()
+        try check(outcome, offset: offset)
+        web.tell(item, asked: address, outcome: outcome)
     }
 
     private func explain(_ failure: Failure, named address: WebAddress) -> Failure {

@@ -110,6 +110,11 @@ extension RegistryClient {
         try await Download(web, item: item, artifact: item, size: size, into: sink).run(sources)
     }
 
+    /// What events call a file of these URLs.
+    package static func item(of urls: [String]) -> String {
+        urls.first.flatMap { try? "\(WebAddress($0))" } ?? ""
+    }
+
     /// The bytes of a small file, a checksum list, from the first of `urls` that has it.
     /// - Throws: a ``Failure`` of kind `data` when it is larger than `limit` bytes; else as of
     ///   ``examine(url:)``.

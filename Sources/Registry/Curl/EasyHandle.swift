@@ -61,6 +61,15 @@ final class EasyHandle {
         return String(cString: value)
     }
 
+    /// The server's certificate; `nil` over plain HTTP, and where the connection was there before.
+    var certificate: ServerCertificate? {
+        func field(_ name: String) -> String? {
+            sealift_certificate_field(pointer, name).map { String(cString: $0) }
+        }
+        guard let pem = field("Cert") else { return nil }
+        return ServerCertificate(subject: field("Subject") ?? "", issuer: field("Issuer") ?? "", pem: pem)
+    }
+
     /// The port of the other end of the connection.
     var peerPort: Int { number(CURLINFO_PRIMARY_PORT) }
 

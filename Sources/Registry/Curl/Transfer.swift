@@ -75,6 +75,7 @@ final class Transfer {
         } else {
             handle.set(CURLOPT_CAINFO, to: options.authorities)
         }
+        handle.set(CURLOPT_CERTINFO, to: true)
         handle.set(CURLOPT_SSL_VERIFYPEER, to: request.verifiesServer)
         handle.set(CURLOPT_SSL_VERIFYHOST, to: request.verifiesServer ? 2 : 0)
         if let certificate = request.trust.certificate { handle.set(CURLOPT_SSLCERT, to: certificate) }
@@ -249,7 +250,8 @@ final class Transfer {
         job.continuation.resume(
             returning: Outcome(
                 ending: ending, head: head, body: collected,
-                peer: isProxy(port: handle.peerPort) ? "" : handle.peer, address: job.request.address))
+                peer: isProxy(port: handle.peerPort) ? "" : handle.peer, certificate: handle.certificate,
+                address: job.request.address))
     }
 }
 

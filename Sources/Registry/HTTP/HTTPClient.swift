@@ -37,6 +37,8 @@ final class Web: Sendable {
     private let authorizer: Authorizer
     private let pacing = Pacing()
     private let trusts: Trusts
+    /// The certificates that servers showed, by host and port: a connection that is used again shows none.
+    private let certificates = Monitor<[String: ServerCertificate]>([:])
 
     init(_ settings: TransferSettings) throws(Failure) {
         self.settings = settings
@@ -108,6 +110,21 @@ final class Web: Sendable {
         fatalError("the loop has no end")
     }
 
+    /// The certificate of the server that answered, noted for those that answer over the same connection.
+    private func certificate(of outcome: Outcome) -> ServerCertificate? {
+        guard outcome.address.scheme == .https else { return nil }
+        return certificates.locked { known in
+            let server = "\(outcome.address.host):\(outcome.address.port)"
+            if let shown = outcome.certificate { known[server] = shown }
+            return known[server]
+        }
+    }
+
+    /// Tells who answered.
+    func tell(_ item: String, asked: WebAddress, outcome: Outcome) {
+        settings.onEvent?(.answered(item: item, answer: ServerAnswer(asked: asked, outcome: outcome)))
+    }
+
     private static let redirects: Set<Int> = [301, 302, 303, 307, 308]
     private static let mostRedirects = 10
 
@@ -122,9 +139,10 @@ final class Web: Sendable {
             try permit(request.address, for: artifact)
             request.verifiesServer = !isInsecure(request.address)
             request.trust = try await trust(in: request.address)
-            let outcome = await engine.perform(request, into: channel) { head in
+            var outcome = await engine.perform(request, into: channel) { head in
                 (200..<300).contains(head.status) ? decide(head) : .collect
             }
+            outcome.certificate = certificate(of: outcome)
             switch outcome.ending {
             case .complete: break
             case .broken(let error): throw Setback(error, artifact: artifact, at: request.address)
@@ -226,6 +244,7 @@ final class Web: Sendable {
             if let encoding = head.encoding, request.method != .head {
                 throw Setback.encoded(encoding, artifact: artifact, address: outcome.address)
             }
+            tell(item, asked: request.address, outcome: outcome)
             return outcome
         }
     }

@@ -103,6 +103,8 @@ struct Outcome: Sendable {
     var body: [UInt8] = []
     /// The address connected to; empty where a proxy is between.
     var peer = ""
+    /// The certificate of the other end, where there is one.
+    var certificate: ServerCertificate?
     /// Where the answer came from.
     var address: WebAddress
 }

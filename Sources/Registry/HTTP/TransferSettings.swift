@@ -108,6 +108,8 @@ package enum TransferEvent: Sendable {
     case restarted(item: String)
     /// Nothing happens for `time`, because of `reason`.
     case waiting(item: String, reason: String, time: Duration)
+    /// A server has answered with content, or with what it says of the item; a manifest is named by its reference.
+    case answered(item: String, answer: ServerAnswer)
     /// The fetch is over: verified and in place, or failed.
     case ended(item: String, failure: Failure?)
 }

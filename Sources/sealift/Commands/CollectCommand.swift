@@ -54,6 +54,10 @@ struct CollectCommand: AsyncParsableCommand {
     var rehearseRun = false
     @Flag(help: "Show what would be fetched, and fetch no layer and no file.")
     var dryRun = false
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Write BUNDLE.provenance.json: which server answered for what, when, with which certificate.")
+    var provenance = true
     @Flag(help: "Print the outcome as JSON.")
     var json = false
     @OptionGroup var words: OutputOptions
@@ -72,13 +76,20 @@ struct CollectCommand: AsyncParsableCommand {
         options.jobs = network.connection.jobs
         options.fileMirrors = network.fileMirrors
         let display = CollectDisplay()
+        let log = options.log
         let collector = Collector(
-            options, client: try network.client(parsed.spec.registries) { display.transfers.show($0) },
+            options,
+            client: try network.client(parsed.spec.registries) { event in
+                log.take(event)
+                display.transfers.show(event)
+            },
             events: { display.show($0) }
         )
         if dryRun { return try await PlanView(collector.plan()).print(json: json) }
         let collected = try await collector.run()
         display.finish()
+        // Of a bundle that was there already the record stays.
+        if provenance, let record = collected.provenance { try ProvenanceFile.write(record) }
         if json { return try Console.printJSON(collected, schema: "collect/1") }
         Console.say(describe(collected))
         Console.print("\(collected.digest)  \(collected.path)")

@@ -90,6 +90,9 @@ struct InspectCommand: AsyncParsableCommand {
             bundle.signers.isEmpty
                 ? Tree(bundle.signatureSummary)
                 : Tree("signed by", children: bundle.signers.map { Tree("\($0.name)  \($0.fingerprint)") }))
+        if let provenance = ProvenanceFile(beside: bundle) {
+            root.children.append(Tree("provenance  \(provenance.summary)"))
+        }
         if !bundle.tools.isEmpty { root.children.append(Tree("tools", children: bundle.tools.map(\.tree))) }
         let sizes = BundleSizes(of: bundle)
         func describe(_ kind: BundleSizes.Artifact.Kind) -> [Tree] {

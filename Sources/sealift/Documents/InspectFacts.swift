@@ -20,6 +20,8 @@ struct InspectFacts: Encodable {
     let signature: SignatureFacts
     /// The trusted keys that have signed it.
     let signers: [Signer]
+    /// The record of its origin beside it; absent where there is none.
+    let provenance: ProvenanceFile?
     /// What apply must produce; absent where no rehearsal has derived it.
     let outcome: BuildOutcome?
     /// The executables that travel with it.
@@ -42,6 +44,7 @@ struct InspectFacts: Encodable {
         lock = bundle.lock
         signature = SignatureFacts(bundle)
         signers = bundle.signers
+        provenance = ProvenanceFile(beside: bundle)
         outcome = bundle.outcome
         tools = bundle.tools
     }

@@ -43,6 +43,8 @@ struct VerifyReport: Encodable {
     var fromMedium: Bool?
     var signature: SignatureFacts?
     var signers: [Signer] = []
+    /// The record of the bundle's origin beside it, as it is; the signature does not cover it.
+    var provenance: ProvenanceFile?
     /// What a delta requires and no bundle given with it has.
     var missing: [Digest] = []
     /// Every damaged blob, in the order of their places.
@@ -73,6 +75,7 @@ struct VerifyReport: Encodable {
         self.fromMedium = fromMedium
         signature = SignatureFacts(bundle)
         signers = bundle.signers
+        provenance = ProvenanceFile(beside: bundle)
         missing = gone.map(\.descriptor.digest)
         damaged = damages.map { damage in
             Damage(
@@ -129,6 +132,13 @@ extension VerifyReport {
         }
         if let signature { add("Signature", value: signature.sentence) }
         for signer in signers { add("Signed by", value: "\(signer.name), key \(signer.fingerprint)") }
+        if let provenance {
+            add(
+                "Origin",
+                value:
+                    "\(provenance.summary)\(provenance.digest.map { ", \($0)" } ?? ""); not covered by the signature"
+            )
+        }
         if let refusal {
             add("Refused", value: "cannot \(refusal.operation) \(refusal.artifact): \(refusal.reason)")
             add("Next", value: refusal.remedy)

@@ -31,6 +31,7 @@ final class TransferDisplay: Sendable {
         case .received(let item, let bytes): progress.add(Int64(bytes), of: name(item))
         case .restarted(let item): progress.restart(name(item))
         case .waiting(let item, let reason, let time): progress.wait(name(item), reason: reason, time: time)
+        case .answered: break
         case .ended(let item, _): progress.end(name(item))
         }
     }

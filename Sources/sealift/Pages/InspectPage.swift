@@ -35,6 +35,9 @@ struct InspectPage {
             text += HTMLPage.term(
                 "Signed by", html: "\(signer.name.escapedHTML), key <code>\(signer.fingerprint)</code>")
         }
+        if let provenance = ProvenanceFile(beside: bundle) {
+            text += HTMLPage.term("Provenance", html: provenance.summary.escapedHTML)
+        }
         if sizes.shared > 0 {
             text += HTMLPage.term(
                 "Shared",

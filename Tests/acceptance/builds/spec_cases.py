@@ -208,7 +208,8 @@ def files_of_the_host_and_of_the_spec_are_carried(world):
     world.ok("collect", spec, "-o", made, *world.network)
     equal(made.read_bytes(), first, "a second collect")
     equal(sorted(path.name for path in folder.iterdir() if not path.name.startswith("other.sealift.")),
-          ["Kubefile", "kubernetes-rawdocker.lock.json", "kubernetes-rawdocker.yaml", "m.yaml", "mini.sealift", "parts"], "files left")
+          ["Kubefile", "kubernetes-rawdocker.lock.json", "kubernetes-rawdocker.yaml", "m.yaml", "mini.sealift",
+           "mini.sealift.provenance.json", "parts"], "files left")
     world.ok("apply", made, "--store", store, "--platform", world.own)
     target = Store(store).merged("mini/own-built:1", world.folder("spec-own-merged"))
     equal((target / "bin/tool").read_bytes(), b"#!/bin/sh\n", "the tool")

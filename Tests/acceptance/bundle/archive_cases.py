@@ -85,7 +85,7 @@ def image_from_what_docker_save_writes(world):
     shutil.move(folder / "saved.tar.gz", zipped / "saved.tar.gz")
     again = collected(world, zipped, "myapp:1.0", "docker-archive:./saved.tar.gz:whatever:1")
     equal(json.loads(world.ok("inspect", again, "--json").out)["lock"]["images"][0], lock, "the lock of the gzip")
-    equal(sorted(os.listdir(zipped)), ["kubernetes-rawdocker.yaml", "out.sealift", "saved.tar.gz"], "files left")
+    equal(sorted(os.listdir(zipped)), ["kubernetes-rawdocker.yaml", "out.sealift", "out.sealift.provenance.json", "saved.tar.gz"], "files left")
     world.ok("verify", again)
 
 

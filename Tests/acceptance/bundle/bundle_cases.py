@@ -118,7 +118,7 @@ def collect_again_changes_nothing(world):
     spec = world.bundle.parent / "kubernetes-rawdocker.yaml"
     world.ok("collect", spec, "-o", world.bundle, *chosen, *world.network)
     equal(snapshot(world.bundle), before, "the bundle")
-    equal(sorted(path.name for path in world.bundle.parent.iterdir()), ["demo.sealift", spec.name], "files there")
+    equal(sorted(path.name for path in world.bundle.parent.iterdir()), ["demo.sealift", "demo.sealift.provenance.json", spec.name], "files there")
 
 
 @case
