@@ -26,7 +26,7 @@ import Testing
             _ = JSONText.fault(in: bytes)
             _ = try? Manifest(parsing: bytes, type: nil, artifact: "x").children
             _ = try? Sealer.Tree(json: bytes, artifact: "x")
-            _ = try? JSONScanner.read(SourceText(bytes, path: "x.json"))
+            _ = try? YamlDocument(json: SourceText(bytes, path: "x.json"))
             _ = try? Inventory.decode(bytes, path: "x")
             _ = try? Lock.decode(bytes, path: "x")
             _ = try? SealerImage(config: bytes, artifact: "x")

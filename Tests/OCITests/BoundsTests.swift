@@ -71,9 +71,9 @@ import Testing
             (Array(#"{"layers":[],"\u006cayers":[]}"#.utf8), "twice"),
             (Array(#"{"a":{"b":[{"c":1,"c":1}]}}"#.utf8), "twice"),
             (Array((String(repeating: "[", count: 100_000)).utf8), "deep"),
-            (Array("{\"a".utf8), "not closed"),
-            (Array("]".utf8), "closes nothing"), (Array("{\"\\".utf8), "not closed"),
-            (Array("{\"\\u".utf8), "not closed"),
+            (Array("{\"a".utf8), "closing quote"),
+            (Array("]".utf8), "expected a value"), (Array("{\"\\".utf8), "backslash"),
+            (Array("{\"\\u".utf8), "hexadecimal"),
         ] as [([UInt8], String)])
     func ambiguousJSONIsRefused(_ bytes: [UInt8], _ reason: String) {
         #expect(JSONText.fault(in: bytes)?.contains(reason) == true, "\(JSONText.fault(in: bytes) as Any)")

@@ -40,8 +40,7 @@ enum StrictJSON {
         guard bytes.count <= limit else {
             throw refuse("it has \(bytes.count) bytes, more than \(limit)")
         }
-        var parser = JSONShape.Parser(bytes)
-        let shape = parser.document()
+        let shape = JSONShape(bytes)
         let value: Value
         do {
             value = try JSONDecoder().decode(type, from: Data(bytes))
@@ -50,8 +49,7 @@ enum StrictJSON {
             throw refuse((line.map { "line \($0), " } ?? "") + Manifest.explain(error))
         }
         guard let shape else { throw refuse("it is not well-formed JSON") }
-        var known = JSONShape.Parser(try compact(value))
-        if let surplus = known.document().flatMap({ shape.surplus(over: $0, at: "") }) {
+        if let surplus = JSONShape(try compact(value)).flatMap({ shape.surplus(over: $0) }) {
             throw refuse(surplus)
         }
         return value

@@ -130,7 +130,7 @@ struct EditState {
     init(_ source: SourceText, isJSON: Bool) throws(Failure) {
         self.source = source
         self.isJSON = isJSON
-        documents = isJSON ? [try JSONScanner.read(source)] : try YamlDocuments.all(source)
+        documents = isJSON ? [try YamlDocument(json: source)] : try YamlDocuments.all(source)
     }
 
     func after(_ change: Edit.Change) throws(Failure) -> EditState {
@@ -193,7 +193,7 @@ indirect enum EditTree: Equatable {
         case .text(let text): self = .scalar(text, .string)
         case .literal(let text): self = .scalar(text, YamlScalarType(plain: text))
         case .json(let text):
-            let document = try? JSONScanner.read(SourceText(Array(text.utf8), path: "a value"))
+            let document = try? YamlDocument(json: SourceText(Array(text.utf8), path: "a value"))
             self = document.map { EditTree($0.root) } ?? .scalar(text, .string)
         }
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import OCI
 
 extension YamlNode {
     /// The value as JSON, aliases written out; `nil` where it has more than 10,000 values, a key that is no text, or one
@@ -38,15 +39,16 @@ extension YamlNode {
         switch scalarType {
         case .null: return "null"
         case .bool: return ["true", "yes", "on", "y"].contains(text.lowercased()) ? "true" : "false"
-        case .int, .float: return JSONScanner.isNumber(text) ? text : nil
+        case .int, .float: return isJSONNumber(text) ? text : nil
         default: return ScalarWriter.json(text)
         }
     }
 }
 
-extension JSONScanner {
-    /// Whether JSON has the number in that spelling.
-    fileprivate static func isNumber(_ text: String) -> Bool {
-        (try? read(SourceText(Array(text.utf8), path: "a number"))) != nil
-    }
+/// Whether JSON has the number in that spelling.
+private func isJSONNumber(_ text: String) -> Bool {
+    guard let node = try? JSONNode(Array(text.utf8), within: JSONBounds(depth: 0)),
+        case .scalar(.number) = node.content
+    else { return false }
+    return node.range.count == text.utf8.count
 }

@@ -14,7 +14,7 @@ struct TOMLValue {
         case .text(let text): self = Self(string: text)
         case .literal(let text): try self.init(literal: text)
         case .json(let text):
-            try self.init(JSONScanner.read(SourceText(Array(text.utf8), path: "the value")).root)
+            try self.init(YamlDocument(json: SourceText(Array(text.utf8), path: "the value")).root)
         }
     }
 
