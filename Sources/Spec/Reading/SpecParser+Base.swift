@@ -60,13 +60,14 @@ extension SpecReading {
         return [context.platforms[0].description: id]
     }
 
-    mutating func files(_ node: YamlNode?) -> [String: Spec.FileSource] {
+    mutating func files() -> [String: Spec.FileSource] {
         var all: [String: Spec.FileSource] = [:]
-        for (key, value) in named(node, as: "files") {
-            guard let name = name(key, as: "the name of a file") else { continue }
-            mark(key, part: .file(name))
+        for entry in entries(of: "files") {
+            enter(entry.part)
+            guard let name = name(entry.key, as: "the name of a file") else { continue }
+            mark(entry.key, part: .file(name))
             // A file with a mistake is still there for `put`: one mistake, one report.
-            all[name] = file(value, name: name) ?? Spec.FileSource(urls: [])
+            all[name] = file(entry.value, name: name) ?? Spec.FileSource(urls: [])
         }
         return all
     }

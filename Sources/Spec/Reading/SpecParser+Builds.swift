@@ -4,11 +4,15 @@ internal import OCI
 
 /// The section `builds`.
 extension SpecReading {
-    mutating func builds(_ node: YamlNode?) -> [Spec.Build] {
-        var all: [Spec.Build] = []
-        for (index, item) in list(node, as: "builds").enumerated() {
-            mark(item, part: .build(index))
-            if let build = build(item, index: index) { all.append(build) }
+    /// The builds of all files, those of included ones first.
+    mutating func builds() -> [Spec.Build] {
+        var (all, index): ([Spec.Build], Int) = ([], 0)
+        forEach("builds") { reading, node in
+            for item in reading.list(node, as: "builds") {
+                reading.mark(item, part: .build(index))
+                if let build = reading.build(item, index: index) { all.append(build) }
+                index += 1
+            }
         }
         return all
     }
@@ -68,7 +72,7 @@ extension SpecReading {
         guard let fields = mapping(node, as: "the Kubefile", keys: ["path"], required: ["path"]),
             let at = fields["path"], let path = hostPath(at, as: "the path of the Kubefile")
         else { return nil }
-        let place = path.hasPrefix("/") ? path : source.folder + path
+        let place = path.hasPrefix("/") ? path : (parts.last?.source.folder ?? "") + path
         do throws(Failure) {
             let bytes = try File.open(place).bytes(limit: SpecReader.largestSpec)
             guard let text = String(validating: bytes, as: UTF8.self) else {

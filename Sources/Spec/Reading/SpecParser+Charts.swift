@@ -4,19 +4,27 @@ internal import OCI
 
 /// The section `charts`, and `attached`.
 extension SpecReading {
-    mutating func charts(_ node: YamlNode?) -> [Spec.Chart] {
-        var all: [Spec.Chart] = []
-        for item in list(node, as: "charts") {
-            mark(item, part: .chart(all.count))
-            guard let chart = chart(item) else { continue }
-            if context.images.contains(chart.reference)
-                || all.contains(where: { $0.reference == chart.reference })
-            {
-                note(item, message: "\(chart.reference.familiar) is listed twice")
+    /// The charts of all files, as ``images()`` takes them.
+    mutating func charts() -> [Spec.Chart] {
+        var all: [(chart: Spec.Chart, part: Int)] = []
+        forEach("charts") { reading, node in
+            for item in reading.list(node, as: "charts") {
+                guard let chart = reading.chart(item) else { continue }
+                let known = all.firstIndex { $0.chart.reference == chart.reference }
+                if let known, all[known].chart == chart, all[known].part != reading.current { continue }
+                if let known, reading.counts(over: all[known].part) {
+                    reading.mark(item, part: .chart(known))
+                    all[known] = (chart, reading.current)
+                    continue
+                }
+                if known != nil || reading.context.images.contains(chart.reference) {
+                    reading.note(item, message: "\(chart.reference.familiar) is listed twice")
+                }
+                reading.mark(item, part: .chart(all.count))
+                all.append((chart, reading.current))
             }
-            all.append(chart)
         }
-        return all
+        return all.map(\.chart)
     }
 
     private mutating func chart(_ node: YamlNode) -> Spec.Chart? {

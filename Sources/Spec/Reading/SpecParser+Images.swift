@@ -4,32 +4,75 @@ internal import OCI
 
 /// The sections `images` and `imagesFrom`.
 extension SpecReading {
-    mutating func images(_ node: YamlNode?) -> [Reference] {
+    /// The images of all files, those of included ones first. One that is listed again in a file that includes the other
+    /// is what that file says.
+    mutating func images() -> [Reference] {
         var all: [Reference] = []
-        var first: [Reference: SourcePosition] = [:]
-        for item in list(node, as: "images") {
-            let place = mark(item, part: .image(all.count))
-            guard let image = image(item) else { continue }
-            if let before = first[image] {
-                note(item, message: "the image \(image.familiar) is listed in line \(before.line) already")
+        var first: [Reference: (index: Int, node: PlacedNode)] = [:]
+        forEach("images") { reading, node in
+            for item in reading.list(node, as: "images") {
+                let before = reading.context
+                guard let image = reading.image(item) else { continue }
+                let found = PlacedNode(part: reading.current, key: item, value: item)
+                guard let known = first[image] else {
+                    reading.mark(item, part: .image(all.count))
+                    first[image] = (all.count, found)
+                    all.append(image)
+                    continue
+                }
+                if reading.settle(image, known.node, item, before: before) {
+                    reading.mark(item, part: .image(known.index))
+                    first[image] = (known.index, found)
+                }
             }
-            first[image] = place
-            all.append(image)
         }
         return all
     }
 
-    /// Names of files, or `{ file: NAME, members: PATTERNS }`.
-    mutating func imagesFrom(_ node: YamlNode?) -> [Spec.ImagesFrom] {
-        var all: [Spec.ImagesFrom] = []
-        let isOne = node?.entries != nil
-        for item in isOne ? [node].compactMap(\.self) : oneOrMore(node, as: "imagesFrom") {
-            mark(item, part: .imagesFrom(all.count))
-            guard let one = fileOfImages(item) else { continue }
-            if all.contains(one) { note(item, message: "the images of '\(one.file)' are taken twice") }
-            all.append(one)
+    /// Whether an image that is listed again is what the later place says; what the other said of it is taken back then.
+    private mutating func settle(
+        _ image: Reference, _ known: PlacedNode, _ item: YamlNode, before: Context
+    ) -> Bool {
+        let source = parts[known.part].source
+        let place = FilePlace(path: source.path, position: source.position(of: known.key.range.lowerBound))
+        if known.part == current {
+            note(
+                item, message: "the image \(image.familiar) is listed in line \(place.position.line) already")
+            return false
         }
-        return all
+        guard counts(over: known.part) else {
+            let isSame = source.bytes[known.value.range] == self.source.bytes[item.range]
+            if !isSame { conflict("the image \(image.familiar)", at: item, with: place) }
+            context = before
+            return false
+        }
+        let (archives, attached, platforms) = (
+            before.archives.count, before.attached.count, before.imagePlatforms.count
+        )
+        context.archives = before.archives.filter { $0.image != image } + context.archives[archives...]
+        context.attached = before.attached.filter { $0.image != image } + context.attached[attached...]
+        context.imagePlatforms =
+            before.imagePlatforms.filter { $0.image != image } + context.imagePlatforms[platforms...]
+        return true
+    }
+
+    /// Names of files, or `{ file: NAME, members: PATTERNS }`.
+    mutating func imagesFrom() -> [Spec.ImagesFrom] {
+        var all: [(one: Spec.ImagesFrom, part: Int)] = []
+        forEach("imagesFrom") { reading, node in
+            for item in node.entries != nil ? [node] : reading.oneOrMore(node, as: "imagesFrom") {
+                guard let one = reading.fileOfImages(item) else { continue }
+                if let known = all.first(where: { $0.one == one }) {
+                    if known.part == reading.current {
+                        reading.note(item, message: "the images of '\(one.file)' are taken twice")
+                    }
+                    continue
+                }
+                reading.mark(item, part: .imagesFrom(all.count))
+                all.append((one, reading.current))
+            }
+        }
+        return all.map(\.one)
     }
 
     private mutating func fileOfImages(_ node: YamlNode) -> Spec.ImagesFrom? {
@@ -116,7 +159,11 @@ extension SpecReading {
 
     private mutating func location(_ node: YamlNode) -> ArchiveLocation? {
         guard let text = text(node, as: "an archive") else { return nil }
-        do throws(Failure) { return try ArchiveLocation(text) } catch {
+        do throws(Failure) {
+            let found = try ArchiveLocation(text)
+            return try ArchiveLocation(
+                "\(found.form.rawValue):\(fromSpec(found.path))" + (found.name.map { ":" + $0 } ?? ""))
+        } catch {
             note(node, message: "'\(text.prefix(120))' is no image archive: \(error.reason)")
             return nil
         }

@@ -111,7 +111,7 @@ extension SpecReading {
             note(node, message: "\(what) has a control character or is too long")
             return nil
         }
-        return placeholders(of: text, node) ? text : nil
+        return placeholders(of: text, node) ? fromSpec(text) : nil
     }
 
     /// Text that may be empty and have several lines.

@@ -22,7 +22,12 @@ struct SpecReading {
     /// No person reads more.
     private static let mostProblems = 500
 
-    let source: SourceText
+    /// The file that is read, and where its relative paths begin, seen from the spec's folder.
+    var source: SourceText
+    var folder = ""
+    /// The files of the spec, each after those that it includes, and the number of the one that is read.
+    var parts: [SpecPart] = []
+    var current = 0
     var problems: [SpecProblem] = []
     var marks: [SpecPath: FilePlace] = [:]
     /// The files that Kubefiles come from, by the numbers of their builds.

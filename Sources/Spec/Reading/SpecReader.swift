@@ -68,7 +68,12 @@ package enum SpecReader {
         } catch {
             return .problems([SpecProblem(failure: error, source: source)])
         }
-        return .problems(reading.problems.sorted { ($0.position, $0.message) < ($1.position, $1.message) })
+        return .problems(
+            reading.problems.sorted { left, right in
+                // Those of one file stand together, the spec's own first.
+                let ranks = [left, right].map { ($0.path == path ? "" : $0.path, $0.position, $0.message) }
+                return ranks[0] < ranks[1]
+            })
     }
 }
 
@@ -87,37 +92,28 @@ extension SpecProblem {
 extension SpecReading {
     /// The whole spec; `nil`, or a value beside ``problems``, where it has mistakes.
     mutating func spec(_ root: YamlNode) -> Spec? {
-        let keys = [
-            "version", "name", "release", "platforms", "base", "files", "images", "imagesFrom", "charts",
-            "attached",
-            "registries", "registry", "notImages", "builds",
-        ]
-        guard
-            let fields = mapping(
-                root, as: "the spec", keys: keys, required: ["version", "name", "platforms"])
-        else {
-            return nil
-        }
-        if let version = fields["version"], version.text != "1" || version.scalarType != .int {
-            note(version, message: "expected version 1, the only one there is; found \(shown(version))")
-        }
-        let name = fields["name"].flatMap { self.name($0, as: "the bundle's name") }
-        let platforms = self.platforms(fields["platforms"])
+        gather(root)
+        guard !parts.isEmpty else { return nil }
+        let name = only("name").flatMap { self.name($0, as: "the bundle's name") }
+        let platforms = self.platforms(only("platforms"))
         context.platforms = platforms
-        context.release = fields["release"].flatMap { text($0, as: "the release") }
-        context.base = fields["base"].flatMap { base($0) }
-        context.files = files(fields["files"])
-        context.images = images(fields["images"])
-        let imagesFrom = self.imagesFrom(fields["imagesFrom"])
-        context.hasMoreImages = fields["imagesFrom"] != nil
-        let charts = self.charts(fields["charts"])
-        if let node = fields["attached"] { attached(node, of: nil) }
-        let registries = self.registries(fields["registries"])
-        let registry = fields["registry"].flatMap { domain($0, as: "the registry") } ?? "sea.hub:5000"
-        let notImages = oneOrMore(fields["notImages"], as: "notImages").compactMap {
-            text($0, as: "a text that is not an image")
+        context.release = only("release").flatMap { text($0, as: "the release") }
+        context.base = only("base").flatMap { base($0) }
+        context.files = files()
+        context.images = images()
+        let imagesFrom = self.imagesFrom()
+        context.hasMoreImages = parts.contains { $0.fields["imagesFrom"] != nil }
+        let charts = self.charts()
+        if let node = only("attached") { attached(node, of: nil) }
+        let registries = self.registries()
+        let registry = only("registry").flatMap { domain($0, as: "the registry") } ?? "sea.hub:5000"
+        var notImages: [String] = []
+        forEach("notImages") { reading, node in
+            for item in reading.oneOrMore(node, as: "notImages") {
+                if let text = reading.text(item, as: "a text that is not an image") { notImages.append(text) }
+            }
         }
-        let builds = self.builds(fields["builds"])
+        let builds = self.builds()
         guard let name else { return nil }
         return Spec(
             name: name, release: context.release, platforms: platforms, base: context.base,
@@ -137,11 +133,14 @@ extension SpecReading {
         return all
     }
 
-    private mutating func registries(_ node: YamlNode?) -> [String: [String]] {
+    private mutating func registries() -> [String: [String]] {
         var all: [String: [String]] = [:]
-        for (key, value) in named(node, as: "registries") {
-            guard let domain = domain(key, as: "a registry") else { continue }
-            all[domain] = oneOrMore(value, as: "the places to fetch \(domain) from").compactMap { mirror($0) }
+        for entry in entries(of: "registries") {
+            enter(entry.part)
+            guard let domain = domain(entry.key, as: "a registry") else { continue }
+            all[domain] = oneOrMore(entry.value, as: "the places to fetch \(domain) from").compactMap {
+                mirror($0)
+            }
         }
         return all
     }
