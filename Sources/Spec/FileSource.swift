@@ -5,8 +5,8 @@ extension Spec.FileSource {
     /// Whether the content differs from platform to platform: a URL or checksum list names one, or the
     /// digests do.
     package var dependsOnPlatform: Bool {
-        let named = (urls + [sha256sums, path].compactMap(\.self)).flatMap(Placeholders.words)
-        return named.contains(where: Placeholders.platform.contains) || sha256.keys.contains { $0 != "*" }
+        let named = (urls + [sums, path].compactMap(\.self)).flatMap(Placeholders.words)
+        return named.contains(where: Placeholders.platform.contains) || digests.keys.contains { $0 != "*" }
     }
 
     /// The URLs for `platform`, in the order in which they are tried, every placeholder filled in.
@@ -27,10 +27,10 @@ extension Spec.FileSource {
     }
 
     /// The URL of the checksum list for `platform`, every placeholder filled in; `nil` where there is none.
-    package func sha256sums(for platform: Platform, release: String?) -> String? {
-        sha256sums.map { Placeholders.fill($0, for: platform, release: release) }
+    package func sums(for platform: Platform, release: String?) -> String? {
+        sums.map { Placeholders.fill($0, for: platform, release: release) }
     }
 
     /// The digest that the spec promises for `platform`; `nil` where it promises none.
-    package func sha256(for platform: Platform) -> Digest? { sha256[platform.description] ?? sha256["*"] }
+    package func digest(for platform: Platform) -> Digest? { digests[platform.description] ?? digests["*"] }
 }

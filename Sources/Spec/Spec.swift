@@ -74,9 +74,11 @@ package struct Spec: Sendable, Codable, Equatable {
         /// URLs, tried in order, with `{machine}`, `{arch}`, `{os}` and `{release}` still in them.
         package var urls: [String]
         /// The content's digest by platform text, where the spec gives it; the key `*` means all.
-        package var sha256: [String: Digest]
+        package var digests: [String: Digest]
         /// URL of a checksum list in the usual formats.
-        package var sha256sums: String?
+        package var sums: String?
+        /// How the content is hashed, if not by SHA-256.
+        package var algorithm: Digest.Algorithm?
         /// In place of URLs: a file of the collecting host, its path relative to the spec's folder.
         package var path: String?
         /// In place of URLs: the content itself.
@@ -84,15 +86,23 @@ package struct Spec: Sendable, Codable, Equatable {
 
         /// Creates a file source.
         package init(
-            urls: [String] = [], sha256: [String: Digest] = [:], sha256sums: String? = nil,
+            urls: [String] = [], digests: [String: Digest] = [:], sums: String? = nil,
+            algorithm: Digest.Algorithm = .sha256,
             path: String? = nil,
             text: String? = nil
         ) {
             self.urls = urls
             self.path = path
             self.text = text
-            self.sha256 = sha256
-            self.sha256sums = sha256sums
+            self.digests = digests
+            self.sums = sums
+            self.algorithm = algorithm == .sha256 ? nil : algorithm
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case urls, path, text, algorithm
+            case digests = "sha256"
+            case sums = "sha256sums"
         }
     }
 

@@ -10,6 +10,26 @@ import Testing
     static let one = String(repeating: "1a", count: 32)
     static let two = String(repeating: "2b", count: 32)
 
+    /// Lists of the other algorithm, whose lines a list of both may have too.
+    @Test func itReadsSHA512() throws {
+        let (long, short) = (String(repeating: "ab", count: 64), String(repeating: "cd", count: 32))
+        let forms = [
+            "\(long)  a.tgz\n", "\(long) *a.tgz\n", "SHA512 (a.tgz) = \(long)\n",
+            "SHA2-512(a.tgz)= \(long)\n", "\(long)\n",
+            "SHA256 (a.tgz) = \(short)\nSHA512 (a.tgz) = \(long.uppercased())\n", "\(long)\ta.tgz\r\n",
+        ]
+        for form in forms {
+            let list = try ChecksumList(parsing: Array(form.utf8), by: .sha512, artifact: "SHA512SUMS")
+            #expect(try list.digest(of: "a.tgz", artifact: "l").description == "sha512:\(long)", "\(form)")
+        }
+        for form in ["\(short)  a.tgz\n", "\(long)a.tgz\n", "SHA256 (a.tgz) = \(short)\n", ""] {
+            #expect(throws: Failure.self) {
+                try ChecksumList(parsing: Array(form.utf8), by: .sha512, artifact: "SHA512SUMS")
+            }
+        }
+        #expect(throws: Failure.self) { try ChecksumList(parsing: Array("\(long)  a\n".utf8), artifact: "l") }
+    }
+
     @Test(
         arguments: [
             "\(one)  a.tgz\n\(two)  b.tgz\n", "\(one) *a.tgz\r\n\(two) *b.tgz\r\n",

@@ -105,6 +105,18 @@ extension SpecErrorTests {
             "its place differs by platform, so one digest cannot fit; write sha256: { linux/amd64: … }"
         ),
         (
+            "    url: https",
+            "    sha512: { linux/amd64: \(String(repeating: "a", count: 64)) }\n    url: https",
+            "14:28",
+            "expected the digest of the file 'docker' as 'sha512:' and 128 lower-case hexadecimal digits; found 64 characters ('\(String(repeating: "a", count: 64))')"
+        ),
+        (
+            "    url: https",
+            "    sha256sums: https://a.example/S\n    sha512sums: https://a.example/T\n    url: https",
+            "15:17",
+            "the file 'docker' has one digest: sha256 or sha512, each alone or with its checksum list"
+        ),
+        (
             "    url: https://a.example/{machine}/d.tgz", "    sha256sums: https://a.example/S", "14:5",
             "the file 'docker' takes exactly one of url, path and text; found none"
         ),

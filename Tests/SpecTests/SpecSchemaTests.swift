@@ -43,6 +43,65 @@ import Testing
             try Self.verdicts([shipped, SpecReaderTests.forms, SpecErrorTests.good]) == [true, true, true])
     }
 
+    /// Every spec that is shipped, and those that `init` writes, are taken by both.
+    @Test func bothTakeEveryShippedSpec() throws {
+        let folders = ["bundles", "Sources/sealift/FirstSpecs"].map {
+            SpecReaderTests.root.appending(path: $0).path
+        }
+        var texts: [String] = []
+        for folder in folders {
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+            where name.hasSuffix(".yaml") {
+                let text = try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)
+                _ = try SpecReader.read(Array(text.utf8), path: "\(folder)/\(name)")
+                texts.append(text)
+            }
+        }
+        #expect(texts.count >= 9)
+        #expect(try Self.verdicts(texts).allSatisfy { $0 })
+    }
+
+    /// What specs can say that no shipped one says.
+    @Test func bothTakeEveryKey() throws {
+        let digest = String(repeating: "a", count: 128)
+        let text = """
+            version: 1
+            name: all
+            platforms: [linux/amd64, linux/arm64]
+            files:
+              a: { url: "https://a.example/a", sha512: "sha512:\(digest)" }
+              b: { url: "https://a.example/{arch}", sha512: { linux/amd64: \(digest), linux/arm64: \(digest) } }
+              c: { url: "https://a.example/c", sha512sums: "https://a.example/SHA512SUMS" }
+            images:
+              - { image: 'one:1', platforms: linux/amd64 }
+              - { image: 'two:1', platforms: [linux/amd64, linux/arm64], attached: sboms }
+            imagesFrom: [a, { file: b, members: [deploy/*.yaml, x] }, { file: c }]
+
+            """
+        _ = try SpecReader.read(Array(text.utf8), path: "all.yaml")
+        let one = text.replacing(
+            "[a, { file: b, members: [deploy/*.yaml, x] }, { file: c }]", with: "{ file: a, members: x }")
+        _ = try SpecReader.read(Array(one.utf8), path: "all.yaml")
+        let included = "version: 1\nname: x\ninclude: a.yaml\n"
+        #expect(try Self.verdicts([text, one, included, "version: 1\nimages: ['a:1']\n"]).allSatisfy { $0 })
+        let wrong = [
+            ("imagesFrom: [a,", "imagesFrom: [./a,"), ("file: b, members", "file: b, member"),
+            ("{ file: c }", "{ members: x }"),
+            ("platforms: linux/amd64 }", "platforms: linux }"),
+            ("platforms: linux/amd64 }", "platforms: [] }"),
+            ("sha512: \"sha512:", "sha256: x, sha512: \""), ("\(digest)\"", "a\""),
+            ("c\", sha512sums", "c\", sha256sums: 'https://a.example/S', sha512sums"),
+            ("files:\n", "include: []\nfiles:\n"), ("files:\n", "include: { a: b }\nfiles:\n"),
+            ("platforms: [linux/amd64, linux/arm64]\n", ""),
+        ].map { text.replacing($0.0, with: $0.1, maxReplacements: 1) }
+        for (spec, verdict) in zip(wrong, try Self.verdicts(wrong)) {
+            #expect(spec != text && !verdict, "the schema takes \(spec)")
+            #expect(throws: Failure.self, "the reader takes \(spec)") {
+                try SpecReader.read(Array(spec.utf8), path: "all.yaml")
+            }
+        }
+    }
+
     /// A schema knows no references and no counting across keys; all other mistakes it must see.
     @Test func itRefusesWhatTheReaderRefusesForItsForm() throws {
         let forms = [

@@ -90,6 +90,14 @@ struct FileResolver: Sendable {
             return .known(ResolvedFile(locked: locked, urls: urls, local: local))
         }
         if let locked = lock?.files.first(where: { $0.name == name && $0.platform == platform }) {
+            if let promised = source.digest(for: platform ?? spec.platforms[0]), promised != locked.digest {
+                throw Failure(
+                    .data, "collect the file", name,
+                    because: "the lock has \(locked.digest), but the spec promises \(promised)",
+                    remedy:
+                        "find out which is right; to accept the spec's run `sealift lock SPEC --update \(name)`"
+                )
+            }
             return resolved(locked.digest, size: locked.size)
         }
         let promised = try await promise(name, for: platform, source: source, urls: urls)
@@ -102,14 +110,14 @@ struct FileResolver: Sendable {
         }
         try makeFolder(scratch)
         let path = "\(scratch)/\(name)-\((platform?.description ?? "any").replacing("/", with: "-"))"
-        let sink = try ScratchSink(path)
+        let sink = try ScratchSink(path, by: source.algorithm ?? .sha256)
         try await client.fetch(urls: urls, into: sink)
         let (digest, size) = sink.outcome
         if let promised, promised != digest {
             throw Failure(
                 .data, "collect the file", name,
                 because: "it is \(digest), but the spec promises \(promised)",
-                remedy: "find out which is right; then correct sha256 in the spec or the URL \(urls[0])")
+                remedy: "find out which is right; then correct the digest in the spec or the URL \(urls[0])")
         }
         return resolved(digest, size: size, local: path)
     }
@@ -120,7 +128,7 @@ struct FileResolver: Sendable {
         let path = try await place(of: name, for: platform, source: source)
         let (digest, size) = try await onThread { () throws(Failure) in
             let file = try File.open(path)
-            var hash = SHA256()
+            var hash = ContentHash(source.algorithm ?? .sha256)
             var size: Int64 = 0
             var stream = file.stream(count: try file.size())
             try stream.forEachChunk { (bytes) throws(Failure) in
@@ -129,11 +137,11 @@ struct FileResolver: Sendable {
             }
             return (hash.digest(), size)
         }
-        if let promised = source.sha256(for: platform ?? spec.platforms[0]), promised != digest {
+        if let promised = source.digest(for: platform ?? spec.platforms[0]), promised != digest {
             throw Failure(
                 .data, "collect the file", name,
                 because: "it is \(digest), but the spec promises \(promised)",
-                remedy: "find out which is right; then correct sha256 in the spec or the file")
+                remedy: "find out which is right; then correct the digest in the spec or the file")
         }
         let locked = Lock.File(name: name, platform: platform, url: origin, digest: digest, size: size)
         let before = lock?.files.first { $0.name == name && $0.platform == platform && $0.url == origin }
@@ -168,13 +176,14 @@ struct FileResolver: Sendable {
     private func promise(
         _ name: String, for platform: Platform?, source: Spec.FileSource, urls: [String]
     ) async throws -> Digest? {
-        if let digest = source.sha256(for: platform ?? spec.platforms[0]) { return digest }
-        guard let sums = source.sha256sums(for: platform ?? spec.platforms[0], release: spec.release) else {
+        if let digest = source.digest(for: platform ?? spec.platforms[0]) { return digest }
+        guard let sums = source.sums(for: platform ?? spec.platforms[0], release: spec.release) else {
             return nil
         }
         let bytes = try await client.bytes(urls: mirrors.applied(to: [sums]), limit: 1 << 20)
         let file = urls[0].prefix { $0 != "?" }.split(separator: "/").last.map(String.init) ?? name
-        return try ChecksumList(parsing: bytes, artifact: sums).digest(of: file, artifact: sums)
+        return try ChecksumList(parsing: bytes, by: source.algorithm ?? .sha256, artifact: sums).digest(
+            of: file, artifact: sums)
     }
 }
 
@@ -190,12 +199,17 @@ func makeFolder(_ path: String) throws(Failure) {
 final class ScratchSink: BlobSink, @unchecked Sendable {
     private let file: File
     private let limit: Int64
-    private var hash = SHA256()
+    private let algorithm: Digest.Algorithm
+    private var hash: ContentHash
     private(set) var received: Int64 = 0
 
     /// Starts an empty file at `path`, which takes at most `limit` bytes.
-    init(_ path: String, limit: Int64 = Descriptor.largestSize) throws(Failure) {
+    init(
+        _ path: String, by algorithm: Digest.Algorithm = .sha256, limit: Int64 = Descriptor.largestSize
+    ) throws(Failure) {
         self.limit = limit
+        self.algorithm = algorithm
+        hash = ContentHash(algorithm)
         unlink(path)
         file = try File.create(path, exclusive: true)
     }
@@ -214,7 +228,7 @@ final class ScratchSink: BlobSink, @unchecked Sendable {
 
     func restart() throws(Failure) {
         guard ftruncate(file.descriptor, 0) == 0 else { throw Failure.system("empty", artifact: file.path) }
-        hash = SHA256()
+        hash = ContentHash(algorithm)
         received = 0
     }
 

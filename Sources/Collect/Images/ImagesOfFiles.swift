@@ -31,13 +31,11 @@ struct ImagesOfFiles: Sendable {
         /// What cannot be read.
         var failures: [(place: SpecPath, failure: Failure)] = []
 
-        /// Throws the first of the failures.
+        /// The same where all could be read.
+        /// - Throws: a ``Failure`` that lists what cannot be.
         func checked() throws(Failure) -> Outcome {
-            if let first = failures.first {
-                var failure = first.failure
-                failure.artifact += " (\(parsed.place(of: first.place)))"
-                throw failure
-            }
+            let problems = failures.map { BuildProblems.Problem(place: $0.place, failure: $0.failure) }
+            try Mistakes(parsed, problems: problems).report()
             return self
         }
     }
@@ -155,7 +153,7 @@ struct ImagesOfFiles: Sendable {
         if let path = file.local { return path }
         try makeFolder(scratch)
         let (path, descriptor) = ("\(scratch)/images-of-\(file.locked.title)", file.locked.descriptor)
-        let sink = try ScratchSink(path)
+        let sink = try ScratchSink(path, by: descriptor.digest.algorithm)
         for bundle in content.bundles where bundle.contains(descriptor.digest) {
             let copied: Void? = try? await onThread { () throws(Failure) in
                 try sink.restart()

@@ -6,7 +6,7 @@
 /// what ids are; SHA-512 is read, verified and kept where others wrote it. Other algorithms are refused.
 package struct Digest: Sendable, Hashable {
     /// How a digest is computed.
-    package enum Algorithm: String, Sendable, CaseIterable {
+    package enum Algorithm: String, Sendable, Codable, CaseIterable {
         /// SHA-256, FIPS 180-4.
         case sha256
         /// SHA-512, FIPS 180-4.

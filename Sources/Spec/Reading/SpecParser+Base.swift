@@ -75,39 +75,58 @@ extension SpecReading {
     private mutating func file(_ node: YamlNode, name: String) -> Spec.FileSource? {
         let what = "the file '\(name)'"
         let keys = ["url", "path", "text"]
-        guard let fields = mapping(node, as: what, keys: keys + ["sha256", "sha256sums"]) else { return nil }
+        let hashes = Digest.Algorithm.allCases.map(\.rawValue)
+        guard let fields = mapping(node, as: what, keys: keys + hashes.flatMap { [$0, $0 + "sums"] }) else {
+            return nil
+        }
         let given = keys.filter { fields[$0] != nil }
         guard given.count == 1 else {
             let found = given.isEmpty ? "none" : given.joined(separator: " and ")
             note(node, message: "\(what) takes exactly one of url, path and text; found \(found)")
             return nil
         }
-        if let sums = fields["sha256sums"], fields["url"] == nil {
-            note(sums, message: "a checksum list is for a file with a url; write sha256")
+        let algorithm = algorithm(of: fields, file: what)
+        let (key, sumsKey) = (algorithm.rawValue, algorithm.rawValue + "sums")
+        if let sums = fields[sumsKey], fields["url"] == nil {
+            note(sums, message: "a checksum list is for a file with a url; write \(key)")
         }
         let urls = oneOrMore(fields["url"], as: "the URLs of \(what)")
-        var sha256: [String: Digest] = [:]
-        if let promised = fields["sha256"] {
+        var digests: [String: Digest] = [:]
+        if let promised = fields[key] {
             if promised.entries != nil {
-                sha256 = digests(promised, as: "the digest of \(what)")
-            } else if let digest = digest(promised, as: "the digest of \(what)") {
-                sha256["*"] = digest
+                digests = self.digests(promised, as: "the digest of \(what)", by: algorithm)
+            } else if let digest = digest(promised, as: "the digest of \(what)", by: algorithm) {
+                digests["*"] = digest
             }
         }
-        let sums = fields["sha256sums"].flatMap { url($0, as: "the URL of the checksums of \(what)") }
         let source = Spec.FileSource(
-            urls: urls.compactMap { url($0, as: "the URL of \(what)") }, sha256: sha256, sha256sums: sums,
+            urls: urls.compactMap { url($0, as: "the URL of \(what)") }, digests: digests,
+            sums: fields[sumsKey].flatMap { url($0, as: "the URL of the checksums of \(what)") },
+            algorithm: algorithm,
             path: fields["path"].flatMap { hostPath($0, as: "the path of \(what)") },
             text: fields["text"].flatMap { wholeText($0, as: "the text of \(what)") })
-        if sha256["*"] != nil, source.dependsOnPlatform, context.platforms.count > 1,
-            let promised = fields["sha256"]
+        if digests["*"] != nil, source.dependsOnPlatform, context.platforms.count > 1,
+            let promised = fields[key]
         {
             note(
                 promised,
                 message:
-                    "its place differs by platform, so one digest cannot fit; write sha256: { linux/amd64: … }"
+                    "its place differs by platform, so one digest cannot fit; write \(key): { linux/amd64: … }"
             )
         }
         return source
+    }
+
+    /// The one that the keys name: a file has one digest.
+    private mutating func algorithm(of fields: [String: YamlNode], file what: String) -> Digest.Algorithm {
+        let used = Digest.Algorithm.allCases.filter {
+            fields[$0.rawValue] != nil || fields[$0.rawValue + "sums"] != nil
+        }
+        if used.count > 1, let second = fields[used[1].rawValue] ?? fields[used[1].rawValue + "sums"] {
+            note(
+                second,
+                message: "\(what) has one digest: sha256 or sha512, each alone or with its checksum list")
+        }
+        return used.first ?? .sha256
     }
 }

@@ -55,21 +55,26 @@ extension SpecReading {
         }
     }
 
-    /// `sha256:` and 64 digits, or the digits alone.
-    mutating func digest(_ node: YamlNode, as what: String) -> Digest? {
+    /// `sha256:` and 64 digits, or the digits alone; so of SHA-512.
+    mutating func digest(
+        _ node: YamlNode, as what: String, by algorithm: Digest.Algorithm = .sha256
+    ) -> Digest? {
         guard let text = text(node, as: what) else { return nil }
-        let hex = text.hasPrefix("sha256:") ? text.dropFirst(7) : text[...]
-        if let digest = Digest(hex: hex) { return digest }
+        let prefix = algorithm.rawValue + ":"
+        let hex = text.hasPrefix(prefix) ? text.dropFirst(prefix.count) : text[...]
+        if let digest = Digest(hex: hex, algorithm) { return digest }
         note(
             node,
             message:
-                "expected \(what) as 'sha256:' and 64 lower-case hexadecimal digits; found \(hex.count) characters ('\(text.prefix(80))')"
+                "expected \(what) as '\(prefix)' and \(2 * algorithm.count) lower-case hexadecimal digits; found \(hex.count) characters ('\(text.prefix(80))')"
         )
         return nil
     }
 
     /// Digests by platform.
-    mutating func digests(_ node: YamlNode, as what: String) -> [String: Digest] {
+    mutating func digests(
+        _ node: YamlNode, as what: String, by algorithm: Digest.Algorithm = .sha256
+    ) -> [String: Digest] {
         var all: [String: Digest] = [:]
         for (key, value) in named(node, as: what) {
             guard let platform = platform(key) else { continue }
@@ -78,7 +83,7 @@ extension SpecReading {
                     key,
                     message: "the spec carries no \(platform); add it to platforms or take this line away")
             }
-            all[platform.description] = digest(value, as: what)
+            all[platform.description] = digest(value, as: what, by: algorithm)
         }
         return all
     }
