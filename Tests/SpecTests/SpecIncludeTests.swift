@@ -108,7 +108,7 @@ import Testing
                 "spec.yaml": "include: a.yaml\n", "a.yaml": "version: 1\ninclude: [./b.yaml]\n",
                 "b.yaml": "version: 1\ninclude: a.yaml\n",
             ],
-            "b.yaml:2:10: 'a.yaml' would include itself: a.yaml → b.yaml → a.yaml"
+            "./b.yaml:2:10: 'a.yaml' would include itself: a.yaml → b.yaml → a.yaml"
         ),
         (
             ["spec.yaml": "include: none.yaml\n"],
