@@ -128,8 +128,8 @@ struct ImagesOfFiles: Sendable {
         var scans: [ImageScan] = []
         for text in texts {
             do throws(Failure) {
-                let (scan, omissions) = try ForeignList.images(in: text.bytes, path: text.shown, known: known)
-                for omission in omissions { note("\(text.shown):\(omission) is left out") }
+                let (scan, notTaken) = try ForeignList.images(in: text.bytes, path: text.shown, known: known)
+                for line in notTaken { note(line) }
                 scans.append(scan.without(parsed.spec.isNoImage))
             } catch {
                 guard text.isOptional, error.kind == .data else { throw error }

@@ -7,11 +7,11 @@ extension ForeignList {
     /// - Parameters:
     ///   - path: the file's name in errors and places.
     ///   - known: images that count wherever they are named.
-    /// - Returns: the images, and what of another tool's list is left out.
+    /// - Returns: the images, and what of another tool's list is not taken, a line each.
     /// - Throws: a ``Failure`` of kind `data` with line and column for what is neither.
     package static func images(
         in bytes: [UInt8], path: String, known: CarriedImages = CarriedImages()
-    ) throws(Failure) -> (scan: ImageScan, omissions: [Omission]) {
+    ) throws(Failure) -> (scan: ImageScan, notTaken: [String]) {
         if bytes.prefix(4096).contains(0) || String(validating: bytes, as: UTF8.self) == nil {
             throw Failure(
                 .data, "read the images of", path, because: "it is not a text in UTF-8",
@@ -19,7 +19,15 @@ extension ForeignList {
                     "of an archive, say which members name images: { file: NAME, members: [manifests/*.yaml] }"
             )
         }
-        if let (scan, list) = try scan(bytes, path: path) { return (scan, list.omissions) }
+        if let (scan, list) = try scan(bytes, path: path) {
+            var notTaken = list.omissions.map { "\(path):\($0)" }
+            if list.charts.count + list.files.count > 0 {
+                notTaken.append(
+                    "\(path) is \(list.form.rawValue): of its \(list.charts.count) charts and \(list.files.count) files none is taken; "
+                        + "`sealift import` makes a spec of all")
+            }
+            return (scan, notTaken)
+        }
         if looksLikeYAML(bytes) { return (try .yaml(bytes, path: path, known: known), []) }
         let source = SourceText(bytes, path: path)
         var (found, faults): ([(Reference, Range<Int>)], [(place: String, text: String)]) = ([], [])

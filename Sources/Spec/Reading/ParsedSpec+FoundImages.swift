@@ -23,10 +23,11 @@ package struct FoundImage: Sendable {
 
 extension ParsedSpec {
     /// The same spec with the images that its files name, after its own and in their order. One that the spec lists itself
-    /// stays as it is listed.
+    /// is carried as it is listed; the base and charts are carried already.
     package func adding(_ found: [FoundImage]) -> ParsedSpec {
         var (spec, marks) = (spec, marks)
-        var known = Set(spec.images)
+        let others = (spec.base.map { [$0.image] } ?? []) + (spec.charts ?? []).map(\.reference)
+        var known = Set(spec.images + others)
         for image in found where known.insert(image.reference).inserted {
             marks[.image(spec.images.count)] = image.place
             spec.images.append(image.reference)

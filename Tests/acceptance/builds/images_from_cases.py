@@ -114,7 +114,7 @@ def images_of_members_and_of_platforms_are_taken(world):
         ("./top/deploy/pod.yaml", tarfile.REGTYPE, yaml, 0o644), ("top/deploy/t.yaml", tarfile.REGTYPE, b"a: {{ b }\n", 0o644),
         ("top/deploy/README", tarfile.REGTYPE, b"image: nowhere/x:1\n", 0o644), ("top/other.yaml", tarfile.REGTYPE, b"image: nowhere/y:1\n", 0o644)]))
     for architecture in world.architectures:
-        own = f"{world.registry}/from/own:1\n" if architecture == world.architectures[0] else ""
+        own = f"{world.registry}/from/own:1\n{world.registry}/mini/from:1\n" if architecture == world.architectures[0] else ""
         (folder / f"list-{architecture}").write_text(f"{world.registry}/from/a:1\n{own}")
     text = mini_base(world, "from", GOOD).replace(STEPS, STEPS.replace("[tigera/*]", "[tigera/*, from/*]")
                                                   + f"      - {{ put: opt/own.tar, save: {world.registry}/from/own:1 }}\n")
@@ -131,7 +131,8 @@ def images_of_members_and_of_platforms_are_taken(world):
     if len(world.architectures) > 1:
         spec = spec_of(world, folder, files + taken)
         world.ok("collect", spec, "-o", made, *options)
-        equal(carried(world, made), {"a:1": platforms(world), "b:1": platforms(world), "own:1": [world.own]}, "platforms")
+        own = {"own:1": [world.own], f"{world.registry}/mini/from:1": [world.own]}
+        equal(carried(world, made), {"a:1": platforms(world), "b:1": platforms(world)} | own, "platforms")
 
 
 def platforms(world):

@@ -161,7 +161,7 @@ def a_list_named_over_and_over_by_aliases_is_bounded(world):
 def init_writes_specs_that_pass(world):
     """Each kind of first spec is of the schema and read by sealift; the docker one is proved; nothing is overwritten."""
     folder = world.folder("init")
-    for kind in ("mirror", "docker", "containerd", "chart"):
+    for kind in ("mirror", "docker", "containerd", "chart", "operator"):
         world.ok("init", "--kind", kind, cwd=folder)
         path = folder / f"{kind}.yaml"
         jsonschema.validate(yaml.safe_load(path.read_text()), SPEC_FORM)
@@ -169,6 +169,8 @@ def init_writes_specs_that_pass(world):
         require(path.read_text().count("#") > 4, "comments")
         # `images --check` reads the spec first: one that cannot be read ends with 78.
         (folder / "none.txt").write_text("")
-        world.ok("images", folder / "none.txt", "--check", path)
+        told = world.run("images", folder / "none.txt", "--check", path)
+        equal(told.code, 78 if kind == "operator" else 0, f"how the spec is read: {told}")
+        require(kind != "operator" or "takes images from files, and no lock says which" in told.err, f"what is missing: {told}")
         world.refused(73, ["exists"], "init", "--kind", kind, cwd=folder, unchanged=[folder])
     world.ok("check", folder / "docker.yaml", "--platform", world.own, *world.network)

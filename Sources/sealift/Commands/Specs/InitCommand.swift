@@ -16,7 +16,7 @@ struct InitCommand: AsyncParsableCommand {
 
     /// What a first spec is for.
     enum Kind: String, CaseIterable, ExpressibleByArgument {
-        case mirror, docker, containerd, chart
+        case mirror, docker, containerd, chart, `operator`
 
         /// The text, as it is in `Sources/sealift/FirstSpecs`.
         var text: String {
@@ -26,6 +26,7 @@ struct InitCommand: AsyncParsableCommand {
                 case .docker: PackageResources.docker_yaml
                 case .containerd: PackageResources.containerd_yaml
                 case .chart: PackageResources.chart_yaml
+                case .operator: PackageResources.operator_yaml
                 }
             return String(decoding: bytes, as: UTF8.self)
         }
@@ -33,7 +34,7 @@ struct InitCommand: AsyncParsableCommand {
 
     @Option(
         help:
-            "What it carries: mirror, images and files; docker, containerd, a sealer image with upstream's own; chart, a Helm chart."
+            "What it carries: mirror, images and files; docker, containerd, a sealer image with upstream's own; chart, a Helm chart; operator, YAML with its images."
     )
     var kind = Kind.mirror
     @OptionGroup var target: SpecTarget
