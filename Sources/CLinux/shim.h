@@ -3,6 +3,7 @@
 #pragma once
 #include <errno.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <signal.h>
 #include <sys/ioctl.h>

@@ -2,25 +2,33 @@
 internal import BundleFormat
 internal import OCI
 internal import Serve
+internal import Spec
 
-/// A bundle as the server wants it.
+/// A bundle as the server wants it: names and places, without what opening it has read. Of ten thousand images the one
+/// takes 5 MB, the other 50.
 struct BundleShelf: Shelf {
-    let bundle: Bundle
-
-    var images: [NamedImage] {
-        bundle.images.map { NamedImage(reference: $0.reference, descriptor: $0.top.descriptor) }
-    }
-
+    /// The path of the bundle, and where its cluster pulls from.
+    let path: String
+    let registry: String
+    let images: [NamedImage]
     /// The files, then the tools; of a name that differs by platform each has the platform in its own: `docker-linux-amd64`.
-    var files: [NamedFile] {
-        bundle.files.map { file in
-            let platform = file.platform.map { "-" + $0.description.replacing("/", with: "-") } ?? ""
-            return NamedFile(name: file.name + platform, digest: file.digest, size: file.size)
-        }
+    let files: [NamedFile]
+    private let places: BlobPlaces
+
+    init(bundle: Bundle) {
+        path = bundle.path
+        registry = bundle.spec.registry
+        images = bundle.images.map { NamedImage(reference: $0.reference, descriptor: $0.top.descriptor) }
+        files =
+            bundle.files.map { file in
+                let platform = file.platform.map { "-" + $0.description.replacing("/", with: "-") } ?? ""
+                return NamedFile(name: file.name + platform, digest: file.digest, size: file.size)
+            }
             + bundle.tools.map {
                 NamedFile(name: $0.name, digest: $0.digest, size: $0.size, isExecutable: true)
             }
+        places = bundle.places
     }
 
-    func regions(of digest: Digest) -> [Region] { bundle.regions(of: digest) ?? [] }
+    func regions(of digest: Digest) -> [Region] { places.regions(of: digest) }
 }

@@ -25,13 +25,15 @@ struct Contents {
         self.have = have
         for image in images {
             let parts = image.manifests.dropFirst()
-            for manifest in [image.top, try image.wrapper()].compactMap(\.self) + parts {
-                try add(manifest, owner: "\(image.reference)")
+            let owner = "\(image.reference)"
+            for manifest in [image.top, try image.locked.wrapper()].compactMap(\.self) + parts {
+                try add(manifest, owner: owner)
             }
         }
         for image in images {
+            let owner = "\(image.reference)"
             for case .image(let config, _) in image.manifests.map(\.content) {
-                try addSmall(Item(descriptor: config, owner: "\(image.reference)"))
+                try addSmall(Item(descriptor: config, owner: owner))
             }
         }
         let use = Use(spec: spec, lock: lock, images: images)
@@ -93,18 +95,23 @@ private struct Use {
             }
         }
         for file in lock.files { add(file) }
-        for image in spec.images.compactMap({ byReference[$0] }) + images { add(image) }
+        var added: Set<Reference> = []
+        for image in spec.images.compactMap({ byReference[$0] }) + images
+        where added.insert(image.reference).inserted {
+            add(image)
+        }
     }
 
     private mutating func add(_ image: BundleImage) {
         let rest = image.manifests.filter { manifest in
             !image.instances.contains { $0.descriptor == manifest.descriptor }
         }
+        let owner = "\(image.reference)"
         for manifest in image.instances + rest {
             if case .image(_, let layers) = manifest.content {
-                for layer in layers { order.append((layer, "\(image.reference)")) }
+                for layer in layers { order.append((layer, owner)) }
             } else {
-                for blob in manifest.blobs { order.append((blob, "\(image.reference)")) }
+                for blob in manifest.blobs { order.append((blob, owner)) }
             }
         }
     }

@@ -62,7 +62,7 @@ struct Document: Codable, Equatable {
 
     static func decode(_ bytes: [UInt8], artifact: String) throws(Failure) -> Document {
         let remedy = "use a sealift that knows this form, or collect the bundle again"
-        let document = try StrictJSON.decode(
+        var document = try StrictJSON.decode(
             Document.self, from: bytes, kind: .data, verb: "read the bundle document of", artifact: artifact,
             remedy: remedy, limit: largestSize)
         func refuse(_ reason: String) -> Failure {
@@ -80,9 +80,10 @@ struct Document: Codable, Equatable {
         if let fault = document.tools.flatMap(CarriedTool.fault) { throw refuse(fault) }
         if let fault = document.outcome?.fault(of: document.spec) { throw refuse(fault) }
         if let fault = document.lock.fault { throw refuse(fault) }
-        guard document.lock == Lock(images: document.lock.images, files: document.lock.files) else {
-            throw refuse("its lock is not in order")
-        }
+        let ordered = Lock(images: document.lock.images, files: document.lock.files)
+        guard document.lock == ordered else { throw refuse("its lock is not in order") }
+        // Equal, and smaller: its media types are shared.
+        document.lock = ordered
         return document
     }
 }

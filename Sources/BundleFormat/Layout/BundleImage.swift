@@ -102,18 +102,20 @@ package struct BundleImage: Sendable {
         let nested = Dictionary(manifests.map { ($0.descriptor.digest, $0) }) { first, _ in first }
         return try IndexSelection(top, nested: nested, artifact: "\(reference)")
     }
+}
 
+extension Lock.Image {
     /// An OCI index that leads to the carried docker manifests, `nil` for an OCI image.
     ///
     /// Readers of image layouts (containers/image up to at least 5.24) look for OCI types alone in
     /// index.json, but follow an OCI index to docker manifests.
     func wrapper() throws(Failure) -> Manifest? {
-        guard [MediaType.dockerList, MediaType.dockerManifest].contains(locked.mediaType) else { return nil }
-        let named = locked.platforms.map { instance in
+        guard [MediaType.dockerList, MediaType.dockerManifest].contains(mediaType) else { return nil }
+        let named = platforms.map { instance in
             var descriptor = instance.descriptor
             descriptor.platform = PlatformFields(instance.platform)
             return descriptor
         }
-        return try Manifest.index(of: named.isEmpty ? [locked.descriptor] : named)
+        return try Manifest.index(of: named.isEmpty ? [descriptor] : named)
     }
 }

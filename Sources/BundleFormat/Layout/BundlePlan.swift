@@ -89,17 +89,8 @@ package struct BundlePlan: Sendable {
         var index = try Self.index(
             leader: leader, images: images, volumeSize: volumeSize, version: document.version)
         for tool in tools { index.annotations?[FormatName.toolPrefix + tool.name] = "\(tool.digest)" }
-        // The index states a size that its own length changes: the digits grow until they fit.
-        index.annotations?[FormatName.size] = ""
-        let bare = try StrictJSON.compact(index).count
-        var size: Int64 = 0
-        while case let next = layout.size(withIndexOf: bare + "\(size)".utf8.count), next != size {
-            size = next
-        }
-        index.annotations?[FormatName.size] = "\(size)"
-        self.index = try StrictJSON.compact(index)
+        (self.index, size) = try Self.closed(index, over: layout)
         indexDigest = Digest(of: self.index)
-        self.size = size
         self.volumeSize = volumeSize
         required = contents.required
         let first = layout.firstBlob(withIndexOf: self.index.count)
@@ -113,6 +104,27 @@ package struct BundlePlan: Sendable {
         if let volumeSize {
             try Self.check(volumeSize, size: size, start: start, carriesTools: !tools.isEmpty)
         }
+    }
+
+    /// The bytes of `index` with the size of the whole in them, and that size.
+    private static func closed(
+        _ index: ImageIndex, over layout: Layout
+    ) throws(Failure) -> (bytes: [UInt8], size: Int64) {
+        var index = index
+        index.annotations?[FormatName.size] = ""
+        var bytes = try StrictJSON.compact(index)
+        // The index states a size that its own length changes: the digits grow until they fit.
+        var size: Int64 = 0
+        while case let next = layout.size(withIndexOf: bytes.count + "\(size)".utf8.count), next != size {
+            size = next
+        }
+        // The first key of all, as keys are sorted.
+        let start = Array("{\"annotations\":{\"\(FormatName.size)\":\"".utf8)
+        guard bytes.starts(with: start) else {
+            throw Failure(.fault, "lay out", "index.json", because: "it does not begin with the size")
+        }
+        bytes.insert(contentsOf: "\(size)".utf8, at: start.count)
+        return (bytes, size)
     }
 
     /// Puts the bundle document before the other blobs and returns the descriptor that leads to it.
@@ -144,12 +156,13 @@ package struct BundlePlan: Sendable {
             let name = "\(image.reference)"
             var top = image.top.descriptor
             top.annotations = [FormatName.imageName: name]
-            if var wrapper = try image.wrapper()?.descriptor {
+            if var wrapper = try image.locked.wrapper()?.descriptor {
                 wrapper.annotations = [FormatName.refName: name]
                 // containerd imports both: the second under a name that no other has.
                 if version >= 2 {
                     let (domain, repository) = (image.reference.domain, image.reference.repository)
-                    wrapper.annotations?[FormatName.imageName] = "\(domain)/\(repository)@\(wrapper.digest)"
+                    let digest = wrapper.digest
+                    wrapper.annotations?[FormatName.imageName] = "\(domain)/\(repository)@\(digest)"
                 }
                 index.manifests += [top, wrapper]
             } else {

@@ -5,23 +5,13 @@ internal import OCI
 /// JSON as this module writes it, and as strictly as it reads it.
 enum StrictJSON {
     /// The compact form: keys sorted, no spaces. Equal values give equal bytes.
-    static func compact(_ value: some Encodable) throws(Failure) -> [UInt8] {
-        try encode(value, format: [.sortedKeys, .withoutEscapingSlashes])
-    }
+    static func compact(_ value: some Encodable) throws(Failure) -> [UInt8] { try CompactJSON.encode(value) }
 
     /// The form for people and for version control: keys sorted, indented, with a final newline.
     static func pretty(_ value: some Encodable) throws(Failure) -> [UInt8] {
-        try encode(value, format: [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]) + [
-            UInt8(ascii: "\n")
-        ]
-    }
-
-    private static func encode(
-        _ value: some Encodable, format: JSONEncoder.OutputFormatting
-    ) throws(Failure) -> [UInt8] {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = format
-        do { return try Array(encoder.encode(value)) } catch {
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+        do { return try Array(encoder.encode(value)) + [UInt8(ascii: "\n")] } catch {
             throw Failure(.fault, "write as JSON", "\(type(of: value))", because: "\(error)")
         }
     }
@@ -40,16 +30,20 @@ enum StrictJSON {
         guard bytes.count <= limit else {
             throw refuse("it has \(bytes.count) bytes, more than \(limit)")
         }
-        let shape = JSONShape(bytes)
         let value: Value
         do {
             value = try JSONDecoder().decode(type, from: Data(bytes))
         } catch {
-            let line = (error as? DecodingError).flatMap { shape?.line(of: $0.place) }
+            let line = (error as? DecodingError).flatMap { JSONShape(bytes)?.line(of: $0.place) }
             throw refuse((line.map { "line \($0), " } ?? "") + Manifest.explain(error))
         }
-        guard let shape else { throw refuse("it is not well-formed JSON") }
-        if let surplus = JSONShape(try compact(value)).flatMap({ shape.surplus(over: $0) }) {
+        // What is written as we write it has no key that the type does not know; spaces may follow.
+        let again = try compact(value)
+        if bytes.starts(with: again), bytes[again.count...].allSatisfy({ $0 == UInt8(ascii: " ") }) {
+            return value
+        }
+        guard let shape = JSONShape(bytes) else { throw refuse("it is not well-formed JSON") }
+        if let surplus = JSONShape(again).flatMap({ shape.surplus(over: $0) }) {
             throw refuse(surplus)
         }
         return value

@@ -108,12 +108,27 @@ package struct Lock: Sendable, Codable, Equatable {
         }
     }
 
-    /// Creates a lock, its entries sorted.
+    /// Creates a lock, its entries sorted and its media types shared.
     package init(images: [Image], files: [File]) {
         version = 1
         self.images = images.sorted { $0.reference < $1.reference }
+        for place in self.images.indices { self.images[place].shareTypes() }
         self.files = files.sorted {
             ($0.name, $0.platform?.description ?? "") < ($1.name, $1.platform?.description ?? "")
+        }
+    }
+}
+
+extension Lock.Image {
+    fileprivate mutating func shareTypes() {
+        mediaType = MediaType.shared(mediaType)
+        for place in platforms.indices {
+            platforms[place].mediaType = MediaType.shared(platforms[place].mediaType)
+        }
+        others = others?.map { other in
+            var shared = other
+            shared.mediaType = MediaType.shared(other.mediaType)
+            return shared
         }
     }
 }

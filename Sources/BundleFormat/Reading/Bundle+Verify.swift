@@ -17,7 +17,8 @@ extension Bundle {
         package let failure: Failure
     }
 
-    /// Reads every blob and holds it to its digest; the rest of the tar was verified when it was opened.
+    /// Reads every blob, its header and its padding, and compares them with its digest and with the layout; the rest of the
+    /// tar was verified when it was opened.
     /// What a delta leaves out is read from the overlay that has it, and passed over where none has.
     ///
     /// Blocking.
@@ -88,6 +89,11 @@ extension Bundle {
 
     private func examine(_ part: Readable, progress: (Int) -> Void) -> Failure? {
         do throws(Failure) {
+            if let tool = part.tool {
+                try checkFrame(of: tool)
+            } else {
+                try checkFrame(of: part.descriptor.digest)
+            }
             var stream = try stream(of: part)
             try stream.forEachChunk { (bytes) throws(Failure) in progress(bytes.count) }
             return nil

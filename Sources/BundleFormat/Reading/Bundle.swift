@@ -2,9 +2,10 @@
 package import OCI
 package import Spec
 
-/// A bundle that has been opened: its index, document and manifests are verified, and every blob is in
-/// its place with its size. The large blobs are verified as they are read, or all at once by
-/// ``verify(jobs:progress:)``. Any number of threads may use it.
+/// A bundle that has been opened: its index, document and manifests are verified, and the layout says where every blob
+/// is. Blobs and their headers are verified as they are read, or all at once by ``verify(jobs:progress:)``. Opening takes
+/// a number of reads that depends on the bytes of the manifests, not on how many blobs there are. Any number of threads
+/// may use it.
 package final class Bundle: ContentSource {
     /// The path of the file; of volumes, the base of their names.
     package let path: String
@@ -37,8 +38,10 @@ package final class Bundle: ContentSource {
 
     let volumes: Volumes
     private let volumeSize: Int64?
-    private let members: [Digest: Member]
-    private let toolMembers: [String: Member]
+    private let members: [Digest: MemberPlace]
+    private let toolMembers: [String: MemberPlace]
+    /// Whether the places follow from the layout, so that a header is looked at when its member is read.
+    private let isLaidOut: Bool
     private let overlays: [Bundle]
 
     /// Opens the bundle at `path`: a file, the base of volumes' names, or the first volume, `….001`.
@@ -77,6 +80,7 @@ package final class Bundle: ContentSource {
         volumes = set.volumes
         self.members = members.blobs
         toolMembers = members.documents
+        isLaidOut = members.isLaidOut
         self.overlays = overlays
         if trust.isConfigured { for tool in tools { try verify(tool) } }
     }
@@ -159,6 +163,13 @@ package final class Bundle: ContentSource {
         return nil
     }
 
+    /// Where its own blobs and tools are: all that is left to know once its images are known, and small.
+    package var places: BlobPlaces {
+        var places = members
+        for tool in tools { places[tool.digest] = places[tool.digest] ?? toolMembers[tool.name] }
+        return BlobPlaces(volumes: volumes, places: places)
+    }
+
     /// Opens the blob's bytes, verified on the way.
     /// - Throws: a `Failure` of kind `input` where neither the bundle nor an overlay has it.
     package func open(_ descriptor: Descriptor) throws(Failure) -> any ByteStream {
@@ -175,9 +186,22 @@ package final class Bundle: ContentSource {
                     ? "the bundle is a delta: name the bundle that it builds on with --with"
                     : "take the bundle that the image or file came in")
         }
+        if isLaidOut { try checkHeader(descriptor.digest.layoutPath, at: member) }
         return VerifyingStream(
             volumes.stream(at: member.offset, count: member.size), descriptor: descriptor,
             artifact: "\(descriptor.digest) in \(path)")
+    }
+
+    /// Checks the header and the padding of a blob that is in this very bundle, where opening has not done so.
+    func checkFrame(of digest: Digest) throws(Failure) {
+        guard isLaidOut, let member = members[digest] else { return }
+        try checkFrame(digest.layoutPath, at: member)
+    }
+
+    /// Checks the header and the padding of a tool.
+    func checkFrame(of tool: CarriedTool) throws(Failure) {
+        guard isLaidOut, let member = toolMembers[tool.name] else { return }
+        try checkFrame(tool.name, at: member)
     }
 }
 

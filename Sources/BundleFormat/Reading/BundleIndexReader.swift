@@ -5,6 +5,7 @@ internal import OCI
 /// What a bundle says that it holds: the document that its index leads to, and the plan that follows.
 struct BundleContents {
     let document: Document
+    /// In the lock's order.
     let images: [BundleImage]
     let plan: BundlePlan
 
@@ -21,7 +22,10 @@ struct BundleContents {
             throw failure
         }
         let index = try members.document(FormatName.indexMember, limit: Self.largestIndex)
-        let leader = try Self.leader(of: index, members)
+        let leader = if let known = members.leader { known } else { try Self.leader(of: index, members) }
+        guard leader.artifactType == FormatName.artifact else {
+            throw members.refuse("its index.json does not lead with a bundle document")
+        }
         let raw = try members.bytes(of: leader, limit: Manifest.largestSize)
         let artifact = try Manifest(parsing: raw, type: leader.mediaType, artifact: set.base)
         guard case .image(let config, _) = artifact.content, config.mediaType == FormatName.config else {
@@ -41,18 +45,18 @@ struct BundleContents {
             throw members.refuse("its document leaves out blobs that no image or file of it has")
         }
         guard plan.index == index else {
-            throw members.refuse("its index.json is not the one that its document gives")
+            let fault = JSONText.fault(in: index).map { "its index.json: \($0)" }
+            throw members.refuse(fault ?? "its index.json is not the one that its document gives")
         }
     }
 
     /// The descriptor of the bundle document: the first of the index.
     private static func leader(of index: [UInt8], _ members: MemberTable) throws(Failure) -> Descriptor {
-        if let fault = JSONText.fault(in: index) { throw members.refuse("its index.json: \(fault)") }
-        let parsed: ImageIndex
-        do { parsed = try JSONDecoder().decode(ImageIndex.self, from: Data(index)) } catch {
-            throw members.refuse("its index.json: \(Manifest.explain(error))")
+        let head: IndexHead
+        do { head = try IndexHead(parsing: index) } catch {
+            throw members.refuse("its index.json: \(JSONText.fault(in: index) ?? Manifest.explain(error))")
         }
-        guard let leader = parsed.manifests.first, leader.artifactType == FormatName.artifact else {
+        guard let leader = head.leader else {
             throw members.refuse("its index.json does not lead with a bundle document")
         }
         return leader
@@ -70,6 +74,7 @@ struct BundleContents {
                     by: descriptor.digest.algorithm)
             }
             let top = try manifest(locked.descriptor)
+            if members.isLaidOut, let wrapper = try locked.wrapper() { members.pass(over: wrapper.descriptor) }
             var instances: [Manifest] = []
             for instance in locked.platforms {
                 instances.append(

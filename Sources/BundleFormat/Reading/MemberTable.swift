@@ -1,53 +1,158 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 
-/// The members that a bundle's tar holds, found by its headers.
-struct MemberTable {
-    /// `oci-layout`, `index.json` and the tools.
-    private(set) var documents: [String: Member] = [:]
-    /// The blobs.
-    private(set) var blobs: [Digest: Member] = [:]
-    private let set: VolumeSet
+/// Where a member of a bundle's tar has its content.
+struct MemberPlace: Equatable {
+    var offset: Int64
+    var size: Int64
+}
 
-    /// Scans all headers.
+/// The members that a bundle's tar holds.
+///
+/// A bundle as it was written begins with `oci-layout` and `index.json`, has the size that its index states, and then its
+/// layout says where everything is: the small blobs are read one after another, and no header is looked for. Any other
+/// tar is scanned header by header.
+final class MemberTable {
+    /// `oci-layout`, `index.json` and the tools.
+    private(set) var documents: [String: MemberPlace] = [:]
+    /// The blobs. Of a bundle as it was written all of them only after ``check(against:)``.
+    private(set) var blobs: [Digest: MemberPlace] = [:]
+    /// Whether the places follow from the layout. Then the headers of blobs are still to be looked at.
+    let isLaidOut: Bool
+    /// The descriptor that the index leads with, where it is known already.
+    let leader: Descriptor?
+    private let set: VolumeSet
+    /// Where the header of the next small blob begins.
+    private var next: Int64 = 0
+    private var window = Window()
+    /// What a scan found whose header is not the writer's, and whether any is.
+    private var altered: [Member] = []
+    private var isCanonical = false
+
+    /// The bytes that were read last.
+    private struct Window {
+        var start: Int64 = 0
+        var bytes: [UInt8] = []
+        /// What is read at once: 1 MiB.
+        static let size: Int64 = 1 << 20
+    }
+
+    /// Finds the first members, or all of them by a scan.
     /// - Throws: a `Failure` of kind `data` for what is not a bundle's tar, or a member that is there twice.
     init(_ set: VolumeSet) throws(Failure) {
         self.set = set
+        let size = set.volumes.size
+        guard let leading = set.leading, leading.layout.isCanonical, leading.index.isCanonical,
+            let leader = leading.leader, leading.stated[FormatName.size] == "\(size)"
+        else {
+            (isLaidOut, leader) = (false, nil)
+            try scan()
+            return
+        }
+        let start = leading.index.offset + Layout.padded(leading.index.size)
+        let header = Member.header(leader.digest.layoutPath, size: leader.size)
+        guard start + Int64(header.count) <= size,
+            try set.volumes.bytes(at: start, count: header.count) == header
+        else {
+            (isLaidOut, self.leader) = (false, nil)
+            try scan()
+            return
+        }
+        (isLaidOut, self.leader, next) = (true, leader, start)
+        for member in [leading.layout, leading.index] {
+            documents[member.name] = MemberPlace(offset: member.offset, size: member.size)
+        }
+    }
+
+    private func scan() throws(Failure) {
         var scan = MemberScan(set.volumes)
         while let member = try scan.next() {
+            let place = MemberPlace(offset: member.offset, size: member.size)
             let before =
-                member.digest.map { blobs.updateValue(member, forKey: $0) }
-                ?? documents.updateValue(member, forKey: member.name)
+                member.digest.map { blobs.updateValue(place, forKey: $0) }
+                ?? documents.updateValue(place, forKey: member.name)
             guard before == nil else { throw refuse("\(member.name) is there twice") }
+            if member.isCanonical { isCanonical = true } else { altered.append(member) }
         }
     }
 
     /// The bytes of `oci-layout` or `index.json`.
     func document(_ name: String, limit: Int64) throws(Failure) -> [UInt8] {
+        if isLaidOut, name == FormatName.indexMember, let leading = set.leading { return leading.bytes }
         guard let member = documents[name] else { throw refuse("it has no \(name)") }
         guard member.size <= limit else { throw refuse("\(name) has more than \(limit) bytes") }
         return try set.volumes.bytes(at: member.offset, count: Int(member.size))
     }
 
-    /// The verified bytes of a small blob.
+    /// Steps over a small blob that is not read: where it is known already, over nothing.
+    func pass(over descriptor: Descriptor) { _ = place(of: descriptor) }
+
+    /// The verified bytes of a small blob. In a bundle as it was written they are asked for in the order of the layout.
     func bytes(of descriptor: Descriptor, limit: Int64) throws(Failure) -> [UInt8] {
-        guard let member = blobs[descriptor.digest] else {
+        guard let member = isLaidOut ? place(of: descriptor) : blobs[descriptor.digest] else {
             throw refuse("\(descriptor.digest) is not in it")
         }
         guard member.size <= limit else {
             throw refuse("\(descriptor.digest) has \(member.size) bytes, more than \(limit)")
         }
-        var stream = VerifyingStream(
-            set.volumes.stream(at: member.offset, count: member.size), descriptor: descriptor,
-            artifact: "\(descriptor.digest) in \(set.volumes.paths(at: member.offset, count: member.size))")
-        return try stream.readAll(limit: Int(limit), artifact: "\(descriptor.digest)")
+        if isLaidOut { try checkHeader(of: descriptor, member) }
+        let bytes = try bytes(at: member.offset, count: Int(member.size))
+        guard member.size == descriptor.size, Digest(of: bytes, descriptor.digest.algorithm) == descriptor.digest
+        else {
+            // Says what is wrong as every other reader of a blob does.
+            var stream = VerifyingStream(
+                MemoryStream(bytes), descriptor: descriptor,
+                artifact:
+                    "\(descriptor.digest) in \(set.volumes.paths(at: member.offset, count: member.size))")
+            return try stream.readAll(limit: Int(limit), artifact: "\(descriptor.digest)")
+        }
+        return bytes
+    }
+
+    /// Where the layout has a small blob: where it was, or next.
+    private func place(of descriptor: Descriptor) -> MemberPlace? {
+        if let known = blobs[descriptor.digest] { return known }
+        let header = Member.headerSize(descriptor.digest.layoutPath, size: descriptor.size)
+        let place = MemberPlace(offset: next + Int64(header), size: descriptor.size)
+        let size = set.volumes.size
+        guard place.offset <= size, place.size <= size - place.offset else { return nil }
+        next = place.offset + Layout.padded(place.size)
+        blobs[descriptor.digest] = place
+        return place
+    }
+
+    private func checkHeader(of descriptor: Descriptor, _ member: MemberPlace) throws(Failure) {
+        let name = descriptor.digest.layoutPath
+        let header = Member.header(name, size: descriptor.size)
+        let start = member.offset - Int64(header.count)
+        guard try bytes(at: start, count: header.count) == header else { throw altered(name, at: start) }
+    }
+
+    private func altered(_ name: String, at offset: Int64) -> Failure {
+        refuse("the header of \(name) was altered", at: offset)
+    }
+
+    /// Bytes of the bundle, out of the window where they are in it.
+    private func bytes(at offset: Int64, count: Int) throws(Failure) -> [UInt8] {
+        guard count < Window.size else { return try set.volumes.bytes(at: offset, count: count) }
+        let end = window.start + Int64(window.bytes.count)
+        if offset < window.start || offset + Int64(count) > end {
+            window.bytes = try set.volumes.bytes(
+                at: offset, count: Int(min(Window.size, set.volumes.size - offset)))
+            window.start = offset
+        }
+        let start = Int(offset - window.start)
+        guard start + count <= window.bytes.count else { throw refuse("it ends too early", at: offset) }
+        return Array(window.bytes[start..<(start + count)])
     }
 
     /// Holds the members to the plan that the bundle's own document gives.
     ///
-    /// In a bundle as it was written every header and every place is the plan's, to the byte. In a tar
-    /// that others have made of the same members, none of the headers is; then names and sizes count.
+    /// In a bundle as it was written every header and every place is the plan's, to the byte; those of blobs are looked at
+    /// when the blob is read. In a tar that others have made of the same members, none of the headers is; then names and
+    /// sizes count.
     func check(against plan: BundlePlan) throws(Failure) {
+        if isLaidOut { return try takePlaces(of: plan) }
         for blob in plan.blobs {
             let descriptor = blob.descriptor
             guard let member = blobs[descriptor.digest] else {
@@ -64,23 +169,50 @@ struct MemberTable {
             throw refuse("\(foreign.map { "\($0)" } ?? "a blob") belongs to nothing that its index names")
         }
         try checkTools(against: plan)
-        let all = Array(blobs.values) + documents.values
-        guard all.contains(where: \.isCanonical) || set.isSplit else { return }
-        guard set.volumes.size == plan.size else {
-            throw refuse("it has \(set.volumes.size) bytes, and its index states \(plan.size)")
+        guard isCanonical || set.isSplit else { return }
+        guard set.volumes.size == plan.size else { throw wrongSize(plan) }
+        if let first = altered.min(by: { $0.offset < $1.offset }) { throw altered(first.name, at: first.offset) }
+        for blob in plan.blobs where blobs[blob.descriptor.digest]?.offset != blob.offset {
+            throw refuse("\(blob.descriptor.digest.layoutPath) is not in its place", at: blob.offset)
         }
-        if let altered = all.filter({ !$0.isCanonical }).min(by: { $0.offset < $1.offset }) {
-            throw refuse("the header of \(altered.name) was altered", at: altered.offset)
+        for tool in plan.tools where documents[tool.tool.name]?.offset != tool.offset {
+            throw refuse("\(tool.tool.name) is not in its place", at: tool.offset)
         }
+    }
+
+    private func wrongSize(_ plan: BundlePlan) -> Failure {
+        refuse("it has \(set.volumes.size) bytes, and its index states \(plan.size)")
+    }
+
+    /// Takes over where the plan has everything, and checks what takes a few reads however large the bundle is: the
+    /// headers of the tools, the end, and one header in each further volume.
+    private func takePlaces(of plan: BundlePlan) throws(Failure) {
+        guard set.volumes.size == plan.size else { throw wrongSize(plan) }
+        let read = blobs
+        blobs = Dictionary(minimumCapacity: plan.blobs.count)
         for blob in plan.blobs {
-            if let member = blobs[blob.descriptor.digest], member.offset != blob.offset {
-                throw refuse("\(member.name) is not in its place", at: member.offset)
+            let place = MemberPlace(offset: blob.offset, size: blob.descriptor.size)
+            blobs[blob.descriptor.digest] = place
+            if let found = read[blob.descriptor.digest], found != place {
+                throw refuse("\(blob.descriptor.digest.layoutPath) is not in its place", at: found.offset)
             }
         }
-        for tool in plan.tools {
-            if let member = documents[tool.tool.name], member.offset != tool.offset {
-                throw refuse("\(member.name) is not in its place", at: member.offset)
-            }
+        for placed in plan.tools {
+            documents[placed.tool.name] = MemberPlace(offset: placed.offset, size: placed.tool.size)
+        }
+        let headers = PlannedHeader.all(of: plan)
+        for header in headers where CarriedTool.isName(header.name) { try check(header) }
+        if set.isSplit { for header in set.volumes.firstHeaders(of: headers) { try check(header) } }
+        let end = try set.volumes.bytes(at: plan.size - Layout.trailer, count: Int(Layout.trailer))
+        guard end.allSatisfy({ $0 == 0 }) else {
+            throw refuse("its last 1024 bytes are not the zeros that end a tar", at: plan.size - 1)
+        }
+    }
+
+    private func check(_ header: PlannedHeader) throws(Failure) {
+        let wanted = Member.header(header.name, size: header.size)
+        guard try set.volumes.bytes(at: header.start, count: wanted.count) == wanted else {
+            throw altered(header.name, at: header.start)
         }
     }
 

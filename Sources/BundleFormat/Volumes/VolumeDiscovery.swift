@@ -13,6 +13,8 @@ struct VolumeSet {
     /// The trusted keys that have signed the index, and the bytes that they signed; `nil` where the index does
     /// not come second, as in a bundle that was written, and is still to be verified.
     let signed: (signers: [Signer], index: [UInt8])?
+    /// The first two members, where they are `oci-layout` and `index.json`.
+    let leading: LeadingMembers?
 
     /// Finds and opens the file or the volumes. With a trusted key, the signature over the raw index is verified
     /// before anything but tar headers is looked at.
@@ -28,15 +30,16 @@ struct VolumeSet {
         }
         let first = try File.open(isFile ? path : Volumes.name(stem, number: 1))
         let single = Volumes([first], size: try first.size(), volumeSize: nil)
-        let index = try Self.leadingIndex(of: single)
-        signed = try index.map { (index) throws(Failure) in
+        leading = try LeadingMembers(of: single)
+        signed = try leading.map { (leading) throws(Failure) in
+            let index = leading.bytes
             if !trust.isConfigured { return ([], index) }
             let places = isFile ? [path, stem] : [stem]
             let place = places.first { access($0 + ".sig", F_OK) == 0 } ?? places[0]
             return (try trust.signers(of: index, signatures: place + ".sig", bundle: path), index)
         }
-        guard !isFile || stem != path, let index,
-            let (size, volumeSize) = try Self.split(index, name: first.path)
+        guard !isFile || stem != path, let stated = leading?.stated,
+            let (size, volumeSize) = try Self.split(stated, name: first.path)
         else {
             (base, volumes, isSplit) = (path, single, false)
             return
@@ -46,23 +49,11 @@ struct VolumeSet {
         isSplit = true
     }
 
-    /// The bytes of `index.json`, where it is the second member.
-    private static func leadingIndex(of first: Volumes) throws(Failure) -> [UInt8]? {
-        var scan = MemberScan(first)
-        guard let layout = try scan.next(), layout.name == FormatName.layoutMember,
-            let index = try scan.next(), index.name == FormatName.indexMember,
-            index.size <= BundleContents.largestIndex
-        else { return nil }
-        return try first.bytes(at: index.offset, count: Int(index.size))
-    }
-
     /// The sizes that the index in the first volume states; `nil` where it states none. They are compared with
     /// the document later; here they say which files to look for.
     private static func split(
-        _ index: [UInt8], name: String
+        _ stated: [String: String], name: String
     ) throws(Failure) -> (size: Int64, volumeSize: Int64)? {
-        struct Stated: Decodable { var annotations: [String: String]? }
-        let stated = (try? JSONDecoder().decode(Stated.self, from: Data(index)))?.annotations ?? [:]
         guard let size = stated[FormatName.size].flatMap({ Int64(sizeFromOutside: $0) }),
             let volumeSize = stated[FormatName.volumeSize].flatMap({ Int64(sizeFromOutside: $0) })
         else { return nil }
@@ -109,5 +100,57 @@ struct VolumeSet {
                 remedy: "it is left of another bundle: move it away")
         }
         return Volumes(files, size: size, volumeSize: volumeSize)
+    }
+}
+
+/// The members that a bundle begins with as it was written: `oci-layout`, then `index.json`.
+struct LeadingMembers {
+    let layout: Member
+    let index: Member
+    /// The bytes of `index.json`.
+    let bytes: [UInt8]
+    /// The annotations of the index; none where it is not JSON.
+    let stated: [String: String]
+    /// The descriptor that the index leads with.
+    let leader: Descriptor?
+
+    /// Reads them; `nil` where others come first.
+    init?(of first: Volumes) throws(Failure) {
+        var scan = MemberScan(first)
+        guard let layout = try scan.next(), layout.name == FormatName.layoutMember,
+            let index = try scan.next(), index.name == FormatName.indexMember,
+            index.size <= BundleContents.largestIndex
+        else { return nil }
+        self.layout = layout
+        self.index = index
+        bytes = try first.bytes(at: index.offset, count: Int(index.size))
+        let head = try? IndexHead(parsing: bytes)
+        stated = head?.annotations ?? [:]
+        leader = head?.leader
+    }
+}
+
+/// The beginning of an index: no more of it is built than is needed to find the bundle document.
+struct IndexHead: Decodable {
+    let annotations: [String: String]
+    let leader: Descriptor?
+
+    private enum CodingKeys: CodingKey {
+        case annotations, manifests
+    }
+
+    init(parsing bytes: [UInt8]) throws {
+        self = try JSONDecoder().decode(IndexHead.self, from: Data(bytes))
+    }
+
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        annotations = (try? fields.decodeIfPresent([String: String].self, forKey: .annotations)) ?? [:]
+        guard fields.contains(.manifests) else {
+            leader = nil
+            return
+        }
+        var manifests = try fields.nestedUnkeyedContainer(forKey: .manifests)
+        leader = manifests.isAtEnd ? nil : try manifests.decode(Descriptor.self)
     }
 }

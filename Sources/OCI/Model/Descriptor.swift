@@ -8,14 +8,68 @@ package struct Descriptor: Sendable, Hashable, Codable {
     package var digest: Digest
     /// The content's size in bytes, 0 to 2^53 - 1.
     package var size: Int64
+    /// What few descriptors have; `nil` where this one has none of it.
+    private var rare: Rare?
+
+    /// Outside of the value: a bundle has tens of thousands of descriptors, most of them of layers and configs.
+    private final class Rare: Sendable, Hashable {
+        let platform: PlatformFields?
+        let annotations: [String: String]?
+        let artifactType: String?
+        let urls: [String]?
+
+        init?(
+            platform: PlatformFields?, annotations: [String: String]?, artifactType: String?, urls: [String]?
+        ) {
+            if platform == nil, annotations == nil, artifactType == nil, urls == nil { return nil }
+            self.platform = platform
+            self.annotations = annotations
+            self.artifactType = artifactType
+            self.urls = urls
+        }
+
+        static func == (left: Rare, right: Rare) -> Bool {
+            left.platform == right.platform && left.annotations == right.annotations
+                && left.artifactType == right.artifactType && left.urls == right.urls
+        }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(platform)
+            hasher.combine(annotations)
+            hasher.combine(artifactType)
+            hasher.combine(urls)
+        }
+    }
+
     /// The platform of an image in an index.
-    package var platform: PlatformFields?
+    package var platform: PlatformFields? {
+        get { rare?.platform }
+        set {
+            rare = Rare(platform: newValue, annotations: annotations, artifactType: artifactType, urls: urls)
+        }
+    }
     /// Free text by key.
-    package var annotations: [String: String]?
+    package var annotations: [String: String]? {
+        get { rare?.annotations }
+        set { rare = Rare(platform: platform, annotations: newValue, artifactType: artifactType, urls: urls) }
+    }
     /// The type of an artifact.
-    package var artifactType: String?
+    package var artifactType: String? {
+        get { rare?.artifactType }
+        set { rare = Rare(platform: platform, annotations: annotations, artifactType: newValue, urls: urls) }
+    }
     /// Where a foreign layer may be had from. Never followed unasked.
-    package var urls: [String]?
+    package var urls: [String]? {
+        get { rare?.urls }
+        set {
+            rare = Rare(
+                platform: platform, annotations: annotations, artifactType: artifactType, urls: newValue)
+        }
+    }
+
+    private enum CodingKeys: CodingKey {
+        case mediaType, digest, size, platform, annotations, artifactType, urls
+    }
 
     /// Creates a descriptor.
     package init(
@@ -25,9 +79,9 @@ package struct Descriptor: Sendable, Hashable, Codable {
         self.mediaType = mediaType
         self.digest = digest
         self.size = size
-        self.platform = platform.map(PlatformFields.init)
-        self.annotations = annotations
-        self.artifactType = artifactType
+        rare = Rare(
+            platform: platform.map(PlatformFields.init), annotations: annotations, artifactType: artifactType,
+            urls: nil)
     }
 
     /// The descriptor of `bytes`.
@@ -46,17 +100,30 @@ package struct Descriptor: Sendable, Hashable, Codable {
     /// Decodes a descriptor and refuses a negative size or one above ``largestSize``.
     package init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        mediaType = try fields.decode(String.self, forKey: .mediaType)
+        mediaType = MediaType.shared(try fields.decode(String.self, forKey: .mediaType))
         digest = try fields.decode(Digest.self, forKey: .digest)
         size = try fields.decode(Int64.self, forKey: .size)
         guard (0...Self.largestSize).contains(size) else {
             throw DecodingError.dataCorruptedError(
                 forKey: .size, in: fields, debugDescription: "the size \(size) is out of bounds")
         }
-        platform = try fields.decodeIfPresent(PlatformFields.self, forKey: .platform)
-        annotations = try fields.decodeIfPresent([String: String].self, forKey: .annotations)
-        artifactType = try fields.decodeIfPresent(String.self, forKey: .artifactType)
-        urls = try fields.decodeIfPresent([String].self, forKey: .urls)
+        rare = Rare(
+            platform: try fields.decodeIfPresent(PlatformFields.self, forKey: .platform),
+            annotations: try fields.decodeIfPresent([String: String].self, forKey: .annotations),
+            artifactType: try fields.decodeIfPresent(String.self, forKey: .artifactType),
+            urls: try fields.decodeIfPresent([String].self, forKey: .urls))
+    }
+
+    /// Encodes what there is.
+    package func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode(mediaType, forKey: .mediaType)
+        try fields.encode(digest, forKey: .digest)
+        try fields.encode(size, forKey: .size)
+        try fields.encodeIfPresent(platform, forKey: .platform)
+        try fields.encodeIfPresent(annotations, forKey: .annotations)
+        try fields.encodeIfPresent(artifactType, forKey: .artifactType)
+        try fields.encodeIfPresent(urls, forKey: .urls)
     }
 }
 

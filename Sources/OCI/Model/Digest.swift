@@ -17,19 +17,28 @@ package struct Digest: Sendable, Hashable {
     }
 
     private struct Half: Hashable {
-        var words: (UInt64, UInt64, UInt64, UInt64)
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
+        /// - Precondition: `bytes` has 32 bytes.
         init(_ bytes: some Collection<UInt8>) {
-            var words: [UInt64] = [0, 0, 0, 0]
-            for (index, byte) in bytes.enumerated() {
-                words[index / 8] = words[index / 8] << 8 | UInt64(byte)
+            var place = bytes.startIndex
+            func word() -> UInt64 {
+                var word: UInt64 = 0
+                for _ in 0..<8 {
+                    word = word << 8 | UInt64(bytes[place])
+                    bytes.formIndex(after: &place)
+                }
+                return word
             }
-            self.words = (words[0], words[1], words[2], words[3])
+            words = (word(), word(), word(), word())
         }
 
-        var bytes: [UInt8] {
-            [words.0, words.1, words.2, words.3].flatMap { word in
-                (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * UInt64($0))) }
+        /// Gives its bytes in order, the most significant first.
+        func forEachByte(_ body: (UInt8) -> Void) {
+            for word in [words.0, words.1, words.2, words.3] {
+                for shift in stride(from: 56, through: 0, by: -8) {
+                    body(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+                }
             }
         }
 
@@ -39,10 +48,18 @@ package struct Digest: Sendable, Hashable {
         func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
     }
 
+    /// Outside of the value: few digests have it, and a bundle has tens of thousands of digests.
+    private final class Tail: Sendable, Hashable {
+        let half: Half
+        init(_ half: Half) { self.half = half }
+        static func == (left: Tail, right: Tail) -> Bool { left.half == right.half }
+        func hash(into hasher: inout Hasher) { hasher.combine(half) }
+    }
+
     // Words rather than an array: twenty thousand digests cost no allocation.
     private let head: Half
     /// The second half of a SHA-512 digest.
-    private let tail: Half?
+    private let tail: Tail?
 
     /// Creates a digest from its bytes.
     /// - Precondition: `bytes` holds exactly the 32 bytes of SHA-256, or the 64 of SHA-512.
@@ -51,7 +68,7 @@ package struct Digest: Sendable, Hashable {
             Algorithm.allCases.contains { $0.count == bytes.count },
             "a digest has the bytes of its algorithm")
         head = Half(bytes.prefix(32))
-        tail = bytes.count > 32 ? Half(bytes.dropFirst(32)) : nil
+        tail = bytes.count > 32 ? Tail(Half(bytes.dropFirst(32))) : nil
     }
 
     /// How it was computed.
@@ -60,9 +77,9 @@ package struct Digest: Sendable, Hashable {
     /// Parses the algorithm's name, a colon, and its lower-case hexadecimal digits, and nothing else.
     /// - Throws: a ``Failure`` of kind `data` that shows the text.
     package init(_ text: String) throws(Failure) {
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, let algorithm = Algorithm(rawValue: String(parts[0])),
-            let digest = Digest(hex: parts[1], algorithm)
+        let colon = text.utf8.firstIndex(of: UInt8(ascii: ":"))
+        guard let colon, let algorithm = Algorithm(rawValue: String(text[..<colon])),
+            let digest = Digest(hex: text[text.index(after: colon)...], algorithm)
         else {
             throw Failure(
                 .data, "read the digest", "'\(text.prefix(100))'",
@@ -73,32 +90,48 @@ package struct Digest: Sendable, Hashable {
 
     /// Parses the lower-case hexadecimal digits of that algorithm; `nil` for anything else.
     package init?(hex: some StringProtocol, _ algorithm: Algorithm = .sha256) {
-        let digits = Array(hex.utf8)
-        guard digits.count == 2 * algorithm.count else { return nil }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(algorithm.count)
-        for pair in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = Self.nibble(digits[pair]), let low = Self.nibble(digits[pair + 1]) else {
-                return nil
+        guard hex.utf8.count == 2 * algorithm.count else { return nil }
+        let bytes = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: algorithm.count) { bytes -> Digest? in
+            var (count, high) = (0, UInt8?.none)
+            for digit in hex.utf8 {
+                guard let nibble = Self.nibble(digit) else { return nil }
+                if let first = high {
+                    bytes.initializeElement(at: count, to: first << 4 | nibble)
+                    (count, high) = (count + 1, nil)
+                } else {
+                    high = nibble
+                }
             }
-            bytes.append(high << 4 | low)
+            return Digest(bytes: UnsafeMutableBufferPointer(rebasing: bytes[..<count]))
         }
-        self.init(bytes: bytes)
+        guard let bytes else { return nil }
+        self = bytes
     }
 
     /// The bytes, most significant first.
-    package var bytes: [UInt8] { head.bytes + (tail?.bytes ?? []) }
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(algorithm.count)
+        head.forEachByte { bytes.append($0) }
+        tail?.half.forEachByte { bytes.append($0) }
+        return bytes
+    }
 
     /// The lower-case hexadecimal digits.
     package var hex: String {
-        let digits = Array("0123456789abcdef".utf8)
-        let bytes = bytes
-        return String(unsafeUninitializedCapacity: 2 * bytes.count) { buffer in
-            for (index, byte) in bytes.enumerated() {
-                buffer[2 * index] = digits[Int(byte >> 4)]
-                buffer[2 * index + 1] = digits[Int(byte & 15)]
+        String(unsafeUninitializedCapacity: 2 * algorithm.count) { buffer in
+            var count = 0
+            func digit(_ nibble: UInt8) {
+                buffer.initializeElement(at: count, to: nibble + (nibble < 10 ? 0x30 : 0x57))
+                count += 1
             }
-            return 2 * bytes.count
+            func digits(_ byte: UInt8) {
+                digit(byte >> 4)
+                digit(byte & 15)
+            }
+            head.forEachByte(digits)
+            tail?.half.forEachByte(digits)
+            return count
         }
     }
 
@@ -131,7 +164,7 @@ extension Digest: Comparable {
         guard left.algorithm == right.algorithm else { return left.tail == nil }
         if left.head != right.head { return left.head.words < right.head.words }
         guard let one = left.tail, let other = right.tail else { return false }
-        return one.words < other.words
+        return one.half.words < other.half.words
     }
 }
 

@@ -13,16 +13,37 @@ package struct Manifest: Sendable {
         case index([Descriptor])
     }
 
+    /// Shared by all copies of the value: an image of one platform has its manifest twice, as what its name resolves to
+    /// and as that of the platform.
+    private final class Storage: Sendable {
+        let raw: [UInt8]
+        let descriptor: Descriptor
+        let content: Content
+        let subject: Descriptor?
+        let artifactType: String?
+
+        init(
+            raw: [UInt8], descriptor: Descriptor, content: Content, subject: Descriptor?, artifactType: String?
+        ) {
+            self.raw = raw
+            self.descriptor = descriptor
+            self.content = content
+            self.subject = subject
+            self.artifactType = artifactType
+        }
+    }
+    private let storage: Storage
+
     /// The bytes, exactly as they were fetched.
-    package let raw: [UInt8]
+    package var raw: [UInt8] { storage.raw }
     /// Media type, digest and size of ``raw``.
-    package let descriptor: Descriptor
+    package var descriptor: Descriptor { storage.descriptor }
     /// What the bytes say.
-    package let content: Content
+    package var content: Content { storage.content }
     /// The manifest that this one belongs to, as a signature does.
-    package let subject: Descriptor?
+    package var subject: Descriptor? { storage.subject }
     /// The type of an artifact; where none is written, that of its config.
-    package let artifactType: String?
+    package var artifactType: String? { storage.artifactType }
 
     /// The largest manifest that is read: 4 MiB, as registries bound it.
     package static let largestSize: Int64 = 4 << 20
@@ -67,6 +88,7 @@ package struct Manifest: Sendable {
         if let promised, let written = fields.mediaType, written != promised {
             throw refuse("it was promised as \(promised), but says of itself that it is \(written)")
         }
+        let content: Content
         let found: String
         // `null` is an empty list to the tools that write it; what the content is, its type tells then.
         let isIndex = MediaType.indexes.contains(fields.mediaType ?? promised ?? "")
@@ -84,11 +106,10 @@ package struct Manifest: Sendable {
         default:
             throw refuse("it is neither an index (manifests) nor an image or artifact (config)")
         }
-        self.raw = raw
-        descriptor = Descriptor(mediaType: found, of: raw, by: algorithm)
-        subject = fields.subject
-        artifactType =
-            fields.artifactType.flatMap { $0.isEmpty ? nil : $0 } ?? fields.config?.mediaType
+        storage = Storage(
+            raw: raw, descriptor: Descriptor(mediaType: MediaType.shared(found), of: raw, by: algorithm),
+            content: content, subject: fields.subject,
+            artifactType: fields.artifactType.flatMap { $0.isEmpty ? nil : $0 } ?? fields.config?.mediaType)
     }
 
     /// The descriptors that the content names: manifests of an index, config and layers of an image.

@@ -34,4 +34,16 @@ package enum MediaType {
     package static let indexes: Set<String> = [index, dockerList]
     /// All that a registry is asked for when a tag is resolved, in order of preference.
     package static let accepted = [index, dockerList, manifest, dockerManifest]
+
+    /// `type` without memory of its own where it is a common one: a bundle names one ten thousand times.
+    package static func shared(_ type: String) -> String { common[type] ?? type }
+
+    private static let common = Dictionary(
+        uniqueKeysWithValues: [
+            index, manifest, dockerList, dockerManifest, config, dockerConfig, dockerLayer, dockerLayerGzip, empty,
+            octets, "application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.v1.tar+gzip",
+            "application/vnd.oci.image.layer.v1.tar+zstd",
+            "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+            "application/vnd.in-toto+json",
+        ].map { ($0, $0) })
 }

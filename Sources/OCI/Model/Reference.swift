@@ -187,7 +187,23 @@ extension Reference: CustomStringConvertible {
 
 extension Reference: Comparable {
     /// Orders references by their full text.
-    package static func < (left: Reference, right: Reference) -> Bool { left.description < right.description }
+    package static func < (left: Reference, right: Reference) -> Bool {
+        // Without making the texts, where one part decides: ten thousand references are sorted and compared often.
+        if left.domain != right.domain { return order(left.domain, right.domain) ?? byText(left, right) }
+        if left.repository != right.repository {
+            return order(left.repository, right.repository) ?? byText(left, right)
+        }
+        return left.suffix < right.suffix
+    }
+
+    /// Whether `left` comes before `right` whatever follows them; `nil` where one begins with the other.
+    private static func order(_ left: String, _ right: String) -> Bool? {
+        left.hasPrefix(right) || right.hasPrefix(left) ? nil : left < right
+    }
+
+    private static func byText(_ left: Reference, _ right: Reference) -> Bool {
+        left.description < right.description
+    }
 }
 
 extension Reference: Codable {

@@ -13,8 +13,8 @@ package struct Catalog: Sendable {
     /// A manifest, verified when the catalog was made.
     struct Stored: Sendable {
         var descriptor: Descriptor
-        /// Its bytes; `nil` once ``memory`` is used up, then they are read again when asked for.
-        var bytes: ByteBuffer?
+        /// Where its bytes are kept; `nil` once ``memory`` is used up, then they are read again when asked for.
+        var kept: KeptBytes.Place?
         /// The platforms of the instances that are here, or none where it is not known.
         var platforms: [Platform] = []
         /// Bytes of all that it leads to and that is here, itself included, each blob once.
@@ -43,6 +43,7 @@ package struct Catalog: Sendable {
     /// Blobs that manifests here name and that no shelf has: a delta without what it builds on.
     package let missing: [Digest]
 
+    private let kept: KeptBytes
     private let repositories: [String: Repository]
     private let shelves: [any Shelf]
 
@@ -60,6 +61,7 @@ package struct Catalog: Sendable {
         self.shelves = shelves
         images = builder.images
         manifests = builder.manifests
+        kept = builder.kept
         missing = builder.missing.sorted()
         total = builder.total
         let (repositories, names, shared) = builder.named()
@@ -94,6 +96,9 @@ package struct Catalog: Sendable {
         }
         return nil
     }
+
+    /// The bytes of a manifest, where they are kept in memory.
+    func bytes(of stored: Stored) -> ByteBuffer? { stored.kept.map(kept.bytes) }
 
     /// Every place where the blob lies, in the order of the shelves.
     func copies(of digest: Digest) -> [[Region]] {

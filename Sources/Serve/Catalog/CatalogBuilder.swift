@@ -19,7 +19,7 @@ struct CatalogBuilder {
     private var seen: Set<Reference> = []
     private var parsed: [Digest: [Descriptor]] = [:]
     private var subjects: [Digest: (subject: Digest, descriptor: Descriptor)] = [:]
-    private var memory = 0
+    private(set) var kept = KeptBytes()
 
     init(_ shelves: [any Shelf]) { self.shelves = shelves }
 
@@ -51,10 +51,15 @@ struct CatalogBuilder {
                 guard var repository = repositories[domain + "/" + path] else { continue }
                 repository.sort()
                 named[domain + "/" + path] = repository
-                merged.merge(repository)
-                if domains.count > 1 { names.append(domain + "/" + path) }
+                if domains.count == 1 {
+                    // One value under both names: its storage is shared.
+                    merged = repository
+                } else {
+                    merged.merge(repository)
+                    names.append(domain + "/" + path)
+                }
             }
-            merged.sort()
+            if domains.count > 1 { merged.sort() }
             named[path] = merged
             names.append(path)
         }
@@ -115,13 +120,11 @@ struct CatalogBuilder {
         let manifest = try? Manifest(parsing: bytes, type: descriptor.mediaType, artifact: artifact)
         var stored = Catalog.Stored(descriptor: descriptor)
         stored.descriptor.mediaType = manifest?.descriptor.mediaType ?? descriptor.mediaType
-        if memory + bytes.count <= Catalog.memory {
-            memory += bytes.count
-            stored.bytes = ByteBuffer(bytes: bytes)
-        }
+        if kept.count + bytes.count <= Catalog.memory { stored.kept = kept.add(bytes) }
         manifests[descriptor.digest] = stored
         parsed[descriptor.digest] = manifest?.children ?? []
-        if let fields = try? JSONDecoder().decode(SubjectFields.self, from: Data(bytes)),
+        if manifest == nil || manifest?.subject != nil,
+            let fields = try? JSONDecoder().decode(SubjectFields.self, from: Data(bytes)),
             let subject = fields.subject
         {
             let referrer = Descriptor(

@@ -138,7 +138,7 @@ struct Router: Sendable {
         var answer = content(digest, size: stored.descriptor.size, asked: headers, ranges: false)
         if answer.status == .ok {
             answer.headers.replaceOrAdd(name: "Content-Type", value: stored.descriptor.mediaType)
-            if let bytes = stored.bytes { answer.body = .shared(bytes) }
+            if let bytes = catalog.bytes(of: stored) { answer.body = .shared(bytes) }
         }
         return answer
     }

@@ -64,16 +64,20 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let opened = try await onThread { () throws(Failure) in
             let trust = try keys.trust()
-            var opened: [Bundle] = []
-            for path in bundles { opened.append(try Bundle(opening: path, trusting: trust)) }
+            var opened: [BundleShelf] = []
+            for path in bundles { opened.append(BundleShelf(bundle: try Bundle(opening: path, trusting: trust))) }
             return opened
         }
         if let client = printConfig.flatMap(ClientConfiguration.Client.init) {
             return try showSettings(for: client, of: opened)
         }
         let identity = try identity()
-        let settings = try serverSettings(identity, registry: opened[0].spec.registry)
-        let catalog = try await onThread { () throws(Failure) in try Catalog(opened.map(BundleShelf.init)) }
+        let settings = try serverSettings(identity, registry: opened[0].registry)
+        let catalog = try await onThread { () throws(Failure) in
+            let catalog = try Catalog(opened)
+            giveBackFreeMemory()
+            return catalog
+        }
         let log = try LogWriter()
         for line in Self.notes(on: catalog) { log.add(line) }
         let server = try await Server.start(catalog, settings: settings) { log.add("\($0)") }
@@ -145,12 +149,12 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    private func showSettings(for client: ClientConfiguration.Client, of bundles: [Bundle]) throws(Failure) {
+    private func showSettings(for client: ClientConfiguration.Client, of bundles: [BundleShelf]) throws(Failure) {
         let settings = ClientConfiguration(
             address: try reachable, tls: !tls.isEmpty || tlsSelfSigned != nil,
             certificatePath: tlsSelfSigned.map { "/etc/sealift/\($0).crt" },
             domains: Set(bundles.flatMap { $0.images.map(\.reference.domain) }).sorted(),
-            registry: bundles[0].spec.registry)
+            registry: bundles[0].registry)
         for line in settings.advice(for: client) { Console.say(line) }
         Console.printText(settings.text(for: client))
     }
