@@ -7,7 +7,8 @@ import Testing
 @Suite struct CompactJSONTests {
     /// Any JSON value without fractions.
     indirect enum Value: Encodable {
-        case null, bool(Bool), number(Int64), small(UInt8), text(String), list([Value]), object([String: Value])
+        case null, bool(Bool), number(Int64), small(UInt8), text(String), list([Value]), object(
+            [String: Value])
 
         func encode(to encoder: any Encoder) throws {
             var container = encoder.singleValueContainer()
@@ -29,7 +30,8 @@ import Testing
             case 2: .number([.min, .max, 0, -1, 1 << 53].randomElement(using: &random) ?? 7)
             case 3: .small(.random(in: 0...255, using: &random))
             case 4: .text(text(&random))
-            case 5: .list((0..<Int.random(in: 0...3, using: &random)).map { _ in .random(depth - 1, &random) })
+            case 5:
+                .list((0..<Int.random(in: 0...3, using: &random)).map { _ in .random(depth - 1, &random) })
             default:
                 .object(
                     Dictionary(
@@ -43,7 +45,10 @@ import Testing
         private static func text(_ random: inout some RandomNumberGenerator) -> String {
             let scalars =
                 (0..<0x30).map { Unicode.Scalar($0)! }
-                + ["a", "A", "b", "é", "e\u{301}", "\u{7F}", "\u{2028}", "\u{202E}", "😀", "\\", "\"", "/", "_", "Z"]
+                + [
+                    "a", "A", "b", "é", "e\u{301}", "\u{7F}", "\u{2028}", "\u{202E}", "😀", "\\", "\"", "/",
+                    "_", "Z",
+                ]
                 .flatMap(\.unicodeScalars)
             var text = String.UnicodeScalarView()
             for _ in 0..<Int.random(in: 0...5, using: &random) {

@@ -22,7 +22,7 @@ bench_serve() {
     restart
     figure "peak of resident memory, 256 open downloads" \
       "$(python3 "$root/Tests/bench/clients.py" downloads "$ours" "${blob_ours#http://"$ours"}" 256 "$server")" MiB \
-      "$([ "$bundle" = bench ] && echo - || echo 64)"
+      "$([ "$bundle" = bench ] && echo 80 || echo 64)"
   done
   echo "  (of a bundle with the large image alone; then of one that has the 10,000 others as well)"
   figure "idle connections lost, of 1,000" \

@@ -20,20 +20,19 @@ enum FormatName {
 
 /// The config of the bundle document: what is carried, and what is left to be had elsewhere.
 struct Document: Codable, Equatable {
-    /// 3 with tools; 2 without; 1 in bundles without room for an outcome.
-    var version: Int
-    var spec: Spec
+    // In the order of their keys, so that no part of a long document is moved when it is written.
     var lock: Lock
-    /// The blobs that are not carried, because the isolated host has them; in order of first use.
-    var required: [Digest]
-    /// Bytes in each volume; absent where the bundle is one file.
-    var volumeSize: Int64?
-
     /// What apply must produce; absent where no rehearsal has derived it.
     var outcome: BuildOutcome?
-
+    /// The blobs that are not carried, because the isolated host has them; in order of first use.
+    var required: [Digest]
+    var spec: Spec
     /// The executables that travel with the bundle, in order of name; absent where there is none.
     var tools: [CarriedTool]?
+    /// 3 with tools; 2 without; 1 in bundles without room for an outcome.
+    var version: Int
+    /// Bytes in each volume; absent where the bundle is one file.
+    var volumeSize: Int64?
 
     /// The newest version that is read.
     static let newest = 3
@@ -99,8 +98,9 @@ struct ArtifactManifest: Codable {
 
 /// An OCI image index as it is written.
 struct ImageIndex: Codable {
-    var schemaVersion = 2
-    var mediaType = MediaType.index
-    var manifests: [Descriptor]
+    // In the order of their keys: see ``Document``.
     var annotations: [String: String]?
+    var manifests: [Descriptor]
+    var mediaType = MediaType.index
+    var schemaVersion = 2
 }

@@ -78,9 +78,9 @@ package struct BundlePlan: Sendable {
         var contents = try Contents(spec: spec, lock: lock, images: images, have: have)
         let tools = tools.sorted { $0.name < $1.name }
         let document = Document(
-            version: version ?? Document.version(with: tools), spec: spec, lock: lock,
-            required: contents.required.map(\.descriptor.digest), volumeSize: volumeSize, outcome: outcome,
-            tools: tools.isEmpty ? nil : tools)
+            lock: lock, outcome: outcome, required: contents.required.map(\.descriptor.digest), spec: spec,
+            tools: tools.isEmpty ? nil : tools, version: version ?? Document.version(with: tools),
+            volumeSize: volumeSize)
         let leader = try Self.leader(of: document, images: images, in: &contents)
         var layout = Layout()
         for item in contents.small { try layout.add(item.descriptor, artifact: "the bundle \(spec.name)") }
@@ -150,7 +150,7 @@ package struct BundlePlan: Sendable {
     private static func index(
         leader: Descriptor, images: [BundleImage], volumeSize: Int64?, version: Int
     ) throws(Failure) -> ImageIndex {
-        var index = ImageIndex(manifests: [leader], annotations: [:])
+        var index = ImageIndex(annotations: [:], manifests: [leader])
         index.annotations?[FormatName.volumeSize] = volumeSize.map { "\($0)" }
         for image in images {
             let name = "\(image.reference)"

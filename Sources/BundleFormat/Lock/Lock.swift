@@ -5,12 +5,13 @@ package import OCI
 ///
 /// Two collects from equal locks give the same bytes.
 package struct Lock: Sendable, Codable, Equatable {
-    /// The version of the form: 1.
-    package var version: Int
-    /// The base and the images, in order of reference.
-    package var images: [Image]
+    // In the order of their keys: see ``Document``.
     /// The files, in order of name and platform.
     package var files: [File]
+    /// The base and the images, in order of reference.
+    package var images: [Image]
+    /// The version of the form: 1.
+    package var version: Int
 
     /// A reference, resolved.
     package struct Image: Sendable, Codable, Equatable {

@@ -74,7 +74,9 @@ struct BundleContents {
                     by: descriptor.digest.algorithm)
             }
             let top = try manifest(locked.descriptor)
-            if members.isLaidOut, let wrapper = try locked.wrapper() { members.pass(over: wrapper.descriptor) }
+            if members.isLaidOut, let wrapper = try locked.wrapper() {
+                members.pass(over: wrapper.descriptor)
+            }
             var instances: [Manifest] = []
             for instance in locked.platforms {
                 instances.append(

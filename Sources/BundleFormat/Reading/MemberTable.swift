@@ -97,7 +97,8 @@ final class MemberTable {
         }
         if isLaidOut { try checkHeader(of: descriptor, member) }
         let bytes = try bytes(at: member.offset, count: Int(member.size))
-        guard member.size == descriptor.size, Digest(of: bytes, descriptor.digest.algorithm) == descriptor.digest
+        guard member.size == descriptor.size,
+            Digest(of: bytes, descriptor.digest.algorithm) == descriptor.digest
         else {
             // Says what is wrong as every other reader of a blob does.
             var stream = VerifyingStream(
@@ -171,7 +172,9 @@ final class MemberTable {
         try checkTools(against: plan)
         guard isCanonical || set.isSplit else { return }
         guard set.volumes.size == plan.size else { throw wrongSize(plan) }
-        if let first = altered.min(by: { $0.offset < $1.offset }) { throw altered(first.name, at: first.offset) }
+        if let first = altered.min(by: { $0.offset < $1.offset }) {
+            throw altered(first.name, at: first.offset)
+        }
         for blob in plan.blobs where blobs[blob.descriptor.digest]?.offset != blob.offset {
             throw refuse("\(blob.descriptor.digest.layoutPath) is not in its place", at: blob.offset)
         }

@@ -91,7 +91,8 @@ package struct Digest: Sendable, Hashable {
     /// Parses the lower-case hexadecimal digits of that algorithm; `nil` for anything else.
     package init?(hex: some StringProtocol, _ algorithm: Algorithm = .sha256) {
         guard hex.utf8.count == 2 * algorithm.count else { return nil }
-        let bytes = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: algorithm.count) { bytes -> Digest? in
+        let bytes = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: algorithm.count) {
+            bytes -> Digest? in
             var (count, high) = (0, UInt8?.none)
             for digit in hex.utf8 {
                 guard let nibble = Self.nibble(digit) else { return nil }

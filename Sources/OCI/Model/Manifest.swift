@@ -23,7 +23,8 @@ package struct Manifest: Sendable {
         let artifactType: String?
 
         init(
-            raw: [UInt8], descriptor: Descriptor, content: Content, subject: Descriptor?, artifactType: String?
+            raw: [UInt8], descriptor: Descriptor, content: Content, subject: Descriptor?,
+            artifactType: String?
         ) {
             self.raw = raw
             self.descriptor = descriptor

@@ -40,7 +40,8 @@ package enum MediaType {
 
     private static let common = Dictionary(
         uniqueKeysWithValues: [
-            index, manifest, dockerList, dockerManifest, config, dockerConfig, dockerLayer, dockerLayerGzip, empty,
+            index, manifest, dockerList, dockerManifest, config, dockerConfig, dockerLayer, dockerLayerGzip,
+            empty,
             octets, "application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.v1.tar+gzip",
             "application/vnd.oci.image.layer.v1.tar+zstd",
             "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",

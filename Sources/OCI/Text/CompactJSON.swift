@@ -22,19 +22,21 @@ package enum CompactJSON {
         private var frames: [Frame] = []
 
         private struct Frame {
-            /// Where its first byte is or will be.
+            /// Where its bracket is.
             var start: Int
             var isObject: Bool
             var count = 0
             /// Of an object: its keys, and where `"key":value` begins.
             var members: [(key: String, start: Int)] = []
+            /// Whether the keys came in order, so that nothing has to be moved.
+            var isSorted = true
         }
 
         var depth: Int { frames.count }
 
         func open(object: Bool) -> Int {
             frames.append(Frame(start: bytes.count, isObject: object))
-            if !object { bytes.append(UInt8(ascii: "[")) }
+            bytes.append(object ? UInt8(ascii: "{") : UInt8(ascii: "["))
             return frames.count
         }
 
@@ -46,24 +48,31 @@ package enum CompactJSON {
             }
         }
 
-        /// Puts the members of an object into the order of their keys.
+        /// Puts the members of an object into the order of their keys, and closes it.
         private func finish(_ frame: Frame) {
+            defer { bytes.append(UInt8(ascii: "}")) }
+            if frame.isSorted { return }
             let members = frame.members
-            let text = Array(bytes[frame.start...])
-            let order = members.indices.sorted { members[$0].key < members[$1].key }
-            bytes.removeSubrange(frame.start...)
-            bytes.append(UInt8(ascii: "{"))
-            for (place, index) in order.enumerated() {
+            let first = frame.start + 1
+            let text = Array(bytes[first...])
+            bytes.removeSubrange(first...)
+            for (place, index) in members.indices.sorted(by: { members[$0].key < members[$1].key })
+                .enumerated()
+            {
                 if place > 0 { bytes.append(UInt8(ascii: ",")) }
-                let end = index + 1 < members.count ? members[index + 1].start - frame.start : text.count
-                bytes += text[(members[index].start - frame.start)..<end]
+                // Up to the comma before the next.
+                let end = index + 1 < members.count ? members[index + 1].start - 1 - first : text.count
+                bytes += text[(members[index].start - first)..<end]
             }
-            bytes.append(UInt8(ascii: "}"))
         }
 
         /// Begins a member of the object that was opened as number `depth`.
         func begin(_ key: String, in depth: Int) {
             close(to: depth)
+            if let last = frames[depth - 1].members.last {
+                bytes.append(UInt8(ascii: ","))
+                if key < last.key { frames[depth - 1].isSorted = false }
+            }
             frames[depth - 1].members.append((key, bytes.count))
             write(key)
             bytes.append(UInt8(ascii: ":"))

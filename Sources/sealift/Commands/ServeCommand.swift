@@ -65,7 +65,11 @@ struct ServeCommand: AsyncParsableCommand {
         let opened = try await onThread { () throws(Failure) in
             let trust = try keys.trust()
             var opened: [BundleShelf] = []
-            for path in bundles { opened.append(BundleShelf(bundle: try Bundle(opening: path, trusting: trust))) }
+            for path in bundles {
+                opened.append(BundleShelf(bundle: try Bundle(opening: path, trusting: trust)))
+                // What opening has read is gone: the next bundle, and then the clients, get its memory.
+                giveBackFreeMemory()
+            }
             return opened
         }
         if let client = printConfig.flatMap(ClientConfiguration.Client.init) {
@@ -149,7 +153,9 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    private func showSettings(for client: ClientConfiguration.Client, of bundles: [BundleShelf]) throws(Failure) {
+    private func showSettings(for client: ClientConfiguration.Client, of bundles: [BundleShelf])
+        throws(Failure)
+    {
         let settings = ClientConfiguration(
             address: try reachable, tls: !tls.isEmpty || tlsSelfSigned != nil,
             certificatePath: tlsSelfSigned.map { "/etc/sealift/\($0).crt" },
