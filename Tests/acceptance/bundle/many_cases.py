@@ -6,6 +6,7 @@ import resource
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 
 from harness import ROOT, call, case, equal, require
@@ -71,6 +72,11 @@ def many_downloads_of_many_images_take_little(world):
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
     bundle = made(world, "many-served", 10_000, 16)
     with served(world, bundle) as (server, address):
+        for _ in range(2400):
+            if "\nserving " in "\n" + server.log.read_text():
+                break
+            require(server.poll() is None, server.log.read_text())
+            time.sleep(0.05)
         get = lambda path: urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://{address}{path}").read()
         for number in (0, 1, 9_999):
             manifest = get(f"/v2/many/small/manifests/{number}")
