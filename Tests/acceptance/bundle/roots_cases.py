@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import contents
@@ -107,6 +108,56 @@ def the_tool_works_in_an_empty_root(world):
     """verify, inspect, apply, store check, export, serve over TLS and push, where there is only the bundle and /proc."""
     static(world)
     prove(world, Root(world.folder("root-empty")))
+
+
+@contextlib.contextmanager
+def name_server(names):
+    """A DNS server that knows the IPv4 addresses of `names` and nothing else; gives its address and what it was asked."""
+    asked = set()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.77", 53))
+
+        def answer():
+            while len(query := (received := server.recvfrom(512))[0]) > 12:
+                labels, at = [], 12
+                while query[at]:
+                    labels.append(query[at + 1:at + 1 + query[at]].decode())
+                    at += 1 + query[at]
+                name, kind, question = ".".join(labels), query[at + 1:at + 3], query[12:at + 5]
+                asked.add(name)
+                found = names.get(name) if kind == b"\0\1" else None
+                record = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton(found) if found else b""
+                flags = b"\x81\x80" if name in names else b"\x81\x83"
+                server.sendto(query[:2] + flags + b"\0\1" + bytes([0, bool(found)]) + b"\0\0\0\0" + question + record, received[1])
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield "127.0.0.77", asked
+        finally:
+            server.sendto(b"end", ("127.0.0.77", 53))
+            thread.join()
+
+
+@case
+def the_tool_asks_dns_for_names(world):
+    """Where there is only /etc/resolv.conf, names are asked of DNS, and one that is not known is an error that names it."""
+    tool, root = static(world), Root(world.folder("root-dns"))
+    shutil.copy(tool, root.path / "sealift")
+    (root.path / "etc").mkdir()
+    port = world.said["web"].rsplit(":", 1)[1]
+    path = world.upstream_folder / "www/dns"
+    path.write_text("content\n")
+    with name_server({"files.site.test": "127.0.0.1"}) as (address, asked):
+        (root.path / "etc/resolv.conf").write_text(f"nameserver {address}\nsearch site.test\n")
+        for name, host in [("full", "files.site.test"), ("short", "files"), ("unknown", "nothing.site.test")]:
+            (root.path / f"{name}.yaml").write_text(f"version: 1\nname: dns\nplatforms: [{world.own}]\nfiles:\n"
+                                                    f"  it: {{ url: 'http://{host}:{port}/dns' }}\n")
+            words = root.command("/sealift", "collect", f"{name}.yaml", "--no-tool", "--insecure", f"{host}:{port}")
+            told = subprocess.run(list(map(str, words)), text=True, capture_output=True)
+            equal(told.returncode, 69 if name == "unknown" else 0, f"code with {host}: {told.stderr}")
+        require(f"the name of nothing.site.test:{port} is not known" in told.stderr, told.stderr)
+        require(asked >= {"files.site.test", "nothing.site.test"}, f"DNS was asked for {asked}")
 
 
 def debian(world, suite):
