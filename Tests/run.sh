@@ -20,7 +20,7 @@ cd "$tests/.."
 command -v swift >/dev/null || { echo "no Swift toolchain in PATH; get one from https://swift.org/install" >&2; exit 69; }
 # The peers that the tests compare with; each test starts its own on a free port of loopback.
 install_missing $build_packages perl python3 python3-yaml python3-jsonschema python3-pytest skopeo podman buildah containerd docker-registry \
-  nginx-light tinyproxy apache2-utils curl openssl patch gcc make dpkg-dev xz-utils bzip2 zstd time e2fsprogs exfatprogs exfat-fuse strace util-linux binutils groff-base zsh fish
+  nginx-light tinyproxy apache2-utils curl openssl patch gcc make dpkg-dev xz-utils bzip2 zstd time e2fsprogs exfatprogs exfat-fuse strace util-linux binutils groff-base man-db zsh fish
 
 # The first python that has what the suite needs: one's own, else Debian's.
 python=python3

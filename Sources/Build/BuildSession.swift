@@ -82,7 +82,7 @@ package final class BuildSession {
         }
         if !lost.isEmpty {
             note(
-                "\(build.tag.path): \(lost.count == 1 ? "another layer" : "\(lost.count) other layers") of the base also hold container images: carried on"
+                "\(build.tag.path): \(lost.count == 1 ? "another layer of the base also holds" : "\(lost.count) other layers of the base also hold") container images: carried on"
             )
         }
         return lost

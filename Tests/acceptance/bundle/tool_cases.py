@@ -143,3 +143,22 @@ def the_lines_of_the_tool_s_page_run_as_written(world):
     said = typed("\n".join(blocks[2:]))
     require("Verified OK" in said, said)
     equal(re.findall(r"[0-9a-f]{64}", said), [sha256(tool)] * 2, "the signed digest and that of the tool")
+
+
+@case
+def the_tool_installs_its_pages_and_completions(world):
+    """The lines of bundles/tool/README.md that install it put a manual page and completions where man and the shells look."""
+    folder = world.folder("tool-install")
+    guide = (ROOT / "bundles/tool/README.md").read_text()
+    lines = re.findall(r"(?m)^# ((?:install|mkdir|sealift) .*)$", guide)
+    equal(len(lines), 5, f"lines of the page: {lines}")
+    places = ["usr/local/bin", "etc/bash_completion.d", "usr/local/share/zsh/site-functions", "etc/fish/completions"]
+    for place in places:
+        (folder / place).mkdir(parents=True)
+    os.symlink(world.sealift, folder / "sealift")
+    script = "\n".join(re.sub(r"(?<= )/(usr|etc)/", rf"{folder}/\1/", line) for line in lines)
+    call("sh", "-ec", script, cwd=folder, env={**os.environ, "PATH": f"{folder}/usr/local/bin:{os.environ['PATH']}"})
+    require("NAME" in call("man", "-P", "cat", "-M", folder / "usr/local/share/man", "sealift-apply"), "man finds no page")
+    for place in places[1:]:
+        made, = (folder / place).iterdir()
+        require("sealift" in made.read_text() and made.stat().st_size > 1000, f"{made} is empty")
