@@ -24,19 +24,3 @@ extension String {
         return escaped
     }
 }
-
-extension Int64 {
-    /// A number of bytes as people read it, in powers of 1000: `999 B`, `1.5 GB`.
-    package var shortByteCount: String {
-        if self < 1000 { return "\(self) B" }
-        var rest = Double(self)
-        var unit = ""
-        for next in ["kB", "MB", "GB", "TB", "PB"] where unit.isEmpty || rest >= 999.5 {
-            rest /= 1000
-            unit = next
-        }
-        if rest >= 99.95 { return "\(Int64(rest.rounded())) \(unit)" }
-        let tenths = Int64((rest * 10).rounded())
-        return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
-    }
-}

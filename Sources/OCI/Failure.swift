@@ -38,7 +38,7 @@ package struct Failure: Error, Sendable, Equatable {
     package var artifact: String
     /// Why it failed, in words. Holds no secret.
     package var reason: String
-    /// What the user does next, as an instruction; empty where nothing can be advised.
+    /// What the user does next, as an instruction; empty where ``Kind/advice`` says all.
     package var remedy: String
 
     /// Creates a failure from its parts.
@@ -53,14 +53,36 @@ package struct Failure: Error, Sendable, Equatable {
     }
 }
 
+extension Failure.Kind {
+    /// What to do next where nothing better is known than the kind.
+    package var advice: String {
+        switch self {
+        case .usage: "see what the command takes with --help"
+        case .data:
+            "take it again from where it came from; if it stays so, ask its publisher or operator to make it again"
+        case .input: "check the name, and that it is in what you have given"
+        case .unavailable: "run it again later; if it stays so, name a mirror, or ask the server's operator"
+        case .fault:
+            "this is a fault of sealift: report it with the command and with what `sealift --version` prints"
+        case .space: "name another place"
+        case .io: "check the medium and the system's log (dmesg), then run it again"
+        case .busy: "run it again when the other process has ended"
+        case .denied: "log in, or run it as a user that may"
+        case .configuration: "correct the spec, the lock or the option that is named, then run it again"
+        }
+    }
+}
+
 extension Failure: CustomStringConvertible {
     /// `cannot OPERATION ARTIFACT: REASON`, and the remedy on a line of its own. Text from outside is escaped, and
     /// further lines of a reason or a remedy are indented, so that none passes for a line of ours.
     package var description: String {
         let subject = artifact.isEmpty ? operation : "\(operation) \(artifact)"
-        let line = "cannot \(subject.escapedForDisplay): \(Self.indented(reason))"
-        return remedy.isEmpty ? line : "\(line)\n  → \(Self.indented(remedy))"
+        return "cannot \(subject.escapedForDisplay): \(Self.indented(reason))\n  → \(Self.indented(advice))"
     }
+
+    /// What the user does next: the remedy, or what helps in failures of its kind.
+    package var advice: String { remedy.isEmpty ? kind.advice : remedy }
 
     private static func indented(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().map { index, line in

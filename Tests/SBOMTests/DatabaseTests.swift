@@ -11,7 +11,7 @@ import Testing
     private static let databases: [(name: String, bytes: [UInt8])] = {
         let folder = URL.temporaryDirectory.appending(path: "sealift-sbom-\(UUID())")
         let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "acceptance/people/rpm_databases.py")
+            .appending(path: "acceptance/audit/rpm_databases.py")
         try! FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let python = Process()

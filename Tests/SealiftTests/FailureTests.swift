@@ -18,6 +18,18 @@ import Testing
         #expect(Set(codes.map(\.1)).count == codes.count)
     }
 
+    /// What every error shows: what failed, on what, why, and what to do next.
+    @Test(arguments: Failure.Kind.allCases) func everyKindAdvises(_ kind: Failure.Kind) throws {
+        let bare = Failure(kind, "read", "x.sealift", because: "it is short")
+        let lines = "\(bare)".split(separator: "\n")
+        #expect(lines.first == "cannot read x.sealift: it is short")
+        #expect(lines.dropFirst() == ["  → \(kind.advice)"])
+        #expect(kind.advice.first?.isLowercase == true && kind.advice.last != ".")
+        #expect(try JSONSerialization.dictionary(Event(bare))["remedy"] == kind.advice)
+        let own = Failure(kind, "read", "x.sealift", because: "it is short", remedy: "copy it")
+        #expect("\(own)".hasSuffix("\n  → copy it"))
+    }
+
     @Test func anEventOfAFailureHasAllFourParts() throws {
         let failure = Failure(.data, "read", "x.sealift", because: "it is short", remedy: "copy it again")
         let event = try JSONSerialization.dictionary(Event(failure))

@@ -67,13 +67,6 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1500, "1.5 kB"), (99_940, "99.9 kB"), (99_950, "100 kB"),
-        (999_999, "1 MB"), (123_456_789, "123 MB"), (1_073_741_824, "1.1 GB"),
-    ]) func sizesAreShort(bytes: Int, text: String) {
-        #expect(Int64(bytes).shortByteCount == text)
-    }
-
     @Test func settingsOfDockerAreJSON() throws {
         let text = ClientConfiguration(address: "10.0.0.5:5000", domains: ["docker.io"]).text(for: .docker)
         let json = try #require(

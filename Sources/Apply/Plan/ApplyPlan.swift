@@ -24,7 +24,7 @@ package struct ApplyPlan: Sendable, Codable {
         package var isDone: Bool
         /// The instructions of a build, as they will run, and who runs them unless it is sealift itself.
         package var details: [String]? = nil
-        /// How long it will take; `nil` where it was not asked for. See ``ApplyPlan/basis``.
+        /// How many seconds it takes at least; `nil` where it was not asked for or not measured. See ``ApplyPlan/basis``.
         package var seconds: Double?
     }
 }

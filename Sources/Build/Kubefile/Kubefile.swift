@@ -114,7 +114,7 @@ package struct Kubefile: Sendable, Equatable {
             Failure(
                 .configuration, "read", artifact,
                 because: "failed to decode line \(line) of Kubefile: \(reason)",
-                remedy: "write an instruction and its arguments on each line, as in COPY etc .")
+                remedy: "write an instruction and its arguments on each line, like 'COPY etc .'")
         }
         let blanks: Set<Unicode.Scalar> = ["\t", "\u{B}", "\u{C}", "\r", " "]
         let scalars = text.trimmed.unicodeScalars

@@ -18,7 +18,7 @@ struct Page {
         text +=
             "<header><h1>sealift</h1><p>This registry serves bundles: \(count(catalog.images.count, of: "image"))"
         text +=
-            " (\(catalog.total.shortByteCount)) and \(count(catalog.files.count, of: "file")) (\(files.shortByteCount))."
+            " (\(catalog.total.asBytes)) and \(count(catalog.files.count, of: "file")) (\(files.asBytes))."
         text += " It is read-only.</p></header>\n"
         if !catalog.missing.isEmpty {
             text += "<p class=\"warning\">\(count(catalog.missing.count, of: "blob")) of these images "
@@ -47,7 +47,7 @@ struct Page {
             let shared = names.contains("\(reference.domain)/\(reference.repository)")
             let pull = "\(host)/\(shared ? reference.description : reference.path)"
             text += "<details class=\"item\"><summary><span>\(reference.familiar.escapedHTML)</span>"
-            text += "<span class=\"soft\">\(stored.total.shortByteCount)</span></summary>\n<dl>"
+            text += "<span class=\"soft\">\(stored.total.asBytes)</span></summary>\n<dl>"
             if !stored.platforms.isEmpty {
                 text += term(
                     "Platforms", value: stored.platforms.map { "\($0)".escapedHTML }.joined(separator: ", "))
@@ -79,7 +79,7 @@ struct Page {
             let path = "/files/" + Target.encode(file.name)
             text += "<article><h3><a href=\"\(path)\">\(file.name.escapedHTML)</a></h3>\n<dl>"
             text +=
-                term("Size", value: file.size.shortByteCount)
+                term("Size", value: file.size.asBytes)
                 + term("Digest", value: "<code>\(file.digest)</code>")
             text += "</dl>" + HTMLPage.copyable("curl -fO \(scheme)://\(host)\(path)") + "</article>\n"
         }

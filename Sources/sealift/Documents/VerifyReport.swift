@@ -60,7 +60,7 @@ struct VerifyReport: Encodable {
         result = .refused
         refusal = Refusal(
             operation: failure.operation, artifact: failure.artifact, reason: failure.reason,
-            remedy: failure.remedy, exitCode: failure.kind.exitCode)
+            remedy: failure.advice, exitCode: failure.kind.exitCode)
     }
 
     /// The report of a bundle that was read.
@@ -80,7 +80,7 @@ struct VerifyReport: Encodable {
         damaged = damages.map { damage in
             Damage(
                 digest: damage.descriptor.digest, size: damage.descriptor.size, owner: damage.owner,
-                files: damage.files, reason: damage.failure.reason, remedy: damage.failure.remedy)
+                files: damage.files, reason: damage.failure.reason, remedy: damage.failure.advice)
         }
         let (bad, left) = (Set(damaged.map(\.digest)), Set(missing))
         checked = (bundle.blobs.map(\.item) + bundle.required).map { item in

@@ -41,9 +41,9 @@ extension Rollback.Outcome {
 }
 
 extension Double {
-    /// An estimate in seconds for people: `under 1 s`, `about 12 s`, `about 4 min`.
+    /// A lower bound in seconds for people: `at least 1 s`, `at least 12 s`, `at least 4 min`.
     fileprivate var asTime: String {
-        if self < 1 { return "under 1 s" }
-        return self < 100 ? "about \(Int(rounded())) s" : "about \(Int((self / 60).rounded())) min"
+        self < 100
+            ? "at least \(Int(rounded(.up))) s" : "at least \(Int((self / 60).rounded(.down))) min"
     }
 }

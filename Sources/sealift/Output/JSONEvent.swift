@@ -40,7 +40,7 @@ struct Event: Encodable {
     init(_ failure: Failure) {
         self.init("failure", name: failure.artifact, text: "\(failure.operation): \(failure.reason)")
         kind = failure.kind.rawValue
-        remedy = failure.remedy
+        remedy = failure.advice
         exitCode = failure.kind.exitCode
     }
 
