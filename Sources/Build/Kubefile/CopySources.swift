@@ -24,7 +24,7 @@ struct CopySources {
             .map { String(String.UnicodeScalarView($0)) }
         guard words.count >= 2, let last = words.last else {
             throw refuse(
-                "it has no destination", remedy: "write a source and a destination, as in COPY etc .")
+                "it has no destination", remedy: "write a source and a destination, like 'COPY etc .'")
         }
         sources = words.dropLast().map { Self.replaceArchitecture(in: $0, by: architecture) }
         if let flag = words.first(where: { $0.hasPrefix("--") }) {
