@@ -26,6 +26,9 @@ package struct CollectOptions: Sendable {
     /// Other places for file URLs.
     package var fileMirrors = FileMirrors()
 
+    /// Where Helm is; `nil` for the one in `PATH`, if there is one.
+    package var helm: String?
+
     /// The executables that travel with the bundle.
     package var tools: [ToolFile] = []
 

@@ -39,19 +39,26 @@ extension Collector {
         let named = try await ImagesOfFiles(content: content, scratch: scratch, note: { events(.note($0)) })
             .read(parsed, files: files.files, lock: lock)
         files.files = named.files
-        let (parsed, spec) = (named.parsed, named.parsed.spec)
-        var faults = try faults(of: parsed, files: files, named: named)
-        let local = try await LocalImages(spec, folder: parsed.folder, scratch: scratch)
-        let resolver = Resolver(
-            content: content, local: local, lock: lock, spec: spec,
-            charts: ChartResolver(
-                spec, content: content, lock: lock, mirrors: options.fileMirrors, scratch: scratch))
-        var images = try await resolve(spec, with: resolver, faults: &faults)
+        let local = try await LocalImages(named.parsed.spec, folder: parsed.folder, scratch: scratch)
+        let repositories = ChartResolver(
+            parsed.spec, content: content, lock: lock, mirrors: options.fileMirrors, scratch: scratch)
+        func resolver(of spec: Spec) -> Resolver {
+            Resolver(content: content, local: local, lock: lock, spec: spec, charts: repositories)
+        }
+        let charts = try await ChartImages(
+            parsed: named.parsed, resolver: resolver(of: named.parsed.spec),
+            renewsLock: false, helm: Helm(at: options.helm), scratch: scratch, note: { events(.note($0)) }
+        ).found()
+        let (parsed, spec) = (charts.parsed, charts.parsed.spec)
+        var faults = try faults(of: parsed, files: files, named: named, charts: charts)
+        let resolver = resolver(of: spec)
+        var images = try await resolve(spec, with: resolver, faults: &faults) + charts.charts
         for index in images.indices { images[index].origins = named.origins[images[index].reference] ?? [] }
         images += try await AttachedContent(spec: spec, resolver: resolver).of(images)
         let base = images.first { $0.reference == spec.base?.image }
         if let base { try await provePins(of: base, parsed: parsed, content: content, faults: &faults) }
-        let resolved = Lock(images: images.map(\.locked), files: files.files.map(\.locked))
+        let resolved = Lock(
+            images: images.map(\.locked), files: files.files.map(\.locked), charts: charts.records)
         for (place, failure) in resolved.pinFaults(of: parsed) { faults.note(failure, at: place) }
         let canProveMore = spec.base == nil ? !(spec.builds.isEmpty && spec.files.isEmpty) : base != nil
         if !canProveMore { try Mistakes(parsed, problems: faults.problems).report() }
@@ -70,17 +77,18 @@ extension Collector {
     /// - Throws: a ``Failure`` that lists them where files that name images cannot be read: what else is wrong would
     ///   follow from that.
     private func faults(
-        of parsed: ParsedSpec, files: FileResolver.Known, named: ImagesOfFiles.Outcome
+        of parsed: ParsedSpec, files: FileResolver.Known, named: ImagesOfFiles.Outcome,
+        charts: ChartImages.Found
     ) throws(Failure) -> SpecFaults {
         let proved = BuildProblems(gathering: true)
         let sources = parsed.spec.imagesFrom ?? []
         let areNamed =
             named.failures.isEmpty
             && !files.failures.contains { name, _ in sources.contains { $0.file == name } }
-        try StaticCheck.run(parsed.spec, problems: proved, knowsImages: areNamed)
+        try StaticCheck.run(parsed.spec, problems: proved, knowsImages: areNamed && charts.failures.isEmpty)
         var faults = SpecFaults(proved.found)
         for (name, failure) in files.failures { faults.note(failure, ofFile: name) }
-        for (place, failure) in named.failures { faults.note(failure, at: place) }
+        for (place, failure) in named.failures + charts.failures { faults.note(failure, at: place) }
         if !areNamed { try Mistakes(parsed, problems: faults.problems).report() }
         return faults
     }
@@ -89,15 +97,10 @@ extension Collector {
     private func resolve(
         _ spec: Spec, with resolver: Resolver, faults: inout SpecFaults
     ) async throws -> [ResolvedImage] {
-        let charts = spec.charts ?? []
         let carried = spec.images.filter { !spec.platforms(of: $0).isEmpty }
-        let wanted = (spec.base.map { [$0.image] } ?? []) + carried + charts.map(\.reference)
+        let wanted = (spec.base.map { [$0.image] } ?? []) + carried
         let found = try await inParallel(wanted, width: 8) { reference in
-            try await attempted {
-                let image = try await resolver.image(reference)
-                try charts.first { $0.reference == reference }?.check(image)
-                return image
-            }
+            try await attempted { try await resolver.image(reference) }
         }
         var images: [ResolvedImage] = []
         for (reference, result) in zip(wanted, found) {

@@ -15,20 +15,57 @@ extension Spec {
         package var version: String
         /// What its content must be: the manifest's digest for `oci://`, the archive's for an HTTP repository.
         package var digest: Digest?
-        /// YAML of values that replace the chart's own.
-        package var values: String?
+        /// What it is rendered with; `nil` for what it brings itself.
+        package var rendering: Rendering?
 
         /// Creates a chart.
         package init(
             name: String, reference: Reference, repo: String? = nil, version: String, digest: Digest? = nil,
-            values: String? = nil
+            rendering: Rendering? = nil
         ) {
             self.name = name
             self.reference = reference
             self.repo = repo
             self.version = version
             self.digest = digest
+            self.rendering = rendering
+        }
+    }
+
+    /// A chart on the collecting host, packed or a folder: its images are carried, and itself where `files` names it.
+    package struct LocalChart: Sendable, Codable, Equatable {
+        /// The chart, its path relative to the spec's folder.
+        package var path: String
+        /// What it is rendered with; `nil` for what it brings itself.
+        package var rendering: Rendering?
+
+        /// Creates a local chart.
+        package init(path: String, rendering: Rendering? = nil) {
+            self.path = path
+            self.rendering = rendering
+        }
+    }
+
+    /// What a chart is rendered with, to learn its images. Each is as `helm template` takes it.
+    package struct Rendering: Sendable, Codable, Equatable {
+        /// YAML of values that replace the chart's own, and those of the files.
+        package var values: String?
+        /// Files of values, their paths relative to the spec's folder; a later one replaces what an earlier one says.
+        package var valuesFiles: [String]?
+        /// The version of Kubernetes that the templates are told.
+        package var kubeVersion: String?
+        /// The APIs that the templates are told of, like `monitoring.coreos.com/v1`.
+        package var apiVersions: [String]?
+
+        /// Creates a rendering.
+        package init(
+            values: String? = nil, valuesFiles: [String]? = nil, kubeVersion: String? = nil,
+            apiVersions: [String]? = nil
+        ) {
             self.values = values
+            self.valuesFiles = valuesFiles
+            self.kubeVersion = kubeVersion
+            self.apiVersions = apiVersions
         }
     }
 

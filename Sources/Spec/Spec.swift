@@ -29,6 +29,8 @@ package struct Spec: Sendable, Codable, Equatable {
     package var archives: [Archive]?
     /// Helm charts, in order; `nil` where there is none.
     package var charts: [Chart]?
+    /// Helm charts on the collecting host of which the images are carried, in order; `nil` where there is none.
+    package var localCharts: [LocalChart]?
     /// What is carried along with images; `nil` where nothing is.
     package var attached: [Attached]?
     /// Patterns of texts that look like an image and are none; `nil` where there is none.
@@ -199,7 +201,8 @@ package struct Spec: Sendable, Codable, Equatable {
         name: String, release: String? = nil, platforms: [Platform], base: Base? = nil,
         files: [String: FileSource] = [:], images: [Reference] = [], imagesFrom: [ImagesFrom] = [],
         imagePlatforms: [ImagePlatforms] = [], archives: [Archive] = [],
-        charts: [Chart] = [], attached: [Attached] = [], notImages: [String] = [],
+        charts: [Chart] = [], localCharts: [LocalChart] = [], attached: [Attached] = [],
+        notImages: [String] = [],
         registries: [String: [String]] = [:], registry: String = "sea.hub:5000", builds: [Build] = []
     ) {
         version = 1
@@ -213,6 +216,7 @@ package struct Spec: Sendable, Codable, Equatable {
         self.imagePlatforms = imagePlatforms.isEmpty ? nil : imagePlatforms
         self.archives = archives.isEmpty ? nil : archives
         self.charts = charts.isEmpty ? nil : charts
+        self.localCharts = localCharts.isEmpty ? nil : localCharts
         self.attached = attached.isEmpty ? nil : attached
         self.notImages = notImages.isEmpty ? nil : notImages
         self.registries = registries

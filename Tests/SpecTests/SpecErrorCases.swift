@@ -69,11 +69,23 @@ extension SpecErrorTests {
         ),
         (
             "registries:", "charts: [{ chart: db, version: 1.0.0 }]\nregistries:", "18:19",
-            "expected oci://HOST/PATH/NAME, or a name together with 'repo: https://…'"
+            "expected oci://HOST/PATH/NAME, ./PATH of this host, or a name together with 'repo: https://…'"
         ),
         (
             "registries:", "charts: [{ chart: oci://a.example/db, version: ^1 }]\nregistries:", "18:48",
-            "expected one exact version like 1.2.3, no range; found '^1'"
+            "expected the version of the chart as one exact version like 1.2.3, no range; found '^1'"
+        ),
+        (
+            "registries:", "charts: [{ chart: ./web, version: 1.0.0 }]\nregistries:", "18:26",
+            "unknown key 'version' in the chart of this host; expected chart, values, valuesFiles, kubeVersion, apiVersions"
+        ),
+        (
+            "registries:", "charts: [{ chart: ./web, apiVersions: --post-renderer }]\nregistries:", "18:39",
+            "expected an API like monitoring.coreos.com/v1; found '--post-renderer'"
+        ),
+        (
+            "registries:", "charts: [{ chart: ./web }, { chart: ./web }]\nregistries:", "18:28",
+            "./web is listed twice"
         ),
         (
             "registries:", "charts: [{ chart: 'oci://a.example/d b', version: 1 }]\nregistries:", "18:19",

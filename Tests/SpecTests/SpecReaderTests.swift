@@ -186,7 +186,7 @@ import Testing
             charts.map { "\($0.reference)" }
                 == ["Quay.example:5000/org/web:1.2.3_b1", "charts.example/stable/db:2"])
         #expect(charts[0].digest == digest && charts[1].repo == "https://charts.example/stable/")
-        #expect(charts[1].values?.split(separator: "\n") == ["      a: 1", "      b: { c: [x] }"])
+        #expect(charts[1].rendering?.values?.split(separator: "\n") == ["      a: 1", "      b: { c: [x] }"])
         #expect(try spec.attachedKinds(of: Reference("c:1")) == [.signatures])
         #expect(try spec.attachedKinds(of: Reference("b:1")) == [.signatures, .sboms])
         #expect(

@@ -4,13 +4,6 @@ internal import Sealer
 
 /// How sure the images of each chart are.
 extension BuildImageScan {
-    /// What a chart itself says of its images.
-    enum ChartSource: String, Sendable {
-        case annotation = "its annotation artifacthub.io/images"
-        case lock = "its Images.lock"
-        case templates = "its templates, read without Helm"
-    }
-
     /// The images that `Chart.yaml` lists in the annotation `artifacthub.io/images`.
     /// Source: artifacthub.io/docs/topics/annotations/helm.
     static func annotated(_ chart: Tree) -> [String] {

@@ -19,7 +19,9 @@ struct BuildImageScan: Sendable {
         var file: String
         /// The line, from 1; 0 for none.
         var line: Int
-        /// False in a template's block, which another value may leave out.
+        /// Whether it is in a template's block, which another value may leave out.
+        var isInBlock = false
+        /// False in a template's block, and for what sealer does not read.
         var isCertain = true
         /// Whether a packed chart names it, or a list in a chart, and not a file that sealer reads.
         var isListed = false
@@ -33,11 +35,16 @@ struct BuildImageScan: Sendable {
     /// What would name one only after a template is rendered.
     private(set) var templated: [Mention] = []
     /// The charts, and where the names of their images are from.
-    private(set) var charts: [(path: String, source: ChartSource)] = []
+    private(set) var charts: [(path: String, source: ChartReading.Source)] = []
     /// Archives below `charts/` that could not be read, and why.
     private(set) var unread: [String] = []
     /// The first version of Kubernetes that a chart demands; sealer writes it into the image's `Metadata`.
     private(set) var kubeVersion: String?
+
+    private var facts: [String: Tree] = [:]
+
+    /// What `Chart.yaml` of the chart at that path says.
+    func facts(ofChart path: String) -> Tree { facts[path] ?? .null }
 
     /// The largest file that is read.
     private static let largestFile = 16 << 20
@@ -55,8 +62,16 @@ struct BuildImageScan: Sendable {
         try scanCharts(Self.files(below: "charts", in: roots))
     }
 
-    /// The templates of every folder that has `Chart.yaml`, `values.yaml` and `templates`, subcharts included.
-    private mutating func scanCharts(_ loose: [(path: String, file: FileNode)]) throws(Failure) {
+    /// Scans the files of one chart, rendered with `values` over its own.
+    init(chart files: [(path: String, file: FileNode)], values: Tree) throws(Failure) {
+        try scanCharts(files, values: values)
+    }
+
+    /// The templates of every folder that has `Chart.yaml` and `templates`, subcharts included; without given values
+    /// also `values.yaml`, as sealer demands.
+    private mutating func scanCharts(
+        _ loose: [(path: String, file: FileNode)], values given: Tree? = nil
+    ) throws(Failure) {
         var files = loose
         for (path, file) in loose where PackedChart.isOne(path) {
             do throws(Failure) {
@@ -67,21 +82,27 @@ struct BuildImageScan: Sendable {
             }
         }
         let byPath = Dictionary(uniqueKeysWithValues: files.map { ($0.path, $0.file) })
+        var values = ChartValues(given: given ?? .object([])) { chart in
+            guard byPath["\(chart)/Chart.yaml"] != nil else { return nil }
+            let path = "\(chart)/values.yaml"
+            return byPath[path].map { Self.tree(path, in: $0) } ?? .object([])
+        }
         var charts: [Substring: ChartTemplate] = [:]
         for (path, file) in files where Self.hasExtension(path, in: [".yaml", ".yml"]) {
             guard let at = path.firstRange(of: "/templates/"), case let chart = path[..<at.lowerBound],
-                let values = byPath["\(chart)/values.yaml"], let facts = byPath["\(chart)/Chart.yaml"]
+                let facts = byPath["\(chart)/Chart.yaml"],
+                given != nil || byPath["\(chart)/values.yaml"] != nil
             else { continue }
             if charts[chart] == nil {
-                charts[chart] = ChartTemplate(
-                    values: Self.tree("\(chart)/values.yaml", in: values),
-                    chart: Self.tree("\(chart)/Chart.yaml", in: facts))
+                let own = Self.tree("\(chart)/Chart.yaml", in: facts)
+                charts[chart] = ChartTemplate(values: values.values(of: String(chart)), chart: own)
             }
             try addYAML(Self.lines(of: path, in: file), file: path, chart: charts[chart])
         }
         for (path, file) in files where path.hasSuffix("/Chart.yaml") {
-            addListed(
-                String(path.dropLast("/Chart.yaml".count)), facts: Self.tree(path, in: file), files: byPath)
+            let chart = String(path.dropLast("/Chart.yaml".count))
+            facts[chart] = Self.tree(path, in: file)
+            addListed(chart, facts: facts(ofChart: chart), files: byPath)
         }
         for (path, file) in loose.sorted(by: { Self.walks($0.path, before: $1.path) })
         where kubeVersion == nil && path.hasSuffix("/Chart.yaml") {
@@ -93,7 +114,8 @@ struct BuildImageScan: Sendable {
     private mutating func addListed(_ chart: String, facts: Tree, files: [String: FileNode]) {
         let lock = files["\(chart)/Images.lock"].map { Self.tree("\(chart)/Images.lock", in: $0) }
         let (annotated, locked) = (Self.annotated(facts), lock.map(Self.locked) ?? [])
-        let source: ChartSource = !locked.isEmpty ? .lock : annotated.isEmpty ? .templates : .annotation
+        let source: ChartReading.Source =
+            !locked.isEmpty ? .lock : annotated.isEmpty ? .templates : .annotation
         let file = source == .lock ? "\(chart)/Images.lock" : "\(chart)/Chart.yaml"
         for text in locked.isEmpty ? annotated : locked {
             mentions.append(Mention(text: text, file: file, line: 0, isCertain: false, isListed: true))
@@ -122,7 +144,7 @@ struct BuildImageScan: Sendable {
         var depth = 0
         for (index, line) in lines.enumerated() {
             let isPacked = file.contains(".tgz/") || file.contains(".tar.gz/")
-            let isCertain = depth == 0 && !isPacked
+            let isInBlock = depth > 0
             if chart != nil { depth += ChartTemplate.blocks(line) }
             guard let colon = line.firstIndex(of: ":") else { continue }
             let key = line[..<colon].filter { $0 != "\"" }
@@ -132,7 +154,8 @@ struct BuildImageScan: Sendable {
             let text = Self.value(isTemplate ? chart?.rendered(String(value))?[...] ?? value : value)
             if text.isEmpty { continue }
             let mention = Mention(
-                text: text, file: file, line: index + 1, isCertain: isCertain, isListed: isPacked)
+                text: text, file: file, line: index + 1, isInBlock: isInBlock,
+                isCertain: !isInBlock && !isPacked, isListed: isPacked)
             if text.contains("{{") { templated.append(mention) } else { mentions.append(mention) }
         }
     }

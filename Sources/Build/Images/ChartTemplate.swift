@@ -89,6 +89,8 @@ struct ChartTemplate {
     /// The value of a pipeline; `nil` for a key that is not there.
     private func evaluate(_ words: [String]) throws(Unknown) -> String? {
         var at = 0
+        // Parentheses nest no deeper than a person writes them.
+        guard words.count(where: { $0 == "(" }) <= 32 else { throw Unknown() }
         let value = try pipeline(words, at: &at)
         guard at == words.count else { throw Unknown() }
         return value

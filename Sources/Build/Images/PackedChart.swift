@@ -14,6 +14,11 @@ struct PackedChart {
     /// Whether the name is one of an archive.
     static func isOne(_ path: String) -> Bool { path.hasSuffix(".tgz") || path.hasSuffix(".tar.gz") }
 
+    /// A file of those bytes.
+    static func node(_ bytes: [UInt8]) -> FileNode {
+        FileNode(.file(.bytes(bytes), size: Int64(bytes.count)), attributes: .init(mode: 0o644))
+    }
+
     /// Unpacks `bytes`, the archive at `path`.
     /// - Throws: a ``Failure`` of kind `data` where it is not an archive, or has more than 64 MiB or a file of more than
     ///   16 MiB.
@@ -37,8 +42,7 @@ struct PackedChart {
                 if isArchive {
                     pending.append((place, content, archive.depth + 1))
                 } else {
-                    found[place] = FileNode(
-                        .file(.bytes(content), size: Int64(content.count)), attributes: .init(mode: 0o644))
+                    found[place] = Self.node(content)
                 }
             }
         }

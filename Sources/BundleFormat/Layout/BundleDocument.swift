@@ -79,7 +79,8 @@ struct Document: Codable, Equatable {
         if let fault = document.tools.flatMap(CarriedTool.fault) { throw refuse(fault) }
         if let fault = document.outcome?.fault(of: document.spec) { throw refuse(fault) }
         if let fault = document.lock.fault { throw refuse(fault) }
-        let ordered = Lock(images: document.lock.images, files: document.lock.files)
+        let lock = document.lock
+        let ordered = Lock(images: lock.images, files: lock.files, charts: lock.charts ?? [])
         guard document.lock == ordered else { throw refuse("its lock is not in order") }
         // Equal, and smaller: its media types are shared.
         document.lock = ordered

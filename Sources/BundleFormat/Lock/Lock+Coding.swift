@@ -24,7 +24,7 @@ extension Lock {
                 .configuration, "read the lock", path, because: fault,
                 remedy: remedy)
         }
-        return Lock(images: lock.images, files: lock.files)
+        return Lock(images: lock.images, files: lock.files, charts: lock.charts ?? [])
     }
 
     /// What is wrong with the values, in a sentence; `nil` when nothing is.
@@ -43,6 +43,11 @@ extension Lock {
             {
                 return "a file's name is empty, or holds '/' or control characters"
             }
+        }
+        names = []
+        for chart in charts ?? [] {
+            if !names.insert(chart.chart).inserted { return "the chart \(chart.chart) is there twice" }
+            if let fault = chart.fault { return "the chart \(chart.chart): \(fault)" }
         }
         return nil
     }

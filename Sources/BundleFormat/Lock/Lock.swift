@@ -6,6 +6,8 @@ package import OCI
 /// Two collects from equal locks give the same bytes.
 package struct Lock: Sendable, Codable, Equatable {
     // In the order of their keys: see ``Document``.
+    /// What the charts of the spec need, in order of chart; absent where there is none.
+    package var charts: [Chart]?
     /// The files, in order of name and platform.
     package var files: [File]
     /// The base and the images, in order of reference.
@@ -110,13 +112,14 @@ package struct Lock: Sendable, Codable, Equatable {
     }
 
     /// Creates a lock, its entries sorted and its media types shared.
-    package init(images: [Image], files: [File]) {
+    package init(images: [Image], files: [File], charts: [Chart] = []) {
         version = 1
         self.images = images.sorted { $0.reference < $1.reference }
         for place in self.images.indices { self.images[place].shareTypes() }
         self.files = files.sorted {
             ($0.name, $0.platform?.description ?? "") < ($1.name, $1.platform?.description ?? "")
         }
+        self.charts = charts.isEmpty ? nil : charts.sorted { $0.chart < $1.chart }
     }
 }
 

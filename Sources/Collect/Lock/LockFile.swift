@@ -24,11 +24,11 @@ package struct LockFile: Sendable {
         return try Lock.decode(File.open(path).bytes(limit: 64 << 20), path: path)
     }
 
-    /// The spec with the images that its lock has from files; as it is where it takes none from files.
+    /// The spec with the images that its lock has from files and charts; as it is where it takes none from there.
     /// - Throws: a `Failure` of kind `configuration` where it takes some and has no lock, or for a file that is not one.
     package static func completed(_ parsed: ParsedSpec) throws(Failure) -> ParsedSpec {
-        guard parsed.spec.imagesFrom != nil else { return parsed }
         let file = LockFile(forSpec: parsed.path)
+        guard parsed.spec.imagesFrom != nil else { return parsed.adding(chartsOf: try file.load()) }
         guard let lock = try file.load() else {
             throw Failure(
                 .configuration, "list the images of", parsed.path,
@@ -42,7 +42,7 @@ package struct LockFile: Sendable {
                     image.reference, at: place, platforms: image.platforms.map(\.platform), origins: $0)
             }
         }
-        return parsed.adding(found)
+        return parsed.adding(found).adding(chartsOf: lock)
     }
 
     /// Puts the lock in place, atomically.
@@ -54,13 +54,16 @@ package struct Locker: Sendable {
     let parsed: ParsedSpec
     let client: RegistryClient
     let mirrors: FileMirrors
+    let helm: String?
     let note: @Sendable (String) -> Void
 
-    /// A locker for `spec` that resolves through `client` and gives `note` what a person should know.
+    /// A locker for `spec` that resolves through `client`, renders charts by the Helm at `helm` or in `PATH`, and gives
+    /// `note` what a person should know.
     package init(
         spec: ParsedSpec, client: RegistryClient, fileMirrors: FileMirrors = FileMirrors(),
-        note: @escaping @Sendable (String) -> Void
+        helm: String? = nil, note: @escaping @Sendable (String) -> Void
     ) {
+        self.helm = helm
         self.note = note
         mirrors = fileMirrors
         parsed = spec
@@ -92,24 +95,32 @@ package struct Locker: Sendable {
         ).files()
         let named = try await ImagesOfFiles(content: content, scratch: scratch.path, note: note)
             .read(parsed, files: files, lock: nil).checked()
-        let parsed = named.parsed
-        let kept = try keptImages(before, update: update, spec: parsed.spec)
+        // What was locked of charts may be named, and stays as long as the charts need it.
+        var kept = try keptImages(
+            before, update: update, spec: named.parsed.adding(chartsOf: before).spec)
+        let local = try await LocalImages(named.parsed.spec, folder: parsed.folder, scratch: scratch.path)
+        let old = Lock(images: kept, files: [], charts: keptCharts(before, update: update))
+        let repositories = ChartResolver(
+            parsed.spec, content: content, lock: old, mirrors: mirrors, scratch: scratch.path)
+        let charts = try await ChartImages(
+            parsed: named.parsed,
+            resolver: Resolver(
+                content: content, local: local, lock: old, spec: named.parsed.spec, charts: repositories),
+            renewsLock: true, helm: Helm(at: helm), scratch: scratch.path, note: note
+        ).found().checked()
+        let parsed = charts.parsed
+        kept = try keptImages(old, update: nil, spec: parsed.spec)
         let known = Set(kept.map(\.reference))
-        let local = try await LocalImages(parsed.spec, folder: parsed.folder, scratch: scratch.path)
         let resolver = Resolver(
-            content: content, local: local, lock: nil, spec: parsed.spec,
-            charts: ChartResolver(
-                parsed.spec, content: content, lock: nil, mirrors: mirrors, scratch: scratch.path))
-        let charts = parsed.spec.charts ?? []
-        let wanted = (parsed.spec.images + charts.map(\.reference)).filter { !known.contains($0) }
-        var images: [ResolvedImage] = []
+            content: content, local: local, lock: nil, spec: parsed.spec, charts: repositories)
+        let wanted = parsed.spec.images.filter { !known.contains($0) }
+        var images = charts.charts.filter { !known.contains($0.reference) }
         if let base = parsed.spec.base?.image, !known.contains(base) || !wanted.isEmpty {
             let resolved = try await resolver.image(base)
             try await ImageListCheck(parsed: parsed, content: content, note: note).run(base: resolved)
             if !known.contains(base) { images.append(resolved) }
         }
         images += try await resolver.images(wanted)
-        for chart in charts { try images.first { $0.reference == chart.reference }.map(chart.check) }
         let attached = try await AttachedContent(spec: parsed.spec, resolver: resolver).of(images)
         images += attached.filter { !known.contains($0.reference) }
         let all = (kept + images.map(\.locked)).map { image in
@@ -117,7 +128,7 @@ package struct Locker: Sendable {
             image.from = named.origins[image.reference]
             return image
         }
-        let after = Lock(images: all, files: files.map(\.locked))
+        let after = Lock(images: all, files: files.map(\.locked), charts: charts.records)
         if after != before { try file.save(after) }
         return Outcome(path: file.path, before: before, after: after)
     }
@@ -136,9 +147,10 @@ package struct Locker: Sendable {
                 }
         }
         let names = Set(update ?? [])
-        for name in names where spec.files[name] == nil && !wanted.contains(where: { $0.goes(by: name) }) {
+        let places = Set(spec.files.keys).union((spec.localCharts ?? []).map(\.path))
+        for name in names where !places.contains(name) && !wanted.contains(where: { $0.goes(by: name) }) {
             throw Failure(
-                .usage, "update", name, because: "the spec has no image and no file of that name",
+                .usage, "update", name, because: "the spec has no image, no chart and no file of that name",
                 remedy: "name it as the spec does; without a name all are updated")
         }
         guard let lock, update != [] else { return [] }
@@ -146,6 +158,15 @@ package struct Locker: Sendable {
             (wanted.contains(image.reference) || belongs(image.reference))
                 && !names.contains { image.reference.goes(by: $0) }
                 && [[], spec.platforms(of: image.reference)].contains(image.platforms.map(\.platform))
+        }
+    }
+
+    /// The charts of `lock` that stay as they are, if they are as they were.
+    private func keptCharts(_ lock: Lock?, update: [String]?) -> [Lock.Chart] {
+        guard let lock, update != [] else { return [] }
+        return (lock.charts ?? []).filter { chart in
+            let reference = (parsed.spec.charts ?? []).first { "\($0.reference)" == chart.chart }?.reference
+            return update?.contains { $0 == chart.chart || reference?.goes(by: $0) == true } != true
         }
     }
 
@@ -159,6 +180,29 @@ package struct Locker: Sendable {
             // Another URL is another file.
             return origin == file.url && update?.contains(file.name) != true
         }
+    }
+}
+
+extension ParsedSpec {
+    /// The same spec with the images that its charts need, as far as `lock` knows them.
+    func adding(chartsOf lock: Lock?) -> ParsedSpec {
+        var found: [FoundImage] = []
+        for chart in lock?.charts ?? [] {
+            let number = (spec.charts ?? []).firstIndex { "\($0.reference)" == chart.chart }
+            let isLocal = (spec.localCharts ?? []).contains { $0.path == chart.chart }
+            guard let part = number.map(SpecPath.chart) ?? (isLocal ? .localChart(chart.chart) : nil) else {
+                continue
+            }
+            found += chart.found(at: filePlace(of: part))
+        }
+        return adding(found)
+    }
+}
+
+extension Lock.Chart {
+    /// Its images, for all platforms, as named at `place`.
+    func found(at place: FilePlace) -> [FoundImage] {
+        images.map { FoundImage($0, at: place, platforms: nil, origins: []) }
     }
 }
 

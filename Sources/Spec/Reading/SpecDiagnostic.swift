@@ -30,6 +30,8 @@ package struct SpecPath: Sendable, Hashable, CustomStringConvertible, Expressibl
     package static func imagesFrom(_ index: Int) -> SpecPath { SpecPath("imagesFrom[\(index)]") }
     /// The chart of that number, from 0.
     package static func chart(_ index: Int) -> SpecPath { SpecPath("charts[\(index)]") }
+    /// The chart of the collecting host at that path.
+    package static func localChart(_ path: String) -> SpecPath { SpecPath("charts[\(path)]") }
     /// The file of that name.
     package static func file(_ name: String) -> SpecPath { SpecPath("files.\(name)") }
     /// The base layer's role.
@@ -93,6 +95,11 @@ package struct ParsedSpec: Sendable {
         var narrow = spec
         narrow.platforms = spec.platforms.filter(platforms.contains)
         return ParsedSpec(spec: narrow, path: path, marks: marks, kubefiles: kubefiles)
+    }
+
+    /// Where a part stands.
+    package func filePlace(of part: SpecPath) -> FilePlace {
+        marks[part] ?? FilePlace(path: path, position: SourcePosition(line: 1, column: 1))
     }
 
     /// Line and column of a part; of the file's begin where it is not written out.

@@ -5,10 +5,19 @@ internal import OCI
 /// The section `charts`, and `attached`.
 extension SpecReading {
     /// The charts of all files, as ``images()`` takes them.
-    mutating func charts() -> [Spec.Chart] {
+    mutating func charts() -> (carried: [Spec.Chart], local: [Spec.LocalChart]) {
         var all: [(chart: Spec.Chart, part: Int)] = []
+        var local: [Spec.LocalChart] = []
         forEach("charts") { reading, node in
             for item in reading.list(node, as: "charts") {
+                if let chart = reading.localChart(item) {
+                    reading.mark(item, part: .localChart(chart.path))
+                    if local.contains(where: { $0.path == chart.path }) {
+                        reading.note(item, message: "\(chart.path) is listed twice")
+                    }
+                    local.append(chart)
+                    continue
+                }
                 guard let chart = reading.chart(item) else { continue }
                 let known = all.firstIndex { $0.chart.reference == chart.reference }
                 if let known, all[known].chart == chart, all[known].part != reading.current { continue }
@@ -24,40 +33,61 @@ extension SpecReading {
                 all.append((chart, reading.current))
             }
         }
-        return all.map(\.chart)
+        return (all.map(\.chart), local)
+    }
+
+    /// A chart on this host, `./PATH`, `../PATH` or `/PATH`; `nil` for any other.
+    private mutating func localChart(_ node: YamlNode) -> Spec.LocalChart? {
+        let path = node.entries?.first { $0.key.text == "chart" }?.value.text ?? ""
+        guard ["./", "../", "/"].contains(where: path.hasPrefix) else { return nil }
+        guard let fields = mapping(node, as: "the chart of this host", keys: ["chart"] + Self.renderingKeys),
+            let place = fields["chart"], let path = hostPath(place, as: "the path of a chart")
+        else { return Spec.LocalChart(path: path) }
+        return Spec.LocalChart(path: path, rendering: rendering(fields))
+    }
+
+    private static let renderingKeys = ["values", "valuesFiles", "kubeVersion", "apiVersions"]
+
+    /// What a chart is rendered with; `nil` where nothing is said.
+    private mutating func rendering(_ fields: [String: YamlNode]) -> Spec.Rendering? {
+        if Set(fields.keys).isDisjoint(with: Self.renderingKeys) { return nil }
+        var rendering = Spec.Rendering()
+        rendering.values = fields["values"].flatMap { self.values($0) }
+        rendering.valuesFiles = fields["valuesFiles"].map { node in
+            oneOrMore(node, as: "valuesFiles").compactMap { hostPath($0, as: "the path of a file of values") }
+        }
+        rendering.kubeVersion = fields["kubeVersion"].flatMap {
+            version($0, as: "the version of Kubernetes")
+        }
+        rendering.apiVersions = fields["apiVersions"].map { node in
+            oneOrMore(node, as: "apiVersions").compactMap {
+                word($0, as: "an API like monitoring.coreos.com/v1")
+            }
+        }
+        return rendering
+    }
+
+    /// A text that no program takes for an option.
+    private mutating func word(_ node: YamlNode, as what: String) -> String? {
+        guard let text = text(node, as: what) else { return nil }
+        let plain = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ",") }
+        if plain, !text.hasPrefix("-"), text.utf8.count <= 256 { return text }
+        note(node, message: "expected \(what); found '\(text.prefix(60))'")
+        return nil
     }
 
     private mutating func chart(_ node: YamlNode) -> Spec.Chart? {
-        let keys = ["chart", "repo", "version", "digest", "values"]
+        let keys = ["chart", "repo", "version", "digest"] + Self.renderingKeys
         guard let fields = mapping(node, as: "the chart", keys: keys, required: ["chart", "version"]),
             let place = fields["chart"], let written = text(place, as: "a chart")
         else { return nil }
-        let version = fields["version"].flatMap { self.version($0) }
+        let version = fields["version"].flatMap { self.version($0, as: "the version of the chart") }
         let digest = fields["digest"].flatMap { self.digest($0, as: "the digest of the chart") }
-        let values = fields["values"].flatMap { self.values($0) }
+        let rendering = self.rendering(fields)
         let repo = fields["repo"].flatMap { url($0, as: "the URL of the chart repository") }
-        guard let version else { return nil }
-        let address: String
-        if written.hasPrefix("oci://") {
-            if let node = fields["repo"] {
-                note(
-                    node,
-                    message:
-                        "a chart of an OCI registry has no repo; for an HTTP repository give only its name"
-                )
-            }
-            address = String(written.dropFirst("oci://".count))
-        } else {
-            guard let repo else {
-                if fields["repo"] == nil {
-                    note(
-                        place,
-                        message: "expected oci://HOST/PATH/NAME, or a name together with 'repo: https://…'")
-                }
-                return nil
-            }
-            let host = repo.split(separator: "/", omittingEmptySubsequences: true).dropFirst()
-            address = (host.map(String.init) + [written]).joined(separator: "/")
+        guard let version, let address = address(of: written, place: place, repo: repo, at: fields["repo"])
+        else {
+            return nil
         }
         let tag = version.replacing("+", with: "_")
         guard address.contains("/"), !written.hasSuffix("/"),
@@ -72,17 +102,48 @@ extension SpecReading {
         }
         let name = String(written.split(separator: "/").last ?? "")
         return Spec.Chart(
-            name: name, reference: reference, repo: repo, version: version, digest: digest, values: values)
+            name: name, reference: reference, repo: repo, version: version, digest: digest,
+            rendering: rendering)
     }
 
-    private mutating func version(_ node: YamlNode) -> String? {
-        guard let text = text(node, as: "the version of the chart") else { return nil }
+    /// Host and path of a chart: those of its registry, or of its repository with its name.
+    private mutating func address(
+        of chart: String, place: YamlNode, repo: String?, at node: YamlNode?
+    ) -> String? {
+        if chart.hasPrefix("oci://") {
+            if let node {
+                note(
+                    node,
+                    message:
+                        "a chart of an OCI registry has no repo; for an HTTP repository give only its name"
+                )
+            }
+            return String(chart.dropFirst("oci://".count))
+        }
+        guard let repo else {
+            if node == nil {
+                note(
+                    place,
+                    message:
+                        "expected oci://HOST/PATH/NAME, ./PATH of this host, or a name together with 'repo: https://…'"
+                )
+            }
+            return nil
+        }
+        let host = repo.split(separator: "/", omittingEmptySubsequences: true).dropFirst()
+        return (host.map(String.init) + [chart]).joined(separator: "/")
+    }
+
+    private mutating func version(_ node: YamlNode, as what: String) -> String? {
+        guard let text = text(node, as: what) else { return nil }
         let plain = text.utf8.allSatisfy {
             (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
                 || ".-+_".utf8.contains($0)
         }
-        if plain, text.utf8.count <= 128 { return text }
-        note(node, message: "expected one exact version like 1.2.3, no range; found '\(text.prefix(60))'")
+        if plain, text.utf8.count <= 128, !text.hasPrefix("-") { return text }
+        note(
+            node,
+            message: "expected \(what) as one exact version like 1.2.3, no range; found '\(text.prefix(60))'")
         return nil
     }
 

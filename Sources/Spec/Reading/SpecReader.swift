@@ -119,7 +119,8 @@ extension SpecReading {
             name: name, release: context.release, platforms: platforms, base: context.base,
             files: context.files,
             images: context.images, imagesFrom: imagesFrom, imagePlatforms: context.imagePlatforms,
-            archives: context.archives, charts: charts, attached: context.attached,
+            archives: context.archives, charts: charts.carried, localCharts: charts.local,
+            attached: context.attached,
             notImages: notImages, registries: registries, registry: registry, builds: builds)
     }
 

@@ -44,6 +44,7 @@ struct CollectCommand: AsyncParsableCommand {
             "Copy from this bundle what it has, in place of the network; may be repeated. The bundle that is renewed always serves so.",
             valueName: "bundle"), completion: .file())
     var reuse: [String] = []
+    @OptionGroup var charts: ChartOptions
     @OptionGroup var tools: ToolOptions
     @OptionGroup var keys: KeyOptions
     @OptionGroup var network: NetworkOptions
@@ -70,6 +71,7 @@ struct CollectCommand: AsyncParsableCommand {
         options.volumeSize = volumeSize
         options.since = since
         options.reuse = reuse
+        options.helm = charts.helm
         options.trust = try keys.trust()
         options.tools = try await onThread { [tools] () throws(Failure) in try tools.files() }
         options.rehearsesRun = rehearseRun

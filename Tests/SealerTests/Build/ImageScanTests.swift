@@ -89,6 +89,28 @@ import Testing
         #expect(scan.kubeVersion == ">=1.19")
     }
 
+    @Test func chartsWithinChartsTakeTheValuesAbove() throws {
+        func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+        let template = "image: a/b:{{ .Values.tag }}-{{ .Values.global.zone }}-{{ .Values.own }}\n"
+        let reading = try ChartReading(
+            files: [
+                ("web/Chart.yaml", bytes("name: web\nversion: 1.2.3\n")),
+                ("web/values.yaml", bytes("global: { zone: z1 }\ndb: { tag: v1, own: null }\n")),
+                ("web/charts/db/Chart.yaml", bytes("name: db\n")),
+                ("web/charts/db/values.yaml", bytes("tag: v0\nown: x\nglobal: { zone: z0 }\n")),
+                ("web/charts/db/templates/a.yaml", bytes(template)),
+                ("web/charts/db/charts/in/Chart.yaml", bytes("name: in\n")),
+                ("web/charts/db/charts/in/templates/a.yaml", bytes(template)),
+            ], path: "web",
+            values: [bytes("db: { tag: v1 }\n"), bytes("db: { tag: v2, in: { tag: v3, own: y } }\n")])
+        #expect(reading.images.map(\.text) == ["a/b:v3-z1-y"])
+        #expect(reading.unknown.map(\.place) == ["web/charts/db/templates/a.yaml:1"])
+        #expect((reading.name, reading.version) == ("web", "1.2.3"))
+        #expect(throws: Failure.self) {
+            try ChartReading(files: [("web/values.yaml", [])], path: "web", values: [])
+        }
+    }
+
     @Test func packedChartsAndTheirListsAreRead() throws {
         let scratch = try Scratch()
         let (chart, inner) = ("work/app", "work/app/charts/sub")

@@ -58,4 +58,7 @@ def merged(one, other):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except helm_python.HelmError as error:
+        sys.exit(f"Error: {error}")

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 
 import odd_registry
+from engine import packed, pushed
 from harness import call, case, equal, require
 from odd_registry import AMD64, digest
 from push_cases import target
@@ -231,10 +232,7 @@ def what_is_attached_crosses_with_its_image(world):
 def a_chart_of_a_registry_crosses(world):
     """A Helm chart from oci:// is pinned by version and digest, carried as it is, served and pushed."""
     with odd_registry.odd_registry() as registry:
-        chart = registry.artifact(
-            "charts/web", "1.2.3_b1", config=b'{"name":"web","version":"1.2.3+b1"}',
-            config_type="application/vnd.cncf.helm.config.v1+json",
-            layers=[("application/vnd.cncf.helm.chart.content.v1.tar+gzip", b"chart")])
+        chart = pushed(registry, "charts/web", "1.2.3_b1", packed({"Chart.yaml": "name: web\nversion: 1.2.3+b1\n"}))
         line = f"charts: [{{ chart: 'oci://{registry.place}/charts/web', version: 1.2.3+b1, digest: '%s' }}]\n"
         bundle = collected(world, "chart", registry, [], line % chart["digest"])
         with served(world, bundle) as (_, place):

@@ -13,8 +13,8 @@ import subprocess
 import tarfile
 import threading
 
+import engine
 from artifact_cases import fetch
-from chart_cases import PROGRAM, engine
 from harness import case, equal, require, serving
 from odd_registry import MANIFEST
 from serve_cases import served
@@ -52,8 +52,8 @@ dependencies:
 LEGACY = "apiVersion: v1\nname: old\nversion: 0.9.0\nappVersion: 2\ndeprecated: true\n"
 
 
-def helm(python, *arguments):
-    done = subprocess.run([python, PROGRAM, *map(str, arguments)], capture_output=True, text=True)
+def helm(program, *arguments):
+    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
     require(done.returncode == 0, f"helm {arguments}: {done.stderr}")
     return done.stdout.strip()
 
@@ -108,7 +108,7 @@ def spec(folder, place, charts):
 def a_chart_of_an_http_repository_is_what_helm_makes_of_it(world):
     """Helm's own SDK makes a repository; sealift carries the artifact that `helm push` makes; Helm pulls it from serve
     and from a registry after push, byte for byte."""
-    python = engine(world.folder("engine-repository") / "venv")
+    program = engine.helm(world)
     folder = world.folder("helm-repository")
     dep = ("charts/dep/Chart.yaml", "apiVersion: v2\nname: dep\nversion: 0.1.0\n")
     write(folder / "web", CHART, [dep, ("templates/a.yaml", "kind: X\n")])
@@ -116,8 +116,8 @@ def a_chart_of_an_http_repository_is_what_helm_makes_of_it(world):
                                    dep])
     charts = folder / "http/charts"
     charts.mkdir(parents=True)
-    made = {name: helm(python, "package", folder / name, charts) for name in ("web", "old")}
-    helm(python, "index", charts)
+    made = {name: helm(program, "package", folder / name, charts) for name in ("web", "old")}
+    helm(program, "index", charts)
     seen = []
     with web(folder / "http", seen) as place, serving(world, folder, folder / "data") as registry:
         path = spec(folder, place, [("web", "1.2.3+b1", ""), ("old", "0.9.0", "")])
@@ -126,7 +126,7 @@ def a_chart_of_an_http_repository_is_what_helm_makes_of_it(world):
         equal((seen[0], len(seen)), ("/charts/index.yaml", 3), f"one index and each archive once: {seen}")
         world.ok("push", bundle, "--to", f"{registry}/copied", "--insecure", registry)
         for name, tag in (("web", "1.2.3_b1"), ("old", "0.9.0")):
-            helm(python, "push", made[name], f"oci://{registry}/own")
+            helm(program, "push", made[name], f"oci://{registry}/own")
             theirs = json.loads(fetch(registry, f"own/{name}/manifests/{tag}", MANIFEST)[0])
             with served(world, bundle) as (_, mirror):
                 ours = json.loads(fetch(mirror, f"charts/{name}/manifests/{tag}")[0])
@@ -137,8 +137,8 @@ def a_chart_of_an_http_repository_is_what_helm_makes_of_it(world):
                 pulled = folder / f"pulled-{name}"
                 pulled.mkdir()
                 version = tag.replace("_", "+")
-                helm(python, "pull", f"oci://{mirror}/charts/{name}", version, pulled)
-            helm(python, "pull", f"oci://{registry}/copied/charts/{name}", version, folder)
+                helm(program, "pull", f"oci://{mirror}/charts/{name}", version, pulled)
+            helm(program, "pull", f"oci://{registry}/copied/charts/{name}", version, folder)
             for copy in (pulled, folder):
                 equal((copy / f"{name}-{version}.tgz").read_bytes(), open(made[name], "rb").read(), f"{name} in {copy}")
 

@@ -25,6 +25,7 @@ struct CheckCommand: AsyncParsableCommand {
         help: "Prove for this platform only; may be repeated. (default: all of the spec)",
         completion: BundleCompletion.platforms, transform: { try Platform($0) })
     var platform: [Platform] = []
+    @OptionGroup var charts: ChartOptions
     @OptionGroup var network: NetworkOptions
     @OptionGroup var words: OutputOptions
 
@@ -32,6 +33,7 @@ struct CheckCommand: AsyncParsableCommand {
         let parsed = try SpecReader.read(path: spec).checkedForContent()
         var options = CollectOptions(spec: parsed)
         options.platforms = platform
+        options.helm = charts.helm
         options.jobs = network.connection.jobs
         options.fileMirrors = network.fileMirrors
         let display = CollectDisplay()

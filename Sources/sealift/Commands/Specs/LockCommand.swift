@@ -26,6 +26,7 @@ struct LockCommand: AsyncParsableCommand {
     var names: [String] = []
     @Flag(help: "Resolve the named images and files again; all of them if none is named.")
     var update = false
+    @OptionGroup var charts: ChartOptions
     @OptionGroup var network: NetworkOptions
     @Flag(help: "Print the lock as JSON.")
     var json = false
@@ -42,7 +43,7 @@ struct LockCommand: AsyncParsableCommand {
         let display = CollectDisplay()
         let locker = Locker(
             spec: parsed, client: try network.client(parsed.spec.registries) { display.transfers.show($0) },
-            fileMirrors: network.fileMirrors,
+            fileMirrors: network.fileMirrors, helm: charts.helm,
             note: { Console.say($0) })
         let outcome = try await locker.run(update: update ? names : nil)
         if json { return try Console.printJSON(outcome.after) }
@@ -51,6 +52,7 @@ struct LockCommand: AsyncParsableCommand {
         for change in changes { table.add(change) }
         table.lines.forEach(Console.print)
         Console.say(
-            changes.isEmpty ? "\(outcome.path) is up to date" : "\(outcome.path) written: \(table.summary)")
+            outcome.after == outcome.before
+                ? "\(outcome.path) is up to date" : "\(outcome.path) written: \(table.summary)")
     }
 }

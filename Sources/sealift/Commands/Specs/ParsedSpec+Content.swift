@@ -8,7 +8,7 @@ extension ParsedSpec {
     func checkedForContent() throws(Failure) -> ParsedSpec {
         let isEmpty =
             spec.base == nil && spec.files.isEmpty && spec.images.isEmpty && spec.builds.isEmpty
-            && (spec.charts ?? []).isEmpty
+            && (spec.charts ?? []).isEmpty && (spec.localCharts ?? []).isEmpty
         guard isEmpty else { return self }
         throw Failure(
             .configuration, "carry what the spec names", path, because: "it names nothing to carry",

