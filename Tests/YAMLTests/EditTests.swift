@@ -115,6 +115,13 @@ import Testing
         ("a: é # ö\n", "b", .text("ü"), "a: é # ö\nb: ü\n"),
         ("a: &x !!str 1\n", "a", .text("two"), "a: &x !!str two\n"),
         ("l: [a, 'b']\n", "l[1]", .text("c"), "l: [a, 'c']\n"),
+        ("a: 1\n", "b.c", .text("x"), "a: 1\nb: {\"c\": \"x\"}\n"),
+        ("a: 1\n", "b.c", .literal("yes"), "a: 1\nb: {\"c\": true}\n"),
+        (
+            "a:\n  b: 1 # c\nd: 1\n", "a.e.f.g", .literal("3"),
+            "a:\n  b: 1 # c\n  e: {\"f\": {\"g\": 3}}\nd: 1\n"
+        ),
+        ("kind: A\n---\nkind: B\n", "B:spec.x", .text("y"), "kind: A\n---\nkind: B\nspec: {\"x\": \"y\"}\n"),
     ])
     func setsInYAML(before: String, key: String, value: Edit.Value, after: String) throws {
         let found = try Self.edit(before, set: [(key, value)])
@@ -138,6 +145,30 @@ import Testing
         #expect(failure?.kind == .configuration)
         #expect(failure?.reason == reason)
         #expect(failure?.remedy.isEmpty == false)
+    }
+
+    /// Parents are made, unless something else is there, several documents could be meant, or a key is probably misspelt.
+    @Test(arguments: [
+        ("a: 1\n", "a.b.c", "there is no key 'b'; there is a number"),
+        ("kind: A\n---\nkind: B\n", "bcd.c", "there is no key 'bcd'; it has kind"),
+        ("l: [1]\n", "l[0].b.c", "there is no key 'b'; there is a number"),
+        ("l: []\n", "l[0].b.c", "there is no item 0; there is a list"),
+        ("a: {}\n", "a.b[0].c", "there is no key 'b'; it has "),
+        ("mirrors: { gcr.io: {} }\n", "mirrors.'ghcr.io'.x", "there is no key 'ghcr.io'; it has gcr.io"),
+    ])
+    func makesNoParentsThere(text: String, key: String, reason: String) throws {
+        for name in ["x.yaml", "x.yml"] {
+            let failure = #expect(throws: Failure.self) {
+                try Self.edit(text, set: [(key, .text("v"))], path: name)
+            }
+            #expect(
+                failure?.kind == .configuration && failure?.reason == reason, "\(String(describing: failure))"
+            )
+        }
+        #expect(
+            try Self.edit(
+                "{\n  \"a\": 1\n}\n", set: [("log-opts.max-size", .text("10m"))], path: "daemon.json")
+                == "{\n  \"a\": 1,\n  \"log-opts\": {\"max-size\": \"10m\"}\n}\n")
     }
 
     @Test(arguments: [

@@ -174,6 +174,7 @@ import YAML
         ("[[a]]\nb = 1\n", "append", "a", "list of tables"),
         ("server = 1\n", "remove", "servr", "did you mean 'server'?"),
         ("[a]\nb = 1\n", "remove", "a.c", "there are b"),
+        ("[registry]\nx = 1\n", "set", "registri.y", "did you mean 'registry'?"),
         ("a = [1]\n", "remove", "a[0]", "cannot be removed"), ("a = \n", "set", "b", "expected a value"),
         ("a = 1\na = 2\n", "set", "b", "the key 'a' is there already"),
         ("[a]\n[a]\n", "set", "b", "'a' is there already"),

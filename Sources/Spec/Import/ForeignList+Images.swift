@@ -16,11 +16,11 @@ extension ForeignList {
             throw Failure(
                 .data, "read the images of", path, because: "it is not a text in UTF-8",
                 remedy:
-                    "of an archive, say which members name images: { file: NAME, members: [manifests/*.yaml] }"
+                    "save it as UTF-8; of an archive, say which members name images: { file: NAME, members: [manifests/*.yaml] }"
             )
         }
         if let (scan, list) = try scan(bytes, path: path) {
-            var notTaken = list.omissions.map { "\(path):\($0)" }
+            var notTaken = list.omissions.map { "\(path):\($0); it is not taken" }
             if list.charts.count + list.files.count > 0 {
                 notTaken.append(
                     "\(path) is \(list.form.rawValue): of its \(list.charts.count) charts and \(list.files.count) files none is taken; "

@@ -10,7 +10,7 @@ package struct Edit: Sendable {
         case json
         /// YAML, any number of documents.
         case yaml
-        /// TOML 1.0. A table that `set` needs and that is not there is made.
+        /// TOML 1.0.
         case toml
 
         /// JSON for a name that ends in `.json`, TOML for one that ends in `.toml`, else YAML.
@@ -34,7 +34,7 @@ package struct Edit: Sendable {
     package enum Change: Sendable, Hashable {
         /// Takes the key and its value away.
         case remove(FieldPath)
-        /// Gives the field a value, and makes it the last of its mapping where it is missing.
+        /// Gives the field a value, and makes it the last of its mapping where it is missing; mappings around it too.
         case set(FieldPath, Value)
         /// Puts a value at the end of a list, which is made where it is missing.
         case append(FieldPath, Value)
@@ -133,7 +133,8 @@ struct EditState {
         documents = isJSON ? [try YamlDocument(json: source)] : try YamlDocuments.all(source)
     }
 
-    func after(_ change: Edit.Change) throws(Failure) -> EditState {
+    func after(_ given: Edit.Change) throws(Failure) -> EditState {
+        let change = given.makingParents(in: self)
         let index = try EditTarget.document(for: change, in: self)
         let target = try EditTarget(change, document: documents[index], state: self)
         let splice = try EditSplice(target, change: change, state: self).made()

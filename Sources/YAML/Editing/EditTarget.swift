@@ -76,7 +76,7 @@ struct EditTarget {
         return parent.entries != nil || (parent.text == "" && parent.scalarType == .null)
     }
 
-    private static func child(of node: YamlNode, _ part: FieldPath.Part) -> YamlNode? {
+    static func child(of node: YamlNode, _ part: FieldPath.Part) -> YamlNode? {
         switch part {
         case .key(let key): return node[key]
         case .index(let index):

@@ -87,6 +87,14 @@ package struct FieldPath: Sendable, Hashable {
         return key
     }
 
+    private init(_ path: FieldPath, parts: [Part]) {
+        (kind, name, text) = (path.kind, path.name, path.text)
+        self.parts = parts
+    }
+
+    /// The place of the first `count` steps.
+    func prefix(_ count: Int) -> FieldPath { FieldPath(self, parts: Array(parts.prefix(count))) }
+
     /// Whether the document is one that the path may mean.
     func admits(_ document: YamlDocument) -> Bool {
         (kind == nil || kind == document.kind) && (name == nil || name == document.name)

@@ -85,10 +85,19 @@ extension TOMLEdit {
     /// Refuses parents that are no tables, and items that are not there.
     private func checkParents(of parts: [FieldPath.Part], for change: Edit.Change) throws(Failure) {
         var tree = document.root
-        for part in parts {
+        for (depth, part) in parts.enumerated() {
             switch (tree, part) {
             case (.table(let fields), .key(let key)):
-                guard let next = fields[key] else { return }
+                guard let next = fields[key] else {
+                    guard depth + 1 < parts.count, Likeness.isSlip(key, of: Array(fields.keys)) else {
+                        return
+                    }
+                    let keys = fields.keys.sorted()
+                    throw nowhere(
+                        change, at: 0, there: "there are \(keys.prefix(12).joined(separator: ", "))",
+                        part: part,
+                        among: keys)
+                }
                 tree = next
             case (.array(let items), .index(let index)) where index < items.count: tree = items[index]
             case (.array(let items), _):
