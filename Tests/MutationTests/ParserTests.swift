@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import BundleFormat
 import Foundation
 import OCI
 import Testing
 
 @testable import Build
+@testable import BundleFormat
 @testable import Registry
 @testable import Sealer
 @testable import Serve
@@ -146,6 +146,51 @@ import Testing
             _ = (head.range, head.length, head.confirmedBytes, head.encoding)
             _ = try? WebAddress(text)
             _ = Int64(sizeFromOutside: text)
+        }
+    }
+
+    @Test func whatClientsOfServeSend() {
+        let hash = "$2y$05$abcdefghijklmnopqrstuuJ5vrZtq8ZVvVZ1aFQ0oVYVZ1aFQ0oVYV"
+        let samples = [
+            "reader:\(hash)\n# who\n\nother:\(hash)\r\n", "Basic cmVhZGVyOnJpZ2h0", "bytes=0-9,20-,-5",
+            "/v2/library/a/manifests/v1?ns=docker.io&n=10&last=a%2Fb", "[::1]:5000", "0.0.0.0:5000",
+        ]
+        mutate("clients", samples, words: ["bytes=", "%2", "?ns=", "$2y$", "Basic ", "[::"]) { bytes in
+            let text = String(decoding: bytes, as: UTF8.self)
+            _ = try? Htpasswd(text, path: "x")
+            _ = Htpasswd.credentials(in: text)
+            _ = ByteRange(text, size: 1 << 40)
+            _ = Target(text)
+            _ = try? ListenAddress(text)
+        }
+    }
+
+    @Test func whatBundlesBeginWith() throws {
+        let document = """
+            {"lock":{"files":[],"images":[],"version":1},"required":[],"spec":{"base":{"image":"a.io/b:v1","layers":{}},\
+            "builds":[],"files":{},"images":["a.io/b:v1"],"name":"x","platforms":["linux/amd64"],"registries":{},\
+            "registry":"sea.hub:5000","version":1},"version":2}
+            """
+        let index = """
+            {"annotations":{"io.sealift.bundle.size":"10240","io.sealift.volume.size":"4096"},"manifests":[{"mediaType":\
+            "a/b","digest":"\(Self.digest)","size":1,"artifactType":"application/vnd.sealift.bundle.v1+json"}]}
+            """
+        mutate("bundle", [document, index], words: ["\"images\":[", "\"manifests\":[", "\"outcome\":{"]) {
+            bytes in
+            _ = try? Document.decode(bytes, artifact: "x")
+            _ = try? IndexHead(parsing: bytes)
+        }
+    }
+
+    @Test func listsOfOtherTools() {
+        let samples = [
+            "docker.io/a/b:v1\nquay.io/c/d@\(Self.digest)\n",
+            #"{"apiVersion":"v1","kind":"List","items":[{"kind":"Pod"}]}"#,
+            "apiVersion: content.hauler.cattle.io/v1\nkind: Images\nspec:\n  images:\n  - name: a/b:v1\n",
+            "kind: ZarfPackageConfig\ncomponents:\n- name: x\n  images: [a/b:v1]\n",
+        ]
+        mutate("lists", samples, words: ["kind: ", "- name: ", "\"items\":["]) { bytes in
+            _ = try? ForeignList.read(bytes, path: "x")
         }
     }
 

@@ -47,6 +47,68 @@ import Testing
         #expect(again == .admitted("reader"), "a header that was right is remembered")
     }
 
+    /// Guesses under the user's own name, from the user's own address, on a queue that is full of them.
+    @Test func aKnownUserIsNotLockedOutByGuessesUnderTheSameName() async throws {
+        let users = try await Self.users()
+        let queue = PasswordQueue(most: (all: 4, address: 4))
+        defer { queue.stop() }
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        func login(_ password: String) -> EventLoopFuture<PasswordQueue.Outcome> {
+            queue.admits(
+                .init(header: Self.header("reader", password), address: "10.0.0.1"), users: users, on: loop)
+        }
+        #expect(try await login("right").get() == .admitted("reader"))
+        var guesses: [EventLoopFuture<PasswordQueue.Outcome>] = []
+        // More of them than wrong logins are remembered.
+        for number in 0..<1500 {
+            guesses.append(login("wrong\(number)"))
+            if number % 100 == 0 { #expect(try await login("right").get() == .admitted("reader")) }
+        }
+        for guess in guesses { #expect([.refused, .tooMany].contains(try await guess.get())) }
+        #expect(try await login("right").get() == .admitted("reader"))
+    }
+
+    /// A client of a forgotten password that asks again and again: only the first time is there anything to check.
+    @Test func aWrongLoginThatIsRepeatedTakesNoCheck() async throws {
+        let users = try await Self.users()
+        let queue = PasswordQueue(most: (all: 1, address: 1))
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let login = PasswordQueue.Login(header: Self.header("reader", "old"), address: "10.0.0.1")
+        #expect(try await queue.admits(login, users: users, on: loop).get() == .refused)
+        // No thread checks any more, and yet it is answered.
+        queue.stop()
+        for _ in 0..<100 { #expect(try await queue.admits(login, users: users, on: loop).get() == .refused) }
+        let unseen = PasswordQueue.Login(header: Self.header("reader", "older"), address: "10.0.0.1")
+        #expect(try await queue.admits(unseen, users: users, on: loop).get() == .tooMany)
+    }
+
+    /// A user who has not logged in before, among eight that guess under the same name from the same address.
+    @Test func aNewUserAmongThoseWhoGuessTheSameNameGetsATurn() async throws {
+        let made = try await run("htpasswd", ["-nbB", "-C", "5", "reader", "right"])
+        let users = try Htpasswd(made.text, path: "users")
+        let queue = PasswordQueue(most: (all: 4, address: 4))
+        defer { queue.stop() }
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        @Sendable func login(_ password: String) async throws -> PasswordQueue.Outcome {
+            try await queue.admits(
+                .init(header: Self.header("reader", password), address: "10.0.0.1"), users: users, on: loop
+            ).get()
+        }
+        let guessing = (0..<8).map { guesser in
+            Task {
+                var number = 0
+                while !Task.isCancelled {
+                    number += 1
+                    _ = try await login("wrong\(guesser)-\(number)")
+                }
+            }
+        }
+        defer { for task in guessing { task.cancel() } }
+        var outcome = PasswordQueue.Outcome.tooMany
+        for _ in 0..<200 where outcome == .tooMany { outcome = try await login("right") }
+        #expect(outcome == .admitted("reader"))
+    }
+
     @Test func aStoppedQueueAdmitsNoOneNew() async throws {
         let queue = PasswordQueue()
         queue.stop()

@@ -7,11 +7,19 @@ package import OCI
 /// Users and their bcrypt hashes, as `htpasswd -B` writes them.
 package final class Htpasswd: Sendable {
     private let hashes: [String: String]
-    /// SHA-256 of `Authorization` headers that were found right: bcrypt is slow by intent, and a client
-    /// sends its password with every request.
-    private let admitted = Guarded<[Digest: String]>([:])
+    /// What was found out of logins: bcrypt is slow by intent, and a client sends its password with every request.
+    private let outcomes = Guarded(Outcomes())
 
-    /// The most headers that are remembered.
+    private struct Outcomes {
+        /// SHA-256 of the login of each user that was found right last: one a user, so that no one's guesses push it out.
+        var right: [String: Digest] = [:]
+        /// SHA-256 of logins that were found wrong last, and their order.
+        var wrong: Set<Digest> = []
+        var order: [Digest] = []
+        var oldest = 0
+    }
+
+    /// The most wrong logins that are remembered.
     private static let memory = 1024
 
     /// Reads the file at `path`: a line a user, `NAME:HASH`; empty lines and those that begin with `#` count
@@ -43,23 +51,42 @@ package final class Htpasswd: Sendable {
         hash.utf8.count == 60 && ["$2a$", "$2b$", "$2y$"].contains { hash.hasPrefix($0) }
     }
 
-    /// The user whose password ``check(_:)`` has found in this very header before.
-    func known(_ header: String) -> String? {
-        let key = Digest(of: Array(header.utf8))
-        return admitted.withLock { $0[key] }
+    /// What ``check(_:)`` has found of this very login before; `nil` for one that it has not seen, or has forgotten.
+    func known(_ header: String) -> Login? {
+        guard let (user, password) = Self.credentials(in: header) else { return .wrong }
+        let key = Self.key(user, password: password)
+        return outcomes.withLock { outcomes in
+            if outcomes.right[user] == key { return .right(user: user) }
+            return outcomes.wrong.contains(key) ? .wrong : nil
+        }
+    }
+
+    /// What is known of a login.
+    enum Login: Equatable {
+        case right(user: String)
+        case wrong
+    }
+
+    private static func key(_ user: String, password: String) -> Digest {
+        Digest(of: Array(user.utf8) + [0] + Array(password.utf8))
     }
 
     /// The user whom the `Authorization` header names with the right password, or `nil`. Takes as long as bcrypt does.
     func check(_ header: String) -> String? {
-        guard let (user, password) = Self.credentials(in: header), isRight(user, password: password) else {
-            return nil
+        guard let (user, password) = Self.credentials(in: header) else { return nil }
+        let isRight = isRight(user, password: password)
+        let key = Self.key(user, password: password)
+        outcomes.withLock { outcomes in
+            if isRight {
+                outcomes.right[user] = key
+            } else if outcomes.wrong.insert(key).inserted {
+                if outcomes.order.count < Self.memory { return outcomes.order.append(key) }
+                outcomes.wrong.remove(outcomes.order[outcomes.oldest])
+                outcomes.order[outcomes.oldest] = key
+                outcomes.oldest = (outcomes.oldest + 1) % Self.memory
+            }
         }
-        let key = Digest(of: Array(header.utf8))
-        admitted.withLock { admitted in
-            if admitted.count >= Self.memory { admitted = [:] }
-            admitted[key] = user
-        }
-        return user
+        return isRight ? user : nil
     }
 
     /// User and password of the header; `nil` for anything but the scheme `Basic`. Source: RFC 7617.

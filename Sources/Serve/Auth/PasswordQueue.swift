@@ -7,7 +7,8 @@ internal import OCI
 ///
 /// Who waits is bounded, in all and by address; who is pushed out is told to try again. The newest login is checked
 /// first, and a user name for which an address has given a wrong password comes last and is pushed out first: so a user
-/// who logs in among many guessing clients waits for one check as a rule.
+/// who logs in among many guessing clients waits for one check as a rule. Whoever has logged in before waits for none, even
+/// where others guess under the same name from the same address, and a wrong login that is repeated takes none.
 final class PasswordQueue: Sendable {
     /// What a request says of its user.
     struct Login: Sendable {
@@ -49,6 +50,8 @@ final class PasswordQueue: Sendable {
         var isRunning = false
     }
 
+    /// How long one waits that was pushed out under a name that is being guessed.
+    private static let pause = TimeAmount.seconds(1)
     /// The most failed claims that are remembered.
     private static let memory = 4096
     /// The most logins that wait, in all and of one address.
@@ -60,7 +63,11 @@ final class PasswordQueue: Sendable {
     /// Whether the user may read: at once where the header was found right before, else after its turn.
     func admits(_ login: Login, users: Htpasswd, on loop: any EventLoop) -> EventLoopFuture<Outcome> {
         guard let header = login.header else { return loop.makeSucceededFuture(.refused) }
-        if let user = users.known(header) { return loop.makeSucceededFuture(.admitted(user)) }
+        switch users.known(header) {
+        case .right(let user): return loop.makeSucceededFuture(.admitted(user))
+        case .wrong: return loop.makeSucceededFuture(.refused)
+        case nil: break
+        }
         guard let (user, _) = Htpasswd.credentials(in: header) else {
             return loop.makeSucceededFuture(.refused)
         }
@@ -75,7 +82,7 @@ final class PasswordQueue: Sendable {
             defer { state.isRunning = true }
             return (shorten(&state.waiting), !state.isRunning)
         }
-        for one in pushedOut { one.promise.succeed(.tooMany) }
+        for one in pushedOut { turnAway(one) }
         // Without a thread no one is admitted until the host gives one.
         if isNew, spawnThread({ self.run() }) != nil {
             state.locked { $0.isRunning = false }
@@ -98,6 +105,16 @@ final class PasswordQueue: Sendable {
             return state.waiting
         }
         for one in waiting { one.promise.succeed(.tooMany) }
+    }
+
+    /// Answers one that was pushed out. Where the name is being guessed, after a pause: a client that guesses without end
+    /// then comes back once in a while on each connection, and the user of that name at that address gets a turn.
+    private func turnAway(_ one: Waiting) {
+        guard one.isSuspect else { return one.promise.succeed(.tooMany) }
+        // Also when the loop ends before.
+        one.promise.futureResult.eventLoop.scheduleTask(in: Self.pause) {}.futureResult.whenComplete { _ in
+            one.promise.succeed(.tooMany)
+        }
     }
 
     /// Takes out those that are too many: of the address that has too many, or else of the one that has most.
