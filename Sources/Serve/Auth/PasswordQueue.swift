@@ -7,7 +7,7 @@ internal import OCI
 ///
 /// Who waits is bounded, in all and by address; who is pushed out is told to try again. The newest login is checked
 /// first, and a user name for which an address has given a wrong password comes last and is pushed out first: so a user
-/// who logs in among many guessing clients waits for one check as a rule. Whoever has logged in before waits for none, even
+/// who logs in among many guessing clients waits for one check as a rule. Who has logged in before waits for none, even
 /// where others guess under the same name from the same address, and a wrong login that is repeated takes none.
 final class PasswordQueue: Sendable {
     /// What a request says of its user.
