@@ -43,7 +43,7 @@ enum PageStyle {
         .warning { background: var(--warn); border: 1px solid var(--warn-line); border-radius: 8px; padding: .75rem 1rem; }
         footer { margin-top: 2.5rem; border-top: 1px solid var(--line); }
         [hidden] { display: none !important; }
-        @media (max-width: 32rem) { main { padding: 1.25rem .75rem 2rem; } dt { flex-basis: 5.25rem; }
+        @media (max-width: 32rem) { main { padding: 1.25rem .75rem 2rem; }
           details > :not(summary) { margin-left: 0; } summary > :first-child { flex-basis: 10rem; } }
         @media print { .search, button { display: none; } }
 

@@ -18,6 +18,13 @@ package struct SBOM: Sendable {
         let manifest: Manifest
         let image: BundleImage
         let contents: ImageContents
+
+        /// The reference with the platform, or with the type of what has none.
+        var title: String {
+            let instance = image.locked.platforms.first { $0.digest == manifest.descriptor.digest }
+            let type = manifest.artifactType ?? manifest.config?.mediaType ?? ""
+            return "\(image.reference) (\(instance.map { "\($0.platform)" } ?? type.escapedForDisplay))"
+        }
     }
 
     /// A database as an image of one distribution has it; its packages are elements once.
@@ -71,6 +78,39 @@ package struct SBOM: Sendable {
         writer.beginRelationships()
         try relate(in: &writer)
         try writer.finish()
+    }
+
+    /// A package with the images that have it installed.
+    package struct Software: Sendable {
+        /// Its name in its database.
+        package let name: String
+        /// Its whole version.
+        package let version: String
+        /// What its database says of the license; empty where it says nothing.
+        package let license: String
+        /// The images by name and platform, in their order.
+        package fileprivate(set) var images: [String]
+    }
+
+    /// The installed packages, each name and version once, by name; what could not be looked into is said by ``notes``.
+    package var software: [Software] {
+        var found: [[String]: Software] = [:]
+        for part in carried {
+            for package in part.contents.databases.flatMap(\.packages) {
+                let key = [package.name, package.version, package.license]
+                found[
+                    key,
+                    default: Software(
+                        name: package.name, version: package.version, license: package.license, images: [])
+                ].images.append(part.title)
+            }
+        }
+        return found.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.value)
+    }
+
+    /// What could not be looked into, each with the image that it is of.
+    package var notes: [(image: String, text: String)] {
+        carried.flatMap { part in part.contents.notes.map { (part.title, $0) } }
     }
 
     private func document() throws(Failure) -> SPDX.Document {
@@ -135,15 +175,13 @@ package struct SBOM: Sendable {
         let (manifest, contents) = (part.manifest, part.contents)
         let digest = manifest.descriptor.digest
         let instance = part.image.locked.platforms.first { $0.digest == digest }
-        let type = manifest.artifactType ?? manifest.config?.mediaType ?? ""
         let system = [contents.release.id, contents.release.version].filter { !$0.isEmpty }
         let notes =
             (system.isEmpty ? [] : ["Its distribution is \(system.joined(separator: " "))."]) + contents.notes
         try writer.add(
             .init(
                 SPDXID: ID.of("Manifest", digest),
-                name:
-                    "\(part.image.reference) (\(instance.map { "\($0.platform)" } ?? type.escapedForDisplay))",
+                name: part.title,
                 versionInfo: "\(digest)",
                 primaryPackagePurpose: instance == nil ? .other : .container, checksums: [.init(digest)],
                 comment: notes.isEmpty ? nil : notes.joined(separator: " ")))

@@ -28,7 +28,7 @@ struct InspectCommand: AsyncParsableCommand {
     var json = false
     @Option(
         help: ArgumentHelp(
-            "Write it as one page for a browser, which loads nothing: bytes as a picture, artifacts to search, builds, signatures.",
+            "Write it as one page for a browser, which loads nothing: bytes as a picture, artifacts to search, builds, signatures; with --sbom, packages.",
             valueName: "file"), completion: .file(extensions: ["html"]))
     var html: String?
     @Option(
@@ -39,29 +39,31 @@ struct InspectCommand: AsyncParsableCommand {
     @OptionGroup var words: OutputOptions
 
     func validate() throws {
-        if [html != nil, json, sbom != nil].count(where: \.self) > 1 {
-            throw ValidationError("--html, --json and --sbom exclude each other")
+        if json, html != nil || sbom != nil {
+            throw ValidationError("--json and --html or --sbom exclude each other")
         }
     }
 
     func run() async throws {
         let bundle = try await source.open()
+        var listed: SBOM?
+        if let sbom { listed = try await writeSBOM(of: bundle, to: sbom) }
         if let html {
-            try await onThread { () throws(Failure) in
-                try Durable.write(Array(InspectPage(bundle).html.utf8), to: html)
+            try await onThread { [listed] () throws(Failure) in
+                try Durable.write(Array(InspectPage(bundle, software: listed).html.utf8), to: html)
             }
             return Console.say("\(html): a page for a browser")
         }
-        if let sbom { return try await writeSBOM(of: bundle, to: sbom) }
+        if sbom != nil { return }
         if json { return try Console.printJSON(InspectFacts(bundle), schema: "inspect/1") }
         for line in tree(bundle) { Console.print(line) }
     }
 
-    private func writeSBOM(of bundle: Bundle, to path: String) async throws {
+    private func writeSBOM(of bundle: Bundle, to path: String) async throws -> SBOM {
         let subject = SBOMSubject(bundle)
         let progress = Progress("read", total: subject.size)
         defer { progress.finish() }
-        try await onThread { () throws(Failure) in
+        let sbom = try await onThread { () throws(Failure) in
             // The scratch file of an rpm database lies where the output goes, which must be writable anyway.
             let folder = Durable.folder(of: path)
             let survey = try LayerSurvey(of: subject, content: bundle, scratch: folder) { progress.add($0) }
@@ -75,9 +77,11 @@ struct InspectCommand: AsyncParsableCommand {
                     end += Int64(bytes.count)
                 }
             }
+            return sbom
         }
         progress.finish()
         Console.say("\(path): an SPDX 2.3 document")
+        return sbom
     }
 
     private func tree(_ bundle: Bundle) -> [Line] {

@@ -3,14 +3,18 @@ internal import Build
 internal import BundleFormat
 internal import HTMLPages
 internal import OCI
+internal import SBOM
 internal import Spec
 
 /// A bundle as one self-contained page: its bytes as a picture, its artifacts, what apply builds, who signed it.
 struct InspectPage {
     private let bundle: Bundle
     private let sizes: BundleSizes
+    private let listed: SBOM?
 
-    init(_ bundle: Bundle) {
+    /// - Parameter listed: its SBOM, where layers have been read.
+    init(_ bundle: Bundle, software listed: SBOM? = nil) {
+        self.listed = listed
         self.bundle = bundle
         sizes = BundleSizes(of: bundle)
     }
@@ -18,7 +22,7 @@ struct InspectPage {
     /// The document.
     var html: String {
         let body =
-            header + picture + artifacts + plan
+            header + picture + artifacts + software + plan
             + "<footer><p class=\"soft\">Made by sealift \(Sealift.version).</p></footer>\n"
         return HTMLPage(title: "\(bundle.spec.name), a sealift bundle", body: body, style: Treemap.style)
             .document
@@ -124,6 +128,30 @@ struct InspectPage {
                 "<tr><td><code>\(layer.digest)</code><span class=\"soft\">\(notes)</span><td class=\"number\">\(layer.size.asBytes)</tr>\n"
         }
         return text + "</table>\n"
+    }
+
+    /// The packages that are installed in the images, and what could not be looked into.
+    private var software: String {
+        guard let listed else { return "" }
+        let all = listed.software
+        var text = "<section><h2>What software is in it</h2>\n"
+        if !all.isEmpty {
+            text +=
+                "<table><tr><th>package<th>version<th>license, as its database says<th class=\"number\">images</tr>\n"
+        }
+        for package in all {
+            let images = package.images.joined(separator: ", ").escapedHTML
+            text +=
+                "<tr class=\"item\"><td>\(package.name.escapedHTML)<td>\(package.version.escapedHTML)<td>\(package.license.escapedHTML)"
+            text += "<td class=\"number\" title=\"\(images)\">\(package.images.count)</tr>\n"
+        }
+        if !all.isEmpty { text += "</table>\n" }
+        let notes = Dictionary(grouping: listed.notes, by: \.text).sorted { $0.key < $1.key }
+        for (note, images) in notes {
+            text +=
+                "<p class=\"soft\">\(note.escapedHTML) \(images.map(\.image).joined(separator: ", ").escapedHTML)</p>\n"
+        }
+        return text + "</section>\n"
     }
 
     /// What apply builds, with the ids that it must get.
