@@ -9,6 +9,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+/// The same for targets whose work on bytes is done by others: the executable that travels stays small.
+let small: [SwiftSetting] = strict + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
+
 /// What `SEALIFT_DOCUMENTATION=1 swift package generate-documentation` needs. A build would compile the plugin each time.
 let documentation: [Package.Dependency] =
     Context.environment["SEALIFT_DOCUMENTATION"] == nil
@@ -40,26 +43,26 @@ let package = Package(
         .target(
             name: "OCI", dependencies: ["CArchive", "COpenSSL", "CISAL", "CDeflate", "CLinux"],
             swiftSettings: strict),
-        .target(name: "Registry", dependencies: ["OCI", "CCurl"], swiftSettings: strict),
+        .target(name: "Registry", dependencies: ["OCI", "CCurl"], swiftSettings: small),
         .target(name: "YAML", dependencies: ["OCI", "CYaml"], swiftSettings: strict),
-        .target(name: "Spec", dependencies: ["OCI", "YAML"], swiftSettings: strict),
+        .target(name: "Spec", dependencies: ["OCI", "YAML"], swiftSettings: small),
         .target(
-            name: "BundleFormat", dependencies: ["OCI", "Spec", "COpenSSL", "CLinux"], swiftSettings: strict),
+            name: "BundleFormat", dependencies: ["OCI", "Spec", "COpenSSL", "CLinux"], swiftSettings: small),
         .target(name: "Sealer", dependencies: ["OCI", "CYaml", "CISAL", "CLinux"], swiftSettings: strict),
         .target(
-            name: "Build", dependencies: ["OCI", "YAML", "Spec", "Sealer", "CLinux"], swiftSettings: strict),
+            name: "Build", dependencies: ["OCI", "YAML", "Spec", "Sealer", "CLinux"], swiftSettings: small),
         .target(
             name: "Collect",
             dependencies: ["OCI", "Registry", "BundleFormat", "Spec", "YAML", "Sealer", "Build"],
-            swiftSettings: strict),
+            swiftSettings: small),
         .target(
             name: "Push", dependencies: ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],
-            swiftSettings: strict),
+            swiftSettings: small),
         .target(
             name: "Apply", dependencies: ["OCI", "BundleFormat", "Sealer", "Spec", "YAML", "Build"],
-            swiftSettings: strict),
-        .target(name: "SBOM", dependencies: ["OCI", "BundleFormat"], swiftSettings: strict),
-        .target(name: "HTMLPages", dependencies: ["OCI"], swiftSettings: strict),
+            swiftSettings: small),
+        .target(name: "SBOM", dependencies: ["OCI", "BundleFormat"], swiftSettings: small),
+        .target(name: "HTMLPages", dependencies: ["OCI"], swiftSettings: small),
         .target(
             name: "Serve",
             dependencies: [
@@ -68,7 +71,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ], swiftSettings: strict),
-        .target(name: "Export", dependencies: ["OCI"], swiftSettings: strict),
+        .target(name: "Export", dependencies: ["OCI"], swiftSettings: small),
         .executableTarget(
             name: "sealift",
             dependencies: [
@@ -77,7 +80,7 @@ let package = Package(
                 "Serve", "HTMLPages", "SBOM",
                 "Export", "CStartup", "COpenSSL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ], resources: [.embedInCode("FirstSpecs")], swiftSettings: strict),
+            ], resources: [.embedInCode("FirstSpecs")], swiftSettings: small),
 
         .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: strict),
         .testTarget(
