@@ -18,32 +18,6 @@ package struct BuildInputs: Sendable {
         }
     }
 
-    /// What a spec names and nothing was found for: a mistake that is reported by itself, so that what needs it is not judged.
-    package struct Absent: Sendable {
-        /// Images, as the spec names them.
-        package var images: Set<Reference> = []
-        /// Files, by the spec's names.
-        package var files: Set<String> = []
-
-        /// Nothing is absent.
-        package init() {}
-
-        /// Whether it is what `mention` means.
-        func holds(_ mention: Reference) -> Bool {
-            images.contains { mention.moved(to: $0.domain).unpinned == $0.unpinned }
-        }
-
-        /// Whether a step reads it.
-        func isRead(by step: Spec.Step) -> Bool {
-            switch step {
-            case .putFile(_, let name, _), .putRepacked(_, let name, _), .unpack(_, let name, _, _):
-                files.contains(name)
-            case .putSaved(_, let image, _): holds(image)
-            default: false
-            }
-        }
-    }
-
     /// What is built, and how, with the platform's placeholders filled in.
     package var spec: Spec
     /// What it is built for.
@@ -55,7 +29,7 @@ package struct BuildInputs: Sendable {
     /// Where blobs come from.
     package var content: any ContentSource
     /// What is named and missing; nothing in a bundle.
-    package var absent = Absent()
+    package var absent = AbsentParts()
 
     /// Takes what is for `platform` of all that is carried.
     /// - Parameters:

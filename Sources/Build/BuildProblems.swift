@@ -11,6 +11,8 @@ package final class BuildProblems {
         package var place: SpecPath
         /// The line of the Kubefile, from 1, where it is about one.
         package var line: Int?
+        /// The platform whose builds have it; `nil` where it is one of all.
+        package var platform: Platform?
         /// What is wrong.
         package var failure: Failure
 
@@ -19,6 +21,13 @@ package final class BuildProblems {
             self.place = place
             self.line = line
             self.failure = failure
+        }
+
+        /// The same, as one of a platform.
+        package func of(_ platform: Platform) -> Problem {
+            var problem = self
+            problem.platform = platform
+            return problem
         }
     }
 
@@ -34,16 +43,17 @@ package final class BuildProblems {
     package init(gathering: Bool) { gathers = gathering }
 
     /// Notes a mistake.
+    /// - Parameter isCertain: whether it is one whatever else is missing.
     /// - Throws: the mistake, unless mistakes are gathered. What has nothing to do with the input (a full disk, an
     ///   interruption) is always thrown.
     package func note(
-        _ failure: Failure, at place: SpecPath, line: Int? = nil
+        _ failure: Failure, at place: SpecPath, line: Int? = nil, isCertain: Bool = false
     ) throws(Failure) {
         guard gathers, [.data, .input, .configuration, .usage].contains(failure.kind) else {
             thrown = thrown ?? Problem(place: place, line: line, failure: failure)
             throw failure
         }
-        if isIncomplete, failure.kind == .input { return }
+        if isIncomplete, !isCertain, failure.kind == .input { return }
         let isKnown = found.contains { $0.place == place && $0.line == line && $0.failure == failure }
         if !isKnown { found.append(Problem(place: place, line: line, failure: failure)) }
     }
@@ -51,10 +61,10 @@ package final class BuildProblems {
     /// Runs `body` and notes what it throws.
     /// - Returns: what `body` returned; `nil` where it threw.
     package func attempt<Result>(
-        at place: SpecPath, line: Int? = nil, _ body: () throws(Failure) -> Result
+        at place: SpecPath, line: Int? = nil, isCertain: Bool = false, _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result? {
         do throws(Failure) { return try body() } catch {
-            try note(error, at: place, line: line)
+            try note(error, at: place, line: line, isCertain: isCertain)
             return nil
         }
     }

@@ -53,10 +53,21 @@ package final class BuildSession {
         lite.arguments = arguments.filter { kubefile.mentions($0.key) }
         lite.images = inputs.images
         lite.absent = inputs.absent
+        lite.isBaseUnknown = isBaseUnknown(number)
         lite.registry = inputs.spec.registry
         lite.isNoImage = inputs.spec.isNoImage
         lite.carried = try carried(build, kubefile: kubefile, taken: assembler.taken)
         return lite
+    }
+
+    /// Whether what a build is built from is not known: FROM is missing, or names a base that is, or such a build.
+    private func isBaseUnknown(_ number: Int) -> Bool {
+        let (spec, absent) = (inputs.spec, inputs.absent)
+        if absent.kubefiles.contains(number) { return true }
+        guard let from = spec.builds[number].from, from != "scratch", absent.isBaseMissing,
+            let reference = try? Reference(from, defaults: .sealer)
+        else { return false }
+        return !spec.builds[..<number].contains { $0.tag.unpinned == reference.unpinned }
     }
 
     /// Builds what ``prepare(_:arguments:)`` has given; the image is not listed anywhere yet.

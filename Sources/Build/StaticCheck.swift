@@ -7,17 +7,21 @@ internal import YAML
 /// What can be proved of the builds before anything is fetched.
 package enum StaticCheck {
     /// Checks every build of `spec`; `problems` takes the mistakes.
-    /// - Parameter knowsImages: whether `spec` has all its images, those that its files name included.
+    /// - Parameters:
+    ///   - knowsImages: whether `spec` has all its images, those that its files name included.
+    ///   - absent: what is known to be missing.
     package static func run(
-        _ spec: Spec, problems: BuildProblems, knowsImages: Bool = true
+        _ spec: Spec, problems: BuildProblems, knowsImages: Bool = true,
+        without absent: AbsentParts = AbsentParts()
     ) throws(Failure) {
         for number in spec.builds.indices {
             try names(spec, number: number, problems: problems)
-            if knowsImages { try images(spec, number: number, problems: problems) }
+            if knowsImages { try images(spec, number: number, problems: problems, without: absent) }
             // What two platforms have in common is noted once.
             for spec in spec.platforms.map(spec.filled) {
                 try paths(spec.builds[number], number: number, problems: problems)
-                try kubefile(spec, number: number, problems: problems)
+                try kubefile(
+                    spec, number: number, problems: problems, hasFrom: !absent.kubefiles.contains(number))
             }
         }
     }
@@ -34,21 +38,24 @@ package enum StaticCheck {
 
     /// The images that steps save and list are carried, and those that are saved for every platform.
     private static func images(
-        _ spec: Spec, number: Int, problems: BuildProblems
+        _ spec: Spec, number: Int, problems: BuildProblems, without absent: AbsentParts
     ) throws(Failure) {
+        if absent.isListPartial { return }
+        let known = spec.images + absent.images
         for (index, step) in spec.builds[number].context.enumerated() {
             try problems.attempt(at: .step(index, ofBuild: number)) { () throws(Failure) in
                 switch step {
-                case .putSaved(_, let image, _): try saved(image, of: spec)
+                case .putSaved(_, let image, _):
+                    if !absent.holds(image) { try saved(image, of: spec) }
                 case .imageList(let patterns):
                     for pattern in patterns
-                    where ImagePattern.select(spec.images, matching: [pattern]).isEmpty {
+                    where ImagePattern.select(known, matching: [pattern]).isEmpty {
                         throw Failure(
                             .configuration, "write", "imageList",
                             because: "'\(pattern)' means no image of the spec",
                             remedy: "correct the pattern; `sealift collect SPEC --dry-run` lists the images")
                     }
-                default: break
+                case .layer, .putFile, .putRepacked, .unpack, .remove, .edit, .rewrite: break
                 }
             }
         }
@@ -82,7 +89,7 @@ package enum StaticCheck {
     }
 
     private static func kubefile(
-        _ spec: Spec, number: Int, problems: BuildProblems
+        _ spec: Spec, number: Int, problems: BuildProblems, hasFrom: Bool
     ) throws(Failure) {
         let (build, place) = (spec.builds[number], SpecPath.build(number))
         let kubefile = try BuildInputs.kubefile(build, problems: problems, at: place)
@@ -91,7 +98,7 @@ package enum StaticCheck {
                 .configuration, "build from", "the Kubefile of \(build.tag)", because: reason, remedy: remedy)
         }
         do throws(Failure) {
-            let base = try kubefile.base(artifact: "the Kubefile of \(build.tag)")
+            let base = hasFrom ? try kubefile.base(artifact: "the Kubefile of \(build.tag)") : ""
             if base.contains("$") {
                 throw refuse(
                     "FROM \(base) has a variable, and sealer fills in none there",

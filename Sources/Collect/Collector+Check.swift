@@ -21,6 +21,7 @@ extension Collector {
 
     private func prove() async throws {
         let prepared = try await prepare()
+        try RunCoverage(isAsked: options.rehearsesRun).check(prepared.parsed.spec)
         let needed = prepared.neededToProve
         let others = Set(prepared.bundled.flatMap(\.blobs).map(\.digest)).subtracting(needed)
         let writer = try await onThread { () throws(Failure) in
@@ -36,15 +37,18 @@ extension Collector {
                 size: size, blobs: writer.plan.blobs.count,
                 present: size - pending.clampedTotal(\.size),
                 names: sources.names))
-        _ = try await prove(prepared, bringing: pending, sources: sources, into: writer)
+        _ = try await prove(
+            prepared, bringing: pending, sources: sources, into: writer, executingRun: options.rehearsesRun)
     }
 
     /// Brings `blobs`, which prove the builds, and proves these.
+    /// - Parameter executesRun: whether RUN is executed already, where all that it is over is at hand.
     /// - Returns: the rehearsal, which derives the outcome once all other blobs are there.
     /// - Throws: a ``Failure`` that lists all mistakes with their places in the spec, those of the preparation and of
     ///   what could not be had among them.
     func prove(
-        _ prepared: Prepared, bringing blobs: [Descriptor], sources: Sources, into writer: BundleWriter
+        _ prepared: Prepared, bringing blobs: [Descriptor], sources: Sources, into writer: BundleWriter,
+        executingRun executesRun: Bool = false
     ) async throws -> (rehearsal: Rehearsal, came: [Came]) {
         let results = try await inParallel(blobs, width: options.jobs) { blob in
             try await attempted { try await bring(blob, sources: sources, into: writer) }
@@ -57,9 +61,11 @@ extension Collector {
             }
         }
         events(.proving)
-        let rehearsal = try prepared.rehearsal(
-            over: writer, beside: prepared.output, executesRun: options.rehearsesRun, events)
-        try await onThread { () throws(Failure) in try rehearsal.prove() }
-        return (rehearsal, came)
+        do throws(Failure) {
+            let rehearsal = try prepared.rehearsal(
+                over: writer, beside: prepared.output, executesRun: options.rehearsesRun, events)
+            try await onThread { () throws(Failure) in try rehearsal.prove(executingRun: executesRun) }
+            return (rehearsal, came)
+        } catch { throw Mistakes.joined(to: error, in: prepared.parsed) }
     }
 }

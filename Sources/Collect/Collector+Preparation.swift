@@ -15,12 +15,12 @@ extension Collector {
             return try await prepare(parsed, hold: hold, fetchingFiles: fetchingFiles)
         } catch {
             Scratch(beside: hold.path).remove()
-            throw error
+            throw (error as? Failure).map { Mistakes.joined(to: $0, in: parsed) } ?? error
         }
     }
 
     /// Resolves the spec, notes the mistakes that show without layers, and lays the bundle out.
-    /// - Throws: a ``Failure`` that lists the mistakes where the base cannot be had: nothing of a build is known then.
+    /// - Throws: a ``Failure`` that lists the mistakes where there is nothing more to prove.
     private func prepare(
         _ parsed: ParsedSpec, hold: OutputHold, fetchingFiles: Bool
     ) async throws -> Prepared {
@@ -60,7 +60,7 @@ extension Collector {
         let resolved = Lock(
             images: images.map(\.locked), files: files.files.map(\.locked), charts: charts.records)
         for (place, failure) in resolved.pinFaults(of: parsed) { faults.note(failure, at: place) }
-        let canProveMore = spec.base == nil ? !(spec.builds.isEmpty && spec.files.isEmpty) : base != nil
+        let canProveMore = base != nil || !spec.builds.isEmpty || !spec.files.isEmpty
         if !canProveMore { try Mistakes(parsed, problems: faults.problems).report() }
         let bundled = try images.map { (image) throws(Failure) in try image.bundled }
         let had = try await had(base: base, content)
@@ -85,8 +85,11 @@ extension Collector {
         let areNamed =
             named.failures.isEmpty
             && !files.failures.contains { name, _ in sources.contains { $0.file == name } }
-        try StaticCheck.run(parsed.spec, problems: proved, knowsImages: areNamed && charts.failures.isEmpty)
-        var faults = SpecFaults(proved.found)
+        let absent = AbsentParts(parsed.gaps)
+        try StaticCheck.run(
+            parsed.spec, problems: proved, knowsImages: areNamed && charts.failures.isEmpty,
+            without: absent)
+        var faults = SpecFaults(proved.found, without: absent)
         for (name, failure) in files.failures { faults.note(failure, ofFile: name) }
         for (place, failure) in named.failures + charts.failures { faults.note(failure, at: place) }
         if !areNamed { try Mistakes(parsed, problems: faults.problems).report() }
@@ -97,8 +100,11 @@ extension Collector {
     private func resolve(
         _ spec: Spec, with resolver: Resolver, faults: inout SpecFaults
     ) async throws -> [ResolvedImage] {
-        let carried = spec.images.filter { !spec.platforms(of: $0).isEmpty }
-        let wanted = (spec.base.map { [$0.image] } ?? []) + carried
+        let carried = spec.images.filter {
+            !spec.platforms(of: $0).isEmpty && !faults.absent.images.contains($0)
+        }
+        let base = faults.absent.isBaseMissing ? nil : spec.base?.image
+        let wanted = (base.map { [$0] } ?? []) + carried
         let found = try await inParallel(wanted, width: 8) { reference in
             try await attempted { try await resolver.image(reference) }
         }
@@ -120,7 +126,7 @@ extension Collector {
             let failure = Failure(
                 .data, "read the base", base.reference.familiar, because: "it is no image of any platform",
                 remedy: "name a sealer image (0.8 line) as base.image")
-            faults.note(failure, at: "base")
+            faults.note(failure, ofImage: base.reference, in: parsed.spec)
         }
         for (platform, manifest) in base.instances {
             guard case .image(let config, _) = manifest.content else { continue }
@@ -129,12 +135,14 @@ extension Collector {
                 return try BaseLayers(base.reference, platform: platform, manifest: manifest, config: bytes)
             }
             guard case .success(let layers) = read else {
-                if case .failure(let failure) = read { faults.note(failure, at: "base") }
+                if case .failure(let failure) = read {
+                    faults.note(failure, ofImage: base.reference, in: parsed.spec)
+                }
                 continue
             }
             for (role, selector) in (parsed.spec.base?.layers ?? [:]).sorted(by: { $0.key < $1.key }) {
                 do throws(Failure) { _ = try layers.pinned(selector, role: role) } catch {
-                    faults.note(error, at: .role(role))
+                    faults.note(error, ofLayer: role)
                 }
             }
         }

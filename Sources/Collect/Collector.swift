@@ -119,6 +119,7 @@ package struct Collector: Sendable {
             }
         }
         if writer.isAlreadyThere {
+            try Mistakes(prepared.parsed, problems: prepared.faults.problems).report()
             let there = try await onThread { () throws(Failure) in try Bundle(opening: output).plan() }
             return collected(prepared, plan: there, unchanged: true)
         }

@@ -54,7 +54,7 @@ import Testing
         """
 
     static func problems(_ text: String) -> [SpecProblem] {
-        if case .problems(let problems) = SpecReader.examine(Array(text.utf8), path: "s.yaml") {
+        if case .problems(let problems, _) = SpecReader.examine(Array(text.utf8), path: "s.yaml") {
             problems
         } else {
             []
@@ -77,6 +77,29 @@ import Testing
         #expect(once.count == 1)
         let file = Self.problems(Self.good.replacing("url: https://a.example", with: "url: a.example"))
         #expect(file.count == 1)
+    }
+
+    /// A mistake in a part, and what refers to the part: the mistake is the only one, and the rest is understood.
+    @Test(arguments: [
+        ("images:", "imges:"), ("base:", "bsae:"), ("files:", "flies:"), ("rootfs: {", "rootfs: [] #"),
+        ("image: kubernetes:v1.19.8", "image: Kubernetes"), ("- calico/cni:v3.19.1", "- calico/CNI:v3.19.1"),
+        ("- registry:2.7.1", "- registry:2.7.1:3"), ("tag: a:v1", "tag: A:v1"), ("url: https", "url: htps"),
+        ("layer: rootfs", "layer: rotfs"), ("repack: docker", "repack: dokcer"),
+        ("repack: docker", "repak: docker"),
+        ("save: registry:2.7.1", "save: registry:2.7.2"), ("imageList: [calico/*]", "imageList: [caliko/*]"),
+        ("FROM scratch", "FROM scrtch"), ("docker.io: mirror.example", "docker.io: mir ror"),
+        ("name: x", "nmae: x"),
+        ("platforms: [", "platform: ["),
+    ])
+    func whatFollowsFromAMistakeIsNotOneMore(piece: String, instead: String) throws {
+        let text = Self.good.replacingCharacters(
+            in: try #require(Self.good.firstRange(of: piece)), with: instead)
+        guard case .problems(let problems, let rest) = SpecReader.examine(Array(text.utf8), path: "s.yaml")
+        else {
+            return #expect(Bool(false), "no mistake in \(instead)")
+        }
+        #expect(problems.count == 1, "\(problems)")
+        #expect(rest?.spec.builds.count == 2 && rest?.gaps.problems == problems)
     }
 
     @Test func allAreReportedInOrder() throws {
@@ -158,7 +181,7 @@ import Testing
                 default: mutant.removeSubrange(at..<min(mutant.count, at + 40))
                 }
             }
-            if case .problems(let problems) = SpecReader.examine(mutant, path: "m.yaml") {
+            if case .problems(let problems, _) = SpecReader.examine(mutant, path: "m.yaml") {
                 refused += 1
                 #expect(
                     !problems.isEmpty && problems.allSatisfy { !$0.message.isEmpty && $0.position.line > 0 })

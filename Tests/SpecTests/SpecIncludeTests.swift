@@ -24,7 +24,7 @@ import Testing
     static func spec(_ files: [String: String]) throws -> ParsedSpec {
         switch try read(files).outcome {
         case .spec(let parsed): return parsed
-        case .problems(let problems):
+        case .problems(let problems, _):
             Issue.record("\(problems.map(\.description))")
             throw CancellationError()
         }
@@ -179,7 +179,7 @@ import Testing
         var files = files
         files["spec.yaml"] = Self.head + (files["spec.yaml"] ?? "")
         let (outcome, folder) = try Self.read(files)
-        guard case .problems(let problems) = outcome else {
+        guard case .problems(let problems, _) = outcome else {
             Issue.record("the spec is taken")
             return
         }
@@ -193,7 +193,7 @@ import Testing
                 "spec.yaml": Self.head + "include: 1.yaml\nimages: [a:1]\n", "\(depth).yaml": "version: 1\n",
             ]
             for level in 1..<depth { files["\(level).yaml"] = "version: 1\ninclude: \(level + 1).yaml\n" }
-            guard case .problems(let problems) = try Self.read(files).outcome else {
+            guard case .problems(let problems, _) = try Self.read(files).outcome else {
                 #expect(isTaken)
                 continue
             }

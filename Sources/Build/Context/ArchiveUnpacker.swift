@@ -207,8 +207,8 @@ extension ContextAssembler {
             attributes.mode = 0o777
             return FileNode(.symlink(target: member.link), attributes: attributes)
         default:
-            let region = Region(file: contents, offset: member.offset, count: member.size)
-            return FileNode(.file(.region(region), size: member.size), attributes: attributes)
+            return FileNode(
+                .file(.part(of: contents, at: member.offset), size: member.size), attributes: attributes)
         }
     }
 

@@ -14,7 +14,7 @@ extension ContextAssembler {
 
     private func nothing(_ verb: String, path: String, as what: String) -> Failure {
         Failure(
-            .input, verb, path, because: "the context for \(inputs.platform) has no \(what)",
+            .input, verb, path, because: "the context has no \(what)",
             remedy: "correct the path in the spec, or the layer and paths that it takes before")
     }
 
@@ -51,7 +51,7 @@ extension ContextAssembler {
                 left.removeAll(where: here.contains)
                 if !here.isEmpty { try edit(file, changes: here) }
             }
-            guard let first = left.first else { return }
+            guard let first = left.first, !problems.isIncomplete else { return }
             throw Failure(
                 .configuration, "edit", "\(first.path) in \(path)",
                 because: "none of the \(several.count) files has it",
@@ -109,12 +109,10 @@ extension ContextAssembler {
         var several: [String] = []
         var pending = [(place, folder)]
         while let (path, folder) = pending.popLast() {
-            for bytes in folder.names.reversed() {
-                guard let child = folder.children[bytes] else { continue }
+            for (bytes, child) in folder.children.ordered.reversed() {
                 if child.isFolder { pending.append((path + [UInt8(ascii: "/")] + bytes, child)) }
             }
-            for bytes in folder.names {
-                guard let child = folder.children[bytes], child.isFile else { continue }
+            for (bytes, child) in folder.children.ordered where child.isFile {
                 let file = try name(of: path + [UInt8(ascii: "/")] + bytes)
                 guard endings.contains(where: file.lowercased().hasSuffix) else { continue }
                 if Edit.parses(try files.read(file), path: file) {

@@ -8,9 +8,9 @@ extension ContextAssembler {
     func checkStripping(of path: String) throws(Failure) {
         let tarball = path.split(separator: "/").last ?? ""
         guard let folder = files.root.children[Array("scripts".utf8)], folder.isFolder else { return }
-        for name in folder.names where name.suffix(3).elementsEqual(".sh".utf8) {
+        for (name, node) in folder.children.ordered
+        where node.isFile && name.suffix(3).elementsEqual(".sh".utf8) {
             let script = "scripts/\(FileNode.shown(name))"
-            guard let node = folder.children[name], node.isFile else { continue }
             let text = String(decoding: try node.bytes(limit: 1 << 20, artifact: script), as: UTF8.self)
             for line in text.split(whereSeparator: \.isNewline)
             where line.contains(tarball) && line.contains("--strip-components")

@@ -37,6 +37,7 @@ final class ContextAssembler {
         for (index, step) in build.context.enumerated() {
             let place = SpecPath.step(index, ofBuild: number)
             if let path = step.path, failed.contains(path) { continue }
+            if inputs.absent.steps.contains(place) { problems.isIncomplete = true }
             let isAbsent = inputs.absent.isRead(by: step)
             let isDone: Void? = try problems.attempt(at: place) { () throws(Failure) in
                 // An empty file takes the place of one that is missing, so that it is missed only once.
@@ -48,6 +49,9 @@ final class ContextAssembler {
                 try take(step, at: place)
             }
             if isDone == nil || isAbsent, let path = step.path { failed.insert(path) }
+        }
+        if inputs.absent.steps.contains(.step(build.context.count, ofBuild: number)) {
+            problems.isIncomplete = true
         }
         try problems.attempt(at: .build(number)) { () throws(Failure) in
             try files.write(Array(build.kubefile.utf8), to: "Kubefile")
@@ -101,12 +105,12 @@ final class ContextAssembler {
         }
         guard let paths else { return try files.add(tree) }
         for path in paths {
-            let isDone: Void? = try problems.attempt(at: place) { () throws(Failure) in
+            let isDone: Void? = try problems.attempt(at: place, isCertain: true) { () throws(Failure) in
                 let found = try PathPattern(path).matches(in: tree)
                 for (path, _) in found { try files.add(tree, at: path) }
                 guard found.isEmpty else { return }
                 throw Failure(
-                    .input, "take from the layer '\(role)' for \(inputs.platform)", path,
+                    .input, "take from the layer '\(role)'", path,
                     because: "the layer has no such file or folder",
                     remedy: "correct the role or its paths in the spec")
             }
@@ -153,7 +157,7 @@ final class ContextAssembler {
         }
         throw Failure(
             .input, "find the layer '\(role)' of", base.name,
-            because: selector.holds.map { "no layer that may be meant for \(inputs.platform) holds \($0)" }
+            because: selector.holds.map { "no layer that may be meant holds \($0)" }
                 ?? "the base lacks the pinned layer",
             remedy: "correct base.layers.\(role) in the spec")
     }
@@ -213,7 +217,10 @@ final class ContextAssembler {
 
     private func writeImageList(_ patterns: [String]) throws(Failure) {
         let images = ImagePattern.select(spec.images, matching: patterns)
-        guard !images.isEmpty else {
+        let absent = inputs.absent
+        let mayMeanAbsent =
+            absent.isListPartial || !ImagePattern.select(Array(absent.images), matching: patterns).isEmpty
+        guard !images.isEmpty || mayMeanAbsent else {
             throw Failure(
                 .configuration, "write", "imageList",
                 because:

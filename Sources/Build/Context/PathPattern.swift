@@ -36,8 +36,7 @@ package struct PathPattern: Sendable {
         for component in rest {
             var next: [(path: [UInt8], node: FileNode)] = []
             for (path, folder) in found where folder.isFolder {
-                for name in folder.names where Self.match(component, name: name) {
-                    guard let node = folder.children[name] else { continue }
+                for (name, node) in folder.children.ordered where Self.match(component, name: name) {
                     next.append((path.isEmpty ? name : path + [UInt8(ascii: "/")] + name, node))
                 }
             }

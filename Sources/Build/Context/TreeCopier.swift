@@ -92,8 +92,15 @@ struct TreeCopier {
     ) throws(Failure) {
         var pending: [(source: FileNode, target: FileNode, place: [[UInt8]])] = [(source, folder, place)]
         while let (source, folder, place) = pending.popLast() {
-            for name in source.names {
-                guard let node = source.children[name] else { continue }
+            if folder.children.isEmpty, source.children.allSatisfy({ takes(place + [$0.name]) }) {
+                // All of it at once: files are shared, and folders of its own replace those of the source.
+                folder.share(childrenOf: source)
+                for (name, node) in source.children.ordered where node.isFolder {
+                    pending.append((node, makeFolder(like: node, as: name, in: folder), place + [name]))
+                }
+                continue
+            }
+            for (name, node) in source.children.ordered {
                 if let inner = try put(node, as: name, in: folder, at: place) {
                     pending.append((node, inner, place + [name]))
                 }
@@ -124,6 +131,11 @@ struct TreeCopier {
             guard there.isFolder else { throw Self.notFolder(place + [name]) }
             return there
         }
+        return makeFolder(like: node, as: name, in: folder)
+    }
+
+    /// Puts an empty folder with the attributes of `node`, over what is there.
+    private func makeFolder(like node: FileNode, as name: [UInt8], in folder: FileNode) -> FileNode {
         let made = FileNode(.folder, attributes: node.attributes)
         made.isOpaque = node.isOpaque
         folder.put(made, as: name)

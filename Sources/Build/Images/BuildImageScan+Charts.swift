@@ -30,3 +30,15 @@ extension BuildImageScan {
         }
     }
 }
+
+extension BuildImageScan.Mention {
+    /// Why a text of a chart plainly is no image: charts hold other languages, such as CUE, which have fields of that name.
+    /// `nil` for what may be one, and for what is no chart's.
+    var faultInChart: String? {
+        guard file.hasPrefix("charts/") else { return nil }
+        do throws(Failure) { _ = try Reference(text) } catch { return error.reason }
+        if ["string", "bytes", "null", "true", "false"].contains(text) { return "it is a word of a schema" }
+        let isBare = !text.contains { "/:@".contains($0) }
+        return isBare && text.contains(".") ? "it is the path of a field" : nil
+    }
+}

@@ -15,13 +15,18 @@ extension LiteBuild {
         var found: [Reference: RegistryImage] = [:]
         var (missing, notes): ([String], [String]) = ([], [])
         for mention in mentions where !isNoImage(mention.text) {
+            if let fault = mention.faultInChart {
+                notes.append(
+                    "\(mention.place): '\(mention.text.prefix(80))' is no image (\(fault)), and is left out")
+                continue
+            }
             do throws(Failure) {
                 let reference = try Reference(mention.text)
                 if let image = try catalog.image(reference) {
                     found[image.reference] = image
                     continue
                 }
-                if absent.holds(reference) { continue }
+                if absent.holds(reference) || absent.isListPartial { continue }
                 let near = catalog.near(reference).map(\.familiar)
                 let hint = near.isEmpty ? "" : " (there is \(near.joined(separator: ", ")))"
                 guard mention.isCertain else {

@@ -26,7 +26,9 @@ package struct LiteBuild {
     /// The container images that may be saved.
     package var images: [RegistryImage] = []
     /// Those that are named and missing, which is reported elsewhere.
-    package var absent = BuildInputs.Absent()
+    package var absent = AbsentParts()
+    /// Whether what it is built from is not known, which is reported elsewhere too.
+    package var isBaseUnknown = false
     /// Where their blobs are.
     package var content: any ContentSource
     /// The registry that the cluster pulls from: `sea.hub:5000/calico/node:v3` means whichever of
@@ -107,6 +109,7 @@ package struct LiteBuild {
     func baseImage(
         _ find: (Reference) throws(Failure) -> SealerImage?
     ) throws(Failure) -> SealerImage {
+        if isBaseUnknown { return SealerImage() }
         let text = try kubefile.base(artifact: "the Kubefile of \(name)")
         if text == "scratch" { return SealerImage() }
         let reference = try Reference(text, defaults: .sealer)

@@ -13,6 +13,8 @@ package final class RehearsalMaker: LayerMaker {
     private let content: any ContentSource
     private let scratch: String
     private var derives = false
+    /// Whether RUN is executed before ids are derived, where the contents of all layers below it are at hand.
+    package var executesWhileProving = false
     package var givesIDs: Bool { derives }
     private var images: [Reference: SealerImage] = [:]
     private var baseTrees: [Digest: FileNode] = [:]
@@ -76,8 +78,8 @@ package final class RehearsalMaker: LayerMaker {
             ReadAhead(content.open(blob)), limit: nil, isPromised: true, artifact: artifact)
         let spool = SpoolingStream(ReadAhead(plain), into: file)
         var tar = TarReader(spool, artifact: artifact)
-        let tree = try TarTreeBuilder.tree(of: &tar, artifact: artifact) { offset, size, _ in
-            .region(Region(file: file, offset: offset, count: size))
+        let tree = try TarTreeBuilder.tree(of: &tar, artifact: artifact) { offset, _, _ in
+            .part(of: file, at: offset)
         }
         guard spool.digest == id else {
             throw Failure(
@@ -105,13 +107,19 @@ package final class RehearsalMaker: LayerMaker {
     package func makeLayer(
         running command: RunCommand, over lower: [Digest], note: (String) -> Void
     ) throws(Failure) -> Digest? {
-        if derives, !hasRun, let runner {
-            let changed = try runner.changes(by: command, over: lower) { (id) throws(Failure) in
-                try tree(ofLayer: id)
+        if derives || executesWhileProving, !hasRun, let runner {
+            let lacking = derives ? nil : try firstLacking(lower)
+            guard let lacking else {
+                let changed = try runner.changes(by: command, over: lower) { (id) throws(Failure) in
+                    try tree(ofLayer: id)
+                }
+                return try changed.flatMap { (root) throws(Failure) in
+                    try makeLayer(of: root, isWholeContext: false)
+                }
             }
-            return try changed.flatMap { (root) throws(Failure) in
-                try makeLayer(of: root, isWholeContext: false)
-            }
+            note(
+                "line \(command.instruction.line): RUN is not executed: \(lacking) below it is not fetched yet"
+            )
         }
         hasRun = true
         count += 1
@@ -131,6 +139,26 @@ package final class RehearsalMaker: LayerMaker {
         try write(file)
         made[key] = (.made(file), try file.size())
         return made[key]!
+    }
+
+    /// The path of the first file of these layers whose content is not at hand; `nil` where all are.
+    private func firstLacking(_ layers: [Digest]) throws(Failure) -> String? {
+        for id in layers {
+            var pending: [(path: [UInt8], node: FileNode)] = [([], try tree(ofLayer: id))]
+            while let (path, folder) = pending.popLast() {
+                for (name, node) in folder.children {
+                    let full = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
+                    switch node.form {
+                    case .folder: pending.append((full, node))
+                    case .file(.pending, _): return FileNode.shown(full)
+                    case .file(.blob(let blob, let source), _):
+                        if (try? source.open(blob)) == nil { return FileNode.shown(full) }
+                    case .file, .symlink, .device: break
+                    }
+                }
+            }
+        }
+        return nil
     }
 }
 

@@ -3,43 +3,71 @@ internal import Build
 internal import OCI
 internal import Spec
 
-/// The mistakes that a spec's builds have shown, each with its place in the spec.
+/// The mistakes of a spec: those of its text, and those that its builds have shown, each with its place.
 struct Mistakes {
-    private struct Line: Hashable {
+    private struct Line {
+        /// Where it is; empty where it is nowhere in the spec.
         var place: String
         var text: String
+        var kind: Failure.Kind
+        /// The builds that show it; empty for one of all.
+        var platforms: Set<Platform> = []
+        /// The mistake as it is, where there is no other.
+        var failure: Failure?
     }
-    private let path: String
-    private var lines: [(order: (Int, Int), line: Line)] = []
-    private var kinds: Set<Failure.Kind> = []
-    /// The mistake as it is, with its place, where there is no other.
-    private var single: Failure?
+    private let parsed: ParsedSpec
+    private var lines: [Line] = []
+    /// The lines of the spec that are wrong in themselves: what is found of them besides follows from that.
+    private let faulty: Set<String>
+
+    /// What a report of several mistakes is called.
+    private static let operation = "build what the spec describes"
 
     init(_ parsed: ParsedSpec, problems: [BuildProblems.Problem], findings: [SpecFinding] = []) {
-        path = parsed.path
-        var seen: Set<Line> = []
-        for problem in problems {
-            let failure = problem.failure
-            var place = parsed.place(of: problem.place)
-            if let line = problem.line, let build = parsed.build(problem.place) {
-                place = parsed.place(ofLine: line, inKubefile: build)
-            }
-            kinds.insert(failure.kind == .usage ? .configuration : failure.kind)
-            let hint = failure.remedy.isEmpty ? "" : "; \(failure.remedy)"
-            let line = Line(
-                place: place,
-                text: "cannot \(failure.operation) \(failure.artifact): \(failure.reason)\(hint)")
-            if seen.insert(line).inserted { lines.append((Self.order(place), line)) }
-            single = failure
-            single?.artifact += " (\(place))"
+        self.parsed = parsed
+        faulty = Set(parsed.gaps.problems.map { "\($0.path):\($0.position.line)" })
+        for problem in parsed.gaps.problems {
+            add(
+                Line(
+                    place: "\(problem.path):\(problem.position)", text: problem.message,
+                    kind: .configuration, failure: parsed.gaps.failure(path: parsed.path)))
         }
+        for problem in problems { add(problem) }
         for finding in findings {
-            kinds.insert(.configuration)
-            single = nil
             let hint = finding.remedy.isEmpty ? "" : "\n    → \(finding.remedy)"
-            let line = Line(place: finding.place, text: finding.message + hint)
-            if seen.insert(line).inserted { lines.append((Self.order(finding.place), line)) }
+            add(Line(place: finding.place, text: finding.message + hint, kind: .configuration))
         }
+    }
+
+    private mutating func add(_ problem: BuildProblems.Problem) {
+        let failure = problem.failure
+        var place = parsed.place(of: problem.place)
+        if let line = problem.line, let build = parsed.build(problem.place) {
+            place = parsed.place(ofLine: line, inKubefile: build)
+        }
+        if faulty.contains(place.split(separator: ":").dropLast().joined(separator: ":")) { return }
+        let hint = failure.remedy.isEmpty ? "" : "; \(failure.remedy)"
+        add(
+            Line(
+                place: place,
+                text: "cannot \(failure.operation) \(failure.artifact): \(failure.reason)\(hint)",
+                kind: failure.kind == .usage ? .configuration : failure.kind,
+                platforms: problem.platform.map { [$0] } ?? [], failure: failure))
+    }
+
+    /// Takes in a mistake; one that several platforms have is one.
+    private mutating func add(_ line: Line) {
+        guard let known = lines.firstIndex(where: { ($0.place, $0.text) == (line.place, line.text) }) else {
+            return lines.append(line)
+        }
+        let isOfAll = lines[known].platforms.isEmpty || line.platforms.isEmpty
+        lines[known].platforms = isOfAll ? [] : lines[known].platforms.union(line.platforms)
+    }
+
+    /// ` (for linux/arm64)` where only some of the platforms have it.
+    private func platforms(of line: Line) -> String {
+        if line.platforms.isEmpty || line.platforms.isSuperset(of: parsed.spec.platforms) { return "" }
+        return " (for \(line.platforms.map(\.description).sorted().joined(separator: ", ")))"
     }
 
     private static func order(_ place: String) -> (Int, Int) {
@@ -52,18 +80,33 @@ struct Mistakes {
     /// Throws all of them as one failure; nothing where there are none.
     func report() throws(Failure) {
         if lines.isEmpty { return }
-        if lines.count == 1, var single {
-            if single.kind == .usage { single.kind = .configuration }
+        if lines.count == parsed.gaps.problems.count { throw parsed.gaps.failure(path: parsed.path) }
+        if lines.count == 1, var single = lines[0].failure {
+            single.artifact += " (\(lines[0].place))\(platforms(of: lines[0]))"
+            single.kind = lines[0].kind
             if single.remedy.isEmpty { single.remedy = Self.remedy }
             throw single
         }
-        let sorted = lines.sorted { $0.order < $1.order }.map(\.line)
-        let shown = sorted.prefix(50).map { "\n  \($0.place): \($0.text)" }.joined()
+        let sorted = lines.sorted { Self.order($0.place) < Self.order($1.place) }
+        let shown = sorted.prefix(50).map { "\n  \($0.place): \($0.text)\(platforms(of: $0))" }.joined()
         let more = sorted.count > 50 ? "\n  and \(sorted.count - 50) more" : ""
+        let kinds = Set(lines.map(\.kind))
         throw Failure(
-            kinds.count == 1 ? kinds.first! : .configuration, "build what the spec describes", path,
+            kinds.count == 1 ? kinds.first! : .configuration, Self.operation, parsed.path,
             because: (sorted.count == 1 ? "1 mistake:" : "\(sorted.count) mistakes:") + shown + more,
             remedy: Self.remedy)
+    }
+
+    /// The failure that ends a run whose spec has mistakes: they are reported together with what ended it, unless it is
+    /// their report.
+    static func joined(to failure: Failure, in parsed: ParsedSpec) -> Failure {
+        let own = parsed.gaps.failure(path: parsed.path)
+        if parsed.gaps.problems.isEmpty || failure.operation == operation || failure == own { return failure }
+        guard failure.mayBeMistake else { return failure }
+        do throws(Failure) {
+            try Mistakes(parsed, problems: [.init(place: "", failure: failure)]).report()
+        } catch { return error }
+        return failure
     }
 }
 

@@ -63,8 +63,9 @@ final class Rehearsal: @unchecked Sendable {
     // MARK: proving
 
     /// Proves every build for every platform as far as the base, the files and the configs of images show it.
+    /// - Parameter executesRun: whether RUN is executed, where all that it is over is at hand.
     /// - Throws: a ``Failure`` that lists all mistakes with their places in the spec.
-    func prove() throws(Failure) {
+    func prove(executingRun executesRun: Bool = false) throws(Failure) {
         for (image, manifest) in containers where !faults.has(place(of: image)) {
             let gathered = BuildProblems(gathering: true)
             _ = try gathered.attempt(at: place(of: image)) { () throws(Failure) in
@@ -73,8 +74,9 @@ final class Rehearsal: @unchecked Sendable {
             problems += gathered.found
         }
         for platform in spec.platforms {
-            guard let stage = try stage(for: platform) else { continue }
+            let stage = try stage(for: platform)
             stages.append(stage)
+            stage.maker.executesWhileProving = executesRun
             if stage.isComplete {
                 try prove(stage)
             } else {
@@ -86,44 +88,44 @@ final class Rehearsal: @unchecked Sendable {
         try report()
     }
 
-    /// Prepares a platform; `nil` where the base itself is wrong.
-    private func stage(for platform: Platform) throws(Failure) -> Stage? {
+    /// Prepares a platform. A base that is wrong or not at hand is a mistake: the builds are proved as far as they do
+    /// without it.
+    private func stage(for platform: Platform) throws(Failure) -> Stage {
         let gathered = BuildProblems(gathering: true)
-        defer { problems += gathered.found }
+        defer { problems += gathered.found.map { $0.of(platform) } }
+        var absent = faults.absent
         var layers: [Digest: Descriptor] = [:]
         var base: SealerImage?
-        if let reference = spec.base?.image {
+        if let reference = spec.base?.image, !absent.isBaseMissing {
             let found = try gathered.attempt(at: "base") { () throws(Failure) in
                 try self.base(reference, for: platform)
             }
-            guard let found else { return nil }
-            base = found.image
-            for layer in found.layers { layers[layer.id] = layer.blob }
+            base = found?.image
+            for layer in found?.layers ?? [] { layers[layer.id] = layer.blob }
         }
-        var inputs = try BuildInputs(
-            spec: spec, platform: platform,
-            files: files.map { ($0.name, $0.platform, .init(descriptor: $0.descriptor, url: $0.url)) },
-            images: images.map { ($0.reference, $0.manifests(leadingTo: platform)) }, content: content)
-        inputs.absent = faults.absent
         let runs = RunCoverage(isAsked: executesRun).isExecuted(for: platform)
         let maker = RehearsalMaker(
             base: layers, content: content, scratch: scratch,
             runner: runs ? RunRehearsal(in: "\(absolute(scratch))/run-\(stages.count)") : nil)
+        let isComplete = layers.values.allSatisfy { (try? content.open($0)) != nil }
+        for id in isComplete ? base?.layerIDs ?? [] : [] {
+            _ = try gathered.attempt(at: "base") { () throws(Failure) in try maker.tree(ofLayer: id) }
+        }
+        if !gathered.found.isEmpty { (base, absent.isBaseMissing) = (nil, true) }
+        if let base, isComplete {
+            absent.roles.formUnion(try wrongRoles(of: base, for: platform, maker: maker, gathered: gathered))
+        }
         if let base { maker.list(base, as: spec.base!.image.unpinned) }
+        var inputs = try BuildInputs(
+            spec: spec, platform: platform,
+            files: files.map { ($0.name, $0.platform, .init(descriptor: $0.descriptor, url: $0.url)) },
+            images: images.map { ($0.reference, $0.manifests(leadingTo: platform)) }, content: content)
+        inputs.absent = absent
         let session = BuildSession(
             inputs, base: base, maker: maker, problems: gathered, note: { [self] in tell($0) })
         for (id, blob) in layers where blob.size <= ImageListCheck.largestProbe {
             session.smallLayers.insert(id)
         }
-        // A base that could not be had is a mistake already.
-        if faults.has("base") { return nil }
-        let isComplete = layers.values.allSatisfy { (try? content.open($0)) != nil }
-        if isComplete {
-            for id in base?.layerIDs ?? [] {
-                _ = try gathered.attempt(at: "base") { () throws(Failure) in try maker.tree(ofLayer: id) }
-            }
-        }
-        guard gathered.found.isEmpty else { return nil }
         return Stage(
             platform: platform, base: base, maker: maker, session: session, isComplete: isComplete)
     }
@@ -149,7 +151,6 @@ final class Rehearsal: @unchecked Sendable {
     private func prove(_ stage: Stage) throws(Failure) {
         let (session, gathered) = (stage.session, BuildProblems(gathering: true))
         session.problems = gathered
-        try roles(stage, gathered: gathered)
         var listed: Set<Reference> = present(stage)
         for (number, build) in spec.builds.enumerated() {
             stage.maker.begin()
@@ -168,30 +169,47 @@ final class Rehearsal: @unchecked Sendable {
             }
             if let outcome { stage.maker.list(outcome.image, as: build.tag) }
         }
-        problems += gathered.found
+        problems += gathered.found.map { $0.of(stage.platform) }
+        tellGaps(stage)
     }
 
-    /// Roles that no step uses must mean a layer too.
-    private func roles(_ stage: Stage, gathered: BuildProblems) throws(Failure) {
-        guard let base = stage.base, let layers = stage.session.inputs.spec.base?.layers else { return }
+    /// Says what the mistakes that were found before keep from being proved.
+    private func tellGaps(_ stage: Stage) {
+        let absent = stage.session.inputs.absent
+        if absent.isBaseMissing {
+            tell(
+                "the base is not at hand: what its layers hold is not proved, and what takes, edits or copies files of it"
+            )
+        }
+        for (number, build) in spec.builds.enumerated() where absent.concerns(number, of: spec) {
+            tell("\(build.tag.familiar) is proved only as far as it does without what has mistakes")
+        }
+    }
+
+    /// The roles that mean no layer of the base, whether a step uses them or not.
+    private func wrongRoles(
+        of base: SealerImage, for platform: Platform, maker: RehearsalMaker, gathered: BuildProblems
+    ) throws(Failure) -> [String] {
+        var wrong: [String] = []
+        let layers = spec.filled(for: platform).base?.layers ?? [:]
         for (role, selector) in layers.sorted(by: { $0.key < $1.key }) {
-            try gathered.attempt(at: .role(role)) { () throws(Failure) in
-                let candidates = selector.id[stage.platform.description].map { [$0] } ?? base.layerIDs
+            let isMeant: Void? = try gathered.attempt(at: .role(role)) { () throws(Failure) in
+                let candidates = selector.id[platform.description].map { [$0] } ?? base.layerIDs
                 for id in candidates where base.layerIDs.contains(id) {
                     guard let path = selector.holds else { return }
-                    if PathPattern(path).holds(in: try stage.maker.tree(ofLayer: id)) { return }
+                    if PathPattern(path).holds(in: try maker.tree(ofLayer: id)) { return }
                 }
                 throw Failure(
                     .input, "find the layer '\(role)' of", spec.base!.image.familiar,
-                    because: selector.holds.map {
-                        "no layer that may be meant for \(stage.platform) holds \($0)"
-                    }
+                    because: selector.holds.map { "no layer that may be meant holds \($0)" }
                         ?? "the base has no layer with the pinned id",
                     remedy:
                         "look into the base with `sealift inspect`, and correct base.layers.\(role) in the spec"
                 )
             }
+            if isMeant == nil { wrong.append(role) }
         }
+        return wrong
     }
 
     /// The images that the base's own registry storage has.
@@ -225,6 +243,9 @@ final class Rehearsal: @unchecked Sendable {
     private func compare(
         _ session: BuildSession, number: Int, present: Set<Reference>
     ) throws(Failure) {
+        // With a list that is not known, what it leaves out is not either.
+        let absent = session.inputs.absent
+        if absent.isListPartial || absent.isBaseMissing || absent.hasFaultyStep(number, of: spec) { return }
         for isNamed in [true, false] {
             var files: [ShippedFile] = []
             // What is below manifests/ the build itself resolves, name by name.
@@ -237,7 +258,7 @@ final class Rehearsal: @unchecked Sendable {
             }
             if files.isEmpty { continue }
             let found = try SpecImageCheck.findings(
-                ofBuild: number, in: parsed, shipped: files, present: present)
+                ofBuild: number, in: parsed, shipped: files, present: present.union(absent.images))
             for finding in found where finding.severity != .note {
                 // A whole layer of the base may hold YAML that is never applied.
                 if finding.severity == .warning || !isNamed {

@@ -9,12 +9,18 @@ struct SpecFaults: Sendable {
     /// In the order they were found.
     private(set) var problems: [BuildProblems.Problem]
     /// What is named and could not be had.
-    private(set) var absent = BuildInputs.Absent()
+    private(set) var absent: AbsentParts
 
-    init(_ problems: [BuildProblems.Problem] = []) { self.problems = problems }
+    init(_ problems: [BuildProblems.Problem], without absent: AbsentParts) {
+        self.problems = problems
+        self.absent = absent
+    }
 
     /// Whether a mistake at `place` is known.
     func has(_ place: SpecPath) -> Bool { problems.contains { $0.place == place } }
+
+    /// Whether all that is named was found, so far as it was looked for.
+    var isEmpty: Bool { problems.isEmpty }
 
     /// Notes a mistake.
     mutating func note(_ failure: Failure, at place: SpecPath) {
@@ -27,9 +33,18 @@ struct SpecFaults: Sendable {
         note(failure, at: .file(name))
     }
 
+    /// Notes that a role means no layer of the base.
+    mutating func note(_ failure: Failure, ofLayer role: String) {
+        absent.roles.insert(role)
+        note(failure, at: .role(role))
+    }
+
     /// Notes that an image cannot be had.
     mutating func note(_ failure: Failure, ofImage reference: Reference, in spec: Spec) {
-        guard reference != spec.base?.image else { return note(failure, at: "base") }
+        if reference == spec.base?.image {
+            absent.isBaseMissing = true
+            return note(failure, at: "base")
+        }
         absent.images.insert(reference)
         let chart = (spec.charts ?? []).firstIndex { $0.reference == reference }.map { SpecPath.chart($0) }
         note(failure, at: spec.images.firstIndex(of: reference).map { .image($0) } ?? chart ?? "images")

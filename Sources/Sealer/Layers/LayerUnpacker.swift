@@ -17,7 +17,8 @@ final class LayerUnpacker {
     /// A folder's owner, mode and time are set when all that lies in it is written.
     private struct LateFolder {
         let path: [UInt8]
-        let header: TarHeader?
+        /// `nil` for one that no entry has named.
+        let attributes: FileNode.Attributes?
     }
 
     init(into folder: String) throws(Failure) {
@@ -78,8 +79,8 @@ final class LayerUnpacker {
         folders.sort { $1.path.lexicographicallyPrecedes($0.path) }
         for late in folders {
             let folder = try root.folder(late.path)
-            if let header = late.header {
-                try folder.set(uid: header.uid, gid: header.gid, mode: header.mode, time: header.time)
+            if let own = late.attributes {
+                try folder.set(uid: own.uid, gid: own.gid, mode: own.mode, time: own.time)
             } else if implied.contains(late.path) {
                 try folder.set(uid: geteuid(), gid: getegid(), mode: 0o755, time: .init(seconds: 0))
             }
@@ -102,7 +103,7 @@ final class LayerUnpacker {
             let above = try enter(slash.map { Array(path[..<$0]) } ?? [])
             try above.createFolder(Array(path[(slash.map { $0 + 1 } ?? 0)...]))
             implied.insert(path)
-            folders.append(LateFolder(path: path, header: nil))
+            folders.append(LateFolder(path: path, attributes: nil))
             parent = (path, try root.folder(path))
         }
         return parent.folder
@@ -112,9 +113,7 @@ final class LayerUnpacker {
         _ name: [UInt8], at path: [UInt8], in folder: Folder, header: TarHeader
     ) throws(Failure) {
         if implied.remove(path) == nil { try folder.createFolder(name) }
-        var late = header
-        (late.name, late.userName, late.groupName) = ([], [], [])
-        folders.append(LateFolder(path: path, header: late))
+        folders.append(LateFolder(path: path, attributes: .init(header, names: nil)))
     }
 
     private func link(_ name: [UInt8], in folder: Folder, header: TarHeader) throws(Failure) {

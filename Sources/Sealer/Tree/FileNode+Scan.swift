@@ -10,6 +10,7 @@ extension FileNode {
     package static func scanned(_ path: String) throws(Failure) -> FileNode {
         let top = try Folder.open(path)
         let root = FileNode.root()
+        let files = StoredFiles(below: top)
         var linked: [Inode: FileNode] = [:]
         var pending: [(path: [UInt8], node: FileNode)] = [([], root)]
         while let (path, node) = pending.popLast() {
@@ -17,7 +18,7 @@ extension FileNode {
             node.isOpaque = folder.attribute(LayerWalk.opaqueAttribute) == [UInt8(ascii: "y")]
             for name in try folder.names() {
                 let full = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
-                guard let child = try child(name, of: folder, at: full, below: top, linked: &linked) else {
+                guard let child = try child(name, of: folder, at: full, in: files, linked: &linked) else {
                     continue
                 }
                 node.put(child, as: name)
@@ -33,7 +34,7 @@ extension FileNode {
     }
 
     private static func child(
-        _ name: [UInt8], of folder: Folder, at path: [UInt8], below top: Folder,
+        _ name: [UInt8], of folder: Folder, at path: [UInt8], in files: StoredFiles,
         linked: inout [Inode: FileNode]
     ) throws(Failure) -> FileNode? {
         let status = try folder.status(of: name)
@@ -56,8 +57,12 @@ extension FileNode {
             guard code == 0 else { throw Failure.system("examine", artifact: folder.shown(name)) }
             let inode = Inode(device: UInt64(found.st_dev), number: UInt64(found.st_ino))
             if found.st_nlink > 1, let first = linked[inode] { return first }
-            let node = FileNode(.file(.stored(top, path: path), size: status.size), attributes: attributes)
-            if found.st_nlink > 1 { linked[inode] = node }
+            let node = FileNode(
+                .file(.stored(files, files.add(path)), size: status.size), attributes: attributes)
+            if found.st_nlink > 1 {
+                node.isLinked = true
+                linked[inode] = node
+            }
             return node
         default: return nil
         }

@@ -3,8 +3,8 @@ package import OCI
 
 /// One file, folder, link or device of a tree that becomes a layer. A tree is its root folder.
 ///
-/// Nothing of it needs to be on a disk: `FileContent` says where the bytes of a file come from. Two names that
-/// share one node are hard links. A file's node is never changed once it is in a tree; folders are, by the one
+/// Nothing of it needs to be on a disk: `FileContent` says where the bytes of a file come from. Two names of a layer
+/// that share one node are hard links. A file costs about 150 bytes of memory and its name. A file's node is never changed once it is in a tree; folders are, by the one
 /// thread that assembles the tree.
 package final class FileNode {
     /// What a node is.
@@ -19,45 +19,16 @@ package final class FileNode {
         case device(TarHeader.Kind, major: UInt32, minor: UInt32)
     }
 
-    /// Mode, owner and time.
-    package struct Attributes: Sendable, Equatable {
-        /// The 07777 bits.
-        package var mode: UInt32
-        /// The owner's number.
-        package var uid: UInt32
-        /// The group's number.
-        package var gid: UInt32
-        /// The owner's name in a layer's tar: `root` for 0, else what the layer that the file came from says.
-        package var userName: [UInt8]
-        /// The group's name.
-        package var groupName: [UInt8]
-        /// Time of modification.
-        package var time: Folder.Time
-
-        /// Attributes whose names follow from the numbers and from what a layer says.
-        package init(
-            mode: UInt32, uid: UInt32 = 0, gid: UInt32 = 0, userName: [UInt8] = [], groupName: [UInt8] = [],
-            time: Folder.Time = .init(seconds: 0)
-        ) {
-            self.mode = mode
-            self.uid = uid
-            self.gid = gid
-            self.userName = uid == 0 ? Self.root : userName
-            self.groupName = gid == 0 ? Self.root : groupName
-            self.time = time
-        }
-
-        private static let root = Array("root".utf8)
-    }
-
     /// What it is.
     package let form: Form
+    /// Whether a folder hides what lower layers have at its place.
+    package var isOpaque = false
+    /// Whether a file has several names in the tree of its layer.
+    var isLinked = false
     /// Mode, owner and time.
     package var attributes: Attributes
     /// What a folder holds, by name.
-    package internal(set) var children: [[UInt8]: FileNode] = [:]
-    /// Whether a folder hides what lower layers have at its place.
-    package var isOpaque = false
+    package internal(set) var children = FileChildren()
 
     /// A node without children.
     package init(_ form: Form, attributes: Attributes) {
@@ -80,7 +51,7 @@ package final class FileNode {
     }
 
     /// The names of the children, in the order of their bytes.
-    package var names: [[UInt8]] { children.keys.sorted { $0.lexicographicallyPrecedes($1) } }
+    package var names: [[UInt8]] { children.ordered.map(\.name) }
 
     /// What is at `path` below this folder, the empty path being itself; `nil` where nothing is.
     /// - Throws: a ``Failure`` of kind `data` where a symbolic link is on the way, `configuration` for a path
@@ -126,10 +97,14 @@ package final class FileNode {
     }
 
     /// Gives the child `name` its place, over what was there.
-    package func put(_ child: FileNode, as name: [UInt8]) { children[name] = child }
+    package func put(_ child: FileNode, as name: [UInt8]) { children.set(child, at: name) }
+
+    /// Gives this folder the children of `other`, in place of its own: the same nodes, in memory that both share until
+    /// one of them gets or loses a child.
+    package func share(childrenOf other: FileNode) { children = other.children }
 
     /// Takes the child `name` away.
-    package func remove(_ name: [UInt8]) { children[name] = nil }
+    package func remove(_ name: [UInt8]) { children.set(nil, at: name) }
 
     /// Refuses a path that is not relative, or has a component that no file system takes.
     package static func check(_ path: [UInt8]) throws(Failure) {
@@ -146,54 +121,5 @@ package final class FileNode {
 
     static func linked(_ path: [UInt8]) -> Failure {
         Failure(.data, "open", shown(path), because: "a symbolic link is on the way to it")
-    }
-}
-
-/// Where the bytes of a file come from.
-package enum FileContent: Sendable {
-    /// Memory.
-    case bytes([UInt8])
-    /// A part of a file that is open, such as a layer that was decompressed for reading.
-    case region(Region)
-    /// A file below a layer's folder of a store.
-    case stored(Folder, path: [UInt8])
-    /// A blob, verified as it is read.
-    case blob(Descriptor, any ContentSource)
-    /// A whole file that was made for this build: a writer on the same file system may link it into place.
-    case made(File)
-    /// Not known yet: the content follows from blobs that have not been fetched.
-    case pending
-
-    /// The bytes, from the first to the last.
-    /// - Throws: a ``Failure`` of kind `data` where the source has another size.
-    package func open(size: Int64) throws(Failure) -> any ByteStream {
-        switch self {
-        case .bytes(let bytes): return MemoryStream(bytes)
-        case .region(let region): return region.file.stream(at: region.offset, count: region.count)
-        case .stored(let folder, let path):
-            let file = try folder.file(path)
-            guard try file.size() == size else {
-                throw Failure(
-                    .data, "read", file.path,
-                    because: "it has \(try file.size()) bytes, and its layer says \(size)",
-                    remedy: "the store is damaged: run `sealift store check`, then `store repair`")
-            }
-            return LayerContentStream(LayerContent(file, size: size))
-        case .blob(let descriptor, let source): return try source.open(descriptor)
-        case .made(let file): return file.stream(count: size)
-        case .pending:
-            throw Failure(.fault, "read", "a file", because: "its content has not been fetched yet")
-        }
-    }
-}
-
-/// The content of a file of a layer as a stream; holes are not read.
-private struct LayerContentStream: ByteStream {
-    var content: LayerContent
-
-    init(_ content: LayerContent) { self.content = content }
-
-    mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
-        content.left == 0 ? 0 : try content.read(into: buffer)
     }
 }

@@ -11,6 +11,7 @@ package struct TarTreeBuilder {
     package let root = FileNode.root()
     private let artifact: String
     private var implied: Set<ObjectIdentifier> = []
+    private var owners: Set<OwnerNames> = []
     private var count = 0
 
     /// A builder whose errors name `artifact`, a layer.
@@ -44,7 +45,7 @@ package struct TarTreeBuilder {
         let name = components.removeLast()
         let folder = try enter(components, header: header)
         if name.starts(with: LayerWalk.whiteoutPrefix) { return try hide(name, in: folder, header: header) }
-        let attributes = FileNode.Attributes(header)
+        let attributes = attributes(header)
         let node: FileNode
         switch header.kind {
         case .directory:
@@ -94,10 +95,15 @@ package struct TarTreeBuilder {
         guard !target.isEmpty, let node = try? root.find(target), node.isFile else {
             throw refuse(header, reason: "it links to no regular file before it")
         }
+        node.isLinked = true
         return node
     }
 
-    private func hide(_ name: [UInt8], in folder: FileNode, header: TarHeader) throws(Failure) {
+    private mutating func attributes(_ header: TarHeader) -> FileNode.Attributes {
+        .init(header, names: OwnerNames.of(header, among: &owners))
+    }
+
+    private mutating func hide(_ name: [UInt8], in folder: FileNode, header: TarHeader) throws(Failure) {
         guard header.kind == .file, header.size == 0 else {
             throw refuse(header, reason: "a whiteout must be an empty regular file")
         }
@@ -111,7 +117,7 @@ package struct TarTreeBuilder {
             !hidden.starts(with: LayerWalk.whiteoutPrefix)
         else { throw refuse(header, reason: "it is a whiteout of nothing") }
         guard folder.children[hidden] == nil else { throw refuse(header, reason: "the name is there twice") }
-        var attributes = FileNode.Attributes(header)
+        var attributes = attributes(header)
         attributes.mode = 0o600
         folder.put(
             FileNode(.device(.characterDevice, major: 0, minor: 0), attributes: attributes), as: hidden)
@@ -159,15 +165,5 @@ enum LayerEntryName {
         let isDevice = header.kind == .characterDevice || header.kind == .blockDevice
         guard isDevice, header.deviceMajor >= 1 << 12 || header.deviceMinor >= 1 << 20 else { return nil }
         return "its device number is beyond those of Linux"
-    }
-}
-
-extension FileNode.Attributes {
-    /// What a tar says of an entry.
-    init(_ header: TarHeader) {
-        self.init(
-            mode: header.mode, uid: header.uid, gid: header.gid, userName: header.userName,
-            groupName: header.groupName,
-            time: .init(seconds: header.mtime, nanoseconds: header.nanoseconds))
     }
 }

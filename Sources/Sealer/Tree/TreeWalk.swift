@@ -14,10 +14,10 @@ struct TreeWalk {
         var node: FileNode?
     }
 
-    private var levels: [(path: [UInt8], node: FileNode, names: [[UInt8]], next: Int)]
+    private var levels: [(path: [UInt8], children: FileChildren.Walk)]
     private var opaque: Entry?
 
-    init(_ root: FileNode) { levels = [([], root, root.names, 0)] }
+    init(_ root: FileNode) { levels = [([], root.children.ordered)] }
 
     /// The next entry; `nil` when the whole tree has been walked.
     /// - Throws: a ``Failure`` of kind `data` for a path that is too long for a file system.
@@ -26,15 +26,12 @@ struct TreeWalk {
             self.opaque = nil
             return opaque
         }
-        while let level = levels.last {
-            guard level.next < level.names.count else {
-                levels.removeLast()
-                continue
+        while !levels.isEmpty {
+            let last = levels.count - 1
+            if let (name, node) = levels[last].children.next() {
+                return try entry(name, node: node, in: levels[last].path)
             }
-            levels[levels.count - 1].next += 1
-            let name = level.names[level.next]
-            guard let node = level.node.children[name] else { continue }
-            return try entry(name, node: node, in: level.path)
+            levels.removeLast()
         }
         return nil
     }
@@ -56,7 +53,7 @@ struct TreeWalk {
         switch node.form {
         case .folder:
             header.kind = .directory
-            levels.append((path, node, node.names, 0))
+            levels.append((path, node.children.ordered))
             if node.isOpaque { opaque = mark(of: header, at: path) }
         case .symlink(let target): (header.kind, header.linkName) = (.symlink, target)
         case .device where node.isWhiteout:

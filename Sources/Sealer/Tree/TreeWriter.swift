@@ -9,7 +9,7 @@ internal import OCI
 final class TreeWriter {
     private let root: Folder
     private var parent: (path: [UInt8], folder: Folder)
-    /// Folders get their times when all that is in them is written.
+    /// The folders that are being filled, each in the one before: they get their times when all that is in them is written.
     private var folders: [(path: [UInt8], attributes: FileNode.Attributes)] = []
     /// Where a file that has several names was put first.
     private var placed: [ObjectIdentifier: [UInt8]] = [:]
@@ -21,10 +21,12 @@ final class TreeWriter {
         parent = ([], root)
     }
 
-    /// Makes the entry; the content of a file follows by ``write(_:at:)``.
+    /// Makes the entry, which comes in the order of a walk; the content of a file follows by ``write(_:at:)``.
     func begin(_ path: [UInt8], node: FileNode) throws(Failure) {
         let slash = path.lastIndex(of: UInt8(ascii: "/"))
-        let folder = try enter(slash.map { Array(path[..<$0]) } ?? [])
+        let above = slash.map { Array(path[..<$0]) } ?? []
+        while let last = folders.last, last.path != above { try leave() }
+        let folder = try enter(above)
         let name = slash.map { Array(path[($0 + 1)...]) } ?? path
         let attributes = node.attributes
         switch node.form {
@@ -43,9 +45,9 @@ final class TreeWriter {
             try folder.set(
                 name, uid: attributes.uid, gid: attributes.gid, mode: attributes.mode, time: attributes.time)
         case .file(let content, let size):
-            if let first = placed.updateValue(path, forKey: ObjectIdentifier(node)) {
-                placed[ObjectIdentifier(node)] = first
-                return try link(name, in: folder, to: first)
+            if node.isLinked {
+                if let first = placed[ObjectIdentifier(node)] { return try link(name, in: folder, to: first) }
+                placed[ObjectIdentifier(node)] = path
             }
             if case .made(let file) = content, try take(file, as: name, in: folder, attributes: attributes) {
                 return
@@ -73,12 +75,14 @@ final class TreeWriter {
             uid: attributes.uid, gid: attributes.gid, mode: attributes.mode, time: attributes.time)
     }
 
-    /// Gives the folders owner, mode and time, the deepest first; nothing may be written afterwards.
-    func finish() throws(Failure) {
-        for (path, attributes) in folders.reversed() {
-            try root.folder(path).set(
-                uid: attributes.uid, gid: attributes.gid, mode: attributes.mode, time: attributes.time)
-        }
+    /// Gives the folders that are left owner, mode and time; nothing may be written afterwards.
+    func finish() throws(Failure) { while !folders.isEmpty { try leave() } }
+
+    /// Gives the innermost folder owner, mode and time.
+    private func leave() throws(Failure) {
+        let (path, attributes) = folders.removeLast()
+        try enter(path).set(
+            uid: attributes.uid, gid: attributes.gid, mode: attributes.mode, time: attributes.time)
     }
 
     private func enter(_ path: [UInt8]) throws(Failure) -> Folder {

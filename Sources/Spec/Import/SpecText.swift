@@ -51,7 +51,7 @@ package enum SpecText {
 
     private static func fault(of section: [String]) -> String? {
         let text = (["version: 1", "name: x", "platforms: linux/amd64"] + section).joined(separator: "\n")
-        guard case .problems(let problems) = SpecReader.examine(Array(text.utf8), path: "") else {
+        guard case .problems(let problems, _) = SpecReader.examine(Array(text.utf8), path: "") else {
             return nil
         }
         return problems.first?.message

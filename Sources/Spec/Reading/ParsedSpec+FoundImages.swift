@@ -35,6 +35,6 @@ extension ParsedSpec {
             spec.imagePlatforms =
                 (spec.imagePlatforms ?? []) + [.init(image: image.reference, platforms: platforms)]
         }
-        return ParsedSpec(spec: spec, path: path, marks: marks, kubefiles: kubefiles)
+        return ParsedSpec(spec, marks: marks, as: self)
     }
 }

@@ -72,14 +72,23 @@ package struct ParsedSpec: Sendable {
     /// Where relative paths of the spec begin: empty, or a path that ends in a slash.
     package var folder: String { path.lastIndex(of: "/").map { String(path[...$0]) } ?? "" }
     let marks: [SpecPath: FilePlace]
-    let kubefiles: [Int: String]
+    /// The files that Kubefiles come from, by the numbers of their builds.
+    private let kubefiles: [Int: String]
+    /// Its mistakes, where it was read in spite of them.
+    package let gaps: SpecGaps
 
-    /// - Parameter kubefiles: the files that Kubefiles come from, by the numbers of their builds.
-    init(spec: Spec, path: String, marks: [SpecPath: FilePlace], kubefiles: [Int: String] = [:]) {
-        self.kubefiles = kubefiles
+    /// The spec that `reading` has made.
+    init(_ spec: Spec, path: String, by reading: SpecReading) {
         self.spec = spec
         self.path = path
+        (marks, kubefiles, gaps) = (reading.marks, reading.kubefiles, reading.gaps)
+    }
+
+    /// `spec` in place of that of `other`, with its marks.
+    init(_ spec: Spec, marks: [SpecPath: FilePlace], as other: ParsedSpec) {
+        self.spec = spec
         self.marks = marks
+        (path, kubefiles, gaps) = (other.path, other.kubefiles, other.gaps)
     }
 
     /// The same spec for `platforms` alone, in its own order; for all of them where none is given.
@@ -94,7 +103,7 @@ package struct ParsedSpec: Sendable {
         }
         var narrow = spec
         narrow.platforms = spec.platforms.filter(platforms.contains)
-        return ParsedSpec(spec: narrow, path: path, marks: marks, kubefiles: kubefiles)
+        return ParsedSpec(narrow, marks: marks, as: self)
     }
 
     /// Where a part stands.

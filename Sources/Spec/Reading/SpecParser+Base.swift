@@ -13,7 +13,11 @@ extension SpecReading {
         for (key, value) in named(fields["layers"], as: "base.layers") {
             guard let role = name(key, as: "the role of a layer") else { continue }
             mark(key, part: .role(role))
+            let known = problems.count
             layers[role] = selector(value, role: role)
+            guard problems.count > known else { continue }
+            layers[role] = nil
+            gaps.roles.insert(role)
         }
         guard let image = fields["image"].flatMap({ reference($0, as: "the base", defaults: .sealer) }) else {
             return nil
@@ -66,8 +70,10 @@ extension SpecReading {
             enter(entry.part)
             guard let name = name(entry.key, as: "the name of a file") else { continue }
             mark(entry.key, part: .file(name))
+            let known = problems.count
             // A file with a mistake is still there for `put`: one mistake, one report.
             all[name] = file(entry.value, name: name) ?? Spec.FileSource(urls: [])
+            if problems.count > known { gaps.files.insert(name) }
         }
         return all
     }

@@ -6,12 +6,11 @@ internal import OCI
 extension SpecReading {
     /// The builds of all files, those of included ones first.
     mutating func builds() -> [Spec.Build] {
-        var (all, index): ([Spec.Build], Int) = ([], 0)
+        var all: [Spec.Build] = []
         forEach("builds") { reading, node in
             for item in reading.list(node, as: "builds") {
-                reading.mark(item, part: .build(index))
-                if let build = reading.build(item, index: index) { all.append(build) }
-                index += 1
+                reading.mark(item, part: .build(all.count))
+                if let build = reading.build(item, index: all.count) { all.append(build) }
             }
         }
         return all
@@ -27,18 +26,31 @@ extension SpecReading {
                 tag = nil
             } else if context.built.contains(given) {
                 note(at, message: "the tag \(given) is built twice")
+                tag = nil
             }
         }
-        var steps: [Spec.Step] = []
-        for (place, item) in list(fields["context"], as: "the context").enumerated() {
-            mark(item, part: .step(place, ofBuild: index))
-            if let step = step(item) { steps.append(step) }
-        }
+        if tag == nil { gaps.tags.insert(index) }
+        let steps = steps(fields["context"], of: index)
+        let known = problems.count
         if let node = fields["kubefile"] { mark(node, part: .kubefile(index)) }
         let kubefile = fields["kubefile"].flatMap { self.kubefile($0, of: index) }
+        if kubefile == nil || problems.count > known { gaps.kubefiles.insert(index) }
         if let tag { context.built.append(tag) }
-        guard let tag, let kubefile else { return nil }
-        return Spec.Build(tag: tag, context: steps, kubefile: kubefile)
+        guard let name = tag ?? (try? Reference("build-\(index + 1)", defaults: .sealer)) else { return nil }
+        return Spec.Build(tag: name, context: steps, kubefile: kubefile ?? "FROM scratch\n")
+    }
+
+    private mutating func steps(_ node: YamlNode?, of build: Int) -> [Spec.Step] {
+        var steps: [Spec.Step] = []
+        for item in list(node, as: "the context") {
+            let place = SpecPath.step(steps.count, ofBuild: build)
+            mark(item, part: place)
+            let known = problems.count
+            let step = step(item)
+            if step == nil || problems.count > known { gaps.steps.insert(place) }
+            if let step { steps.append(step) }
+        }
+        return steps
     }
 
     // MARK: the Kubefile
@@ -58,7 +70,7 @@ extension SpecReading {
             let offset = self.offset(ofLine: number, in: node)
             guard first.lowercased() == "from", words.count == 2 else {
                 note(offset: offset, "a Kubefile begins with 'FROM image'; found '\(line.prefix(60))'")
-                return nil
+                return text
             }
             from(String(words[1]), offset: offset)
             return text
@@ -100,7 +112,7 @@ extension SpecReading {
             return note(offset: offset, "FROM '\(name.prefix(120))': \(error.reason)")
         }
         let known = [context.base?.image].compactMap(\.self) + context.built
-        if known.meant(by: base) != nil { return }
+        if known.meant(by: base) != nil || gaps.lacksBase || !gaps.tags.isEmpty { return }
         let familiar = known.map { Self.short($0) }
         let meant = Likeness.nearest(to: Self.short(base), among: familiar).map { "did you mean '\($0)'?" }
         let advice = meant ?? "known here: \((["scratch"] + familiar).joined(separator: ", "))"

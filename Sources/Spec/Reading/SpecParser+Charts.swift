@@ -10,7 +10,12 @@ extension SpecReading {
         var local: [Spec.LocalChart] = []
         forEach("charts") { reading, node in
             for item in reading.list(node, as: "charts") {
+                let before = reading.problems.count
                 if let chart = reading.localChart(item) {
+                    guard reading.problems.count == before else {
+                        reading.gaps.lacksImages = true
+                        continue
+                    }
                     reading.mark(item, part: .localChart(chart.path))
                     if local.contains(where: { $0.path == chart.path }) {
                         reading.note(item, message: "\(chart.path) is listed twice")
@@ -18,7 +23,10 @@ extension SpecReading {
                     local.append(chart)
                     continue
                 }
-                guard let chart = reading.chart(item) else { continue }
+                guard let chart = reading.chart(item), reading.problems.count == before else {
+                    reading.gaps.lacksImages = true
+                    continue
+                }
                 let known = all.firstIndex { $0.chart.reference == chart.reference }
                 if let known, all[known].chart == chart, all[known].part != reading.current { continue }
                 if let known, reading.counts(over: all[known].part) {
@@ -28,6 +36,7 @@ extension SpecReading {
                 }
                 if known != nil || reading.context.images.contains(chart.reference) {
                     reading.note(item, message: "\(chart.reference.familiar) is listed twice")
+                    continue
                 }
                 reading.mark(item, part: .chart(all.count))
                 all.append((chart, reading.current))

@@ -10,9 +10,15 @@ extension SpecReading {
         var all: [Reference] = []
         var first: [Reference: (index: Int, node: PlacedNode)] = [:]
         forEach("images") { reading, node in
+            if node.items == nil { reading.gaps.lacksImages = true }
             for item in reading.list(node, as: "images") {
                 let before = reading.context
-                guard let image = reading.image(item) else { continue }
+                let count = reading.problems.count
+                guard let image = reading.image(item) else {
+                    reading.note(unreadable: item)
+                    continue
+                }
+                if reading.problems.count > count { reading.gaps.images.insert(image) }
                 let found = PlacedNode(part: reading.current, key: item, value: item)
                 guard let known = first[image] else {
                     reading.mark(item, part: .image(all.count))
@@ -94,6 +100,19 @@ extension SpecReading {
             oneOrMore(list, as: "members").compactMap { path($0, as: "a member of the archive") }
         }
         return Spec.ImagesFrom(file: file, members: members)
+    }
+
+    /// Takes the image that a faulty entry means, as far as its letters tell, for one that is not to be had.
+    private mutating func note(unreadable node: YamlNode) {
+        let name = node.entries?.first { $0.key.text == "image" }?.value ?? node
+        let letters = (name.text ?? "").lowercased().filter {
+            $0.isASCII && ($0.isLetter || $0.isNumber || "._-/:@".contains($0))
+        }
+        if let image = try? Reference(letters) {
+            gaps.images.insert(image)
+        } else {
+            gaps.lacksImages = true
+        }
     }
 
     /// A reference, or `{ image: REFERENCE, from: ARCHIVE, platforms: PLATFORMS, attached: KINDS }`.

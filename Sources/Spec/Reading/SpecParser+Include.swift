@@ -63,6 +63,8 @@ extension SpecReading {
         for item in oneOrMore(fields["include"], as: "include") {
             if let part = include(item, from: folder, inclusion: &inclusion) {
                 included.formUnion(parts[part].included.union([part]))
+            } else {
+                lacksPart = true
             }
             source = own
         }
@@ -112,7 +114,7 @@ extension SpecReading {
             gather(root, folder: Self.folder(of: path, below: folder), inclusion: &inclusion)
             inclusion.open.removeLast()
         } catch {
-            problems.append(SpecProblem(failure: error, source: inner))
+            gaps.problems.append(SpecProblem(failure: error, source: inner))
             return nil
         }
         // Where it is no mapping, there is no part of it.

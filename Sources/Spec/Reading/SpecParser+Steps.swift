@@ -60,17 +60,17 @@ extension SpecReading {
         let chosen = paths.map { list in
             oneOrMore(list, as: "paths").compactMap { path($0, as: "a path of the layer") }
         }
-        guard let base = context.base else {
-            note(node, message: "the layer '\(role)' is of no base: the spec has no valid 'base'")
-            return nil
-        }
-        guard base.layers[role] != nil || marks[.role(role)] != nil else {
-            note(
-                node,
-                message:
-                    "there is no layer '\(role)' in base.layers; \(known(role, candidates: base.layers.keys))"
-            )
-            return nil
+        if marks[.role(role)] == nil {
+            if let base = context.base {
+                note(
+                    node,
+                    message:
+                        "there is no layer '\(role)' in base.layers; \(known(role, candidates: base.layers.keys))"
+                )
+            } else if !gaps.lacksBase {
+                note(node, message: "the layer '\(role)' is of no base: the spec has no 'base'")
+            }
+            gaps.roles.insert(role)
         }
         return .layer(role: role, paths: chosen)
     }
@@ -97,14 +97,17 @@ extension SpecReading {
             guard let image = reference(source, as: "the image to save", defaults: .docker), let path else {
                 return nil
             }
-            guard context.hasMoreImages || context.images.meant(by: image) != nil else {
+            let isKnown = (context.images + gaps.images).meant(by: image) != nil
+            if !isKnown, gaps.lacksImages { gaps.images.insert(image) }
+            guard context.hasMoreImages || isKnown || gaps.images.contains(image) else {
                 let familiar = context.images.map(\.familiar)
                 note(
                     source,
                     message:
                         "the image \(image.familiar) is not listed in 'images'; \(known(image.familiar, candidates: familiar))"
                 )
-                return nil
+                gaps.images.insert(image)
+                return .putSaved(path: path, image: image, mode: mode)
             }
             if image.tag == nil {
                 note(source, message: "a docker-archive names its image by a tag; add one")
@@ -146,7 +149,8 @@ extension SpecReading {
                 node,
                 message:
                     "there is no file '\(name)' in 'files'; \(known(name, candidates: context.files.keys))")
-            return nil
+            gaps.files.insert(name)
+            return name
         }
         return name
     }
@@ -202,8 +206,10 @@ extension SpecReading {
             guard let written = text(item, as: "a pattern of image names"),
                 let pattern = released(written, node: item)
             else { continue }
-            patterns.append(pattern)
-            if !context.hasMoreImages, ImagePattern.select(context.images, matching: [pattern]).isEmpty {
+            let isKnown = !ImagePattern.select(context.images + gaps.images, matching: [pattern]).isEmpty
+            if context.hasMoreImages || isKnown {
+                patterns.append(pattern)
+            } else if !gaps.lacksImages {
                 let names = context.images.flatMap { [$0.repository, $0.domain + "/" + $0.repository] }
                 let prefixes = names.map {
                     pattern.hasSuffix("/*")
@@ -223,7 +229,7 @@ extension SpecReading {
             )
         }
         collisions(listed, node: node)
-        return .imageList(patterns: patterns)
+        return patterns.isEmpty ? nil : .imageList(patterns: patterns)
     }
 
     /// Two images that lose their difference with their domain.

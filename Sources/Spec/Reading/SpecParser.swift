@@ -28,7 +28,11 @@ struct SpecReading {
     /// The files of the spec, each after those that it includes, and the number of the one that is read.
     var parts: [SpecPart] = []
     var current = 0
-    var problems: [SpecProblem] = []
+    /// Whether an included file could not be read: then nothing of the rest is known.
+    var lacksPart = false
+    /// The mistakes so far, and what is not known because of them.
+    var gaps = SpecGaps()
+    var problems: [SpecProblem] { gaps.problems }
     var marks: [SpecPath: FilePlace] = [:]
     /// The files that Kubefiles come from, by the numbers of their builds.
     var kubefiles: [Int: String] = [:]
@@ -40,7 +44,7 @@ struct SpecReading {
 
     mutating func note(offset: Int, _ message: String) {
         guard problems.count < Self.mostProblems else { return }
-        problems.append(
+        gaps.problems.append(
             SpecProblem(path: source.path, position: source.position(of: offset), message: message))
     }
 
@@ -64,7 +68,7 @@ struct SpecReading {
     private mutating func spend(_ count: Int, node: YamlNode) -> Bool {
         left -= count
         if left < 0, left + count >= 0 {
-            problems.removeLast(problems.count == Self.mostProblems ? 1 : 0)
+            gaps.problems.removeLast(problems.count == Self.mostProblems ? 1 : 0)
             note(node, message: "the spec's aliases multiply to over 50,000 values")
         }
         return left >= 0
@@ -85,18 +89,23 @@ struct SpecReading {
             )
             return nil
         }
+        let present = Set(entries.compactMap(\.key.text))
         var fields: [String: YamlNode] = [:]
         for (key, value) in uniqueEntries(entries, node: node, as: what) {
-            guard let name = key.text, keys.contains(name) else {
-                let meant = Likeness.nearest(to: key.text ?? "", among: keys).map { "did you mean '\($0)'?" }
-                let advice = meant ?? "expected \(keys.joined(separator: ", "))"
-                note(key, message: "unknown key '\(key.text ?? "?")' in \(what); \(advice)")
+            if let name = key.text, keys.contains(name) {
+                fields[name] = value
                 continue
             }
-            fields[name] = value
+            let meant = Likeness.nearest(to: key.text ?? "", among: keys)
+            let advice =
+                meant.map { "did you mean '\($0)'?" } ?? "expected \(keys.joined(separator: ", "))"
+            note(key, message: "unknown key '\(key.text ?? "?")' in \(what); \(advice)")
+            // What is below it is read as what was meant: it may have mistakes of its own, and others refer to it.
+            if let meant, !present.contains(meant), fields[meant] == nil { fields[meant] = value }
         }
-        let present = Set(entries.compactMap(\.key.text))
-        for key in required where !present.contains(key) { note(node, message: "\(what) has no '\(key)'") }
+        for key in required where fields[key] == nil && !present.contains(key) {
+            note(node, message: "\(what) has no '\(key)'")
+        }
         return fields
     }
 

@@ -12,13 +12,27 @@ package enum SpecReader {
     package enum Outcome: Sendable {
         /// A spec without a mistake.
         case spec(ParsedSpec)
-        /// Its mistakes, in the order of their place; at least one.
-        case problems([SpecProblem])
+        /// Its mistakes, in the order of their place, at least one; and what of it is understood in spite of them, where
+        /// anything is.
+        case problems([SpecProblem], rest: ParsedSpec?)
     }
 
     /// Reads the spec at `path`.
     /// - Throws: as ``read(_:path:)``, and a ``Failure`` of kind `input` where there is no such file.
     package static func read(path: String) throws(Failure) -> ParsedSpec {
+        try read(bytes(path), path: path)
+    }
+
+    /// Reads of the spec at `path` what is understood; its mistakes are in ``ParsedSpec/gaps``.
+    /// - Throws: as ``read(path:)``, where nothing of it is understood.
+    package static func readInSpiteOfMistakes(path: String) throws(Failure) -> ParsedSpec {
+        switch examine(try bytes(path), path: path) {
+        case .spec(let parsed), .problems(_, rest: let parsed?): return parsed
+        case .problems(let problems, rest: nil): throw failure(of: problems, path: path)
+        }
+    }
+
+    private static func bytes(_ path: String) throws(Failure) -> [UInt8] {
         let file = try File.open(path)
         let size = try file.size()
         guard size <= largestSpec else {
@@ -27,7 +41,7 @@ package enum SpecReader {
                 because: "it has \(size) bytes, more than \(largestSpec)",
                 remedy: "check that this is the spec and not a bundle")
         }
-        return try read(file.bytes(limit: largestSpec), path: path)
+        return try file.bytes(limit: largestSpec)
     }
 
     /// Reads a spec from memory; `path` names it in errors.
@@ -36,15 +50,14 @@ package enum SpecReader {
     package static func read(_ bytes: [UInt8], path: String) throws(Failure) -> ParsedSpec {
         switch examine(bytes, path: path) {
         case .spec(let parsed): return parsed
-        case .problems(let problems):
-            let shown = problems.prefix(20).map { "\n  \($0)" }.joined()
-            let more = problems.count > 20 ? "\n  and \(problems.count - 20) more" : ""
-            throw Failure(
-                .configuration, "read the spec", path,
-                because: problems.count == 1
-                    ? "\(problems[0])" : "\(problems.count) mistakes:\(shown)\(more)",
-                remedy: "fix the spec at the place shown; bundles/README.md explains every key")
+        case .problems(let problems, _): throw failure(of: problems, path: path)
         }
+    }
+
+    private static func failure(of problems: [SpecProblem], path: String) -> Failure {
+        var gaps = SpecGaps()
+        gaps.problems = problems
+        return gaps.failure(path: path)
     }
 
     /// Reads a spec and gives its mistakes as values.
@@ -56,24 +69,22 @@ package enum SpecReader {
             if documents.count > 1 {
                 reading.note(documents[1].root, message: "a second document; a spec is one")
             }
-            let root = documents.first?.root
-            if let root, let spec = reading.spec(root), reading.problems.isEmpty {
-                return .spec(
-                    ParsedSpec(
-                        spec: spec, path: path, marks: reading.marks, kubefiles: reading.kubefiles))
-            }
-            if root == nil {
+            guard let root = documents.first?.root else {
                 reading.note(offset: 0, "the file is empty; expected a mapping with version, name, …")
+                return .problems(reading.problems, rest: nil)
             }
-        } catch {
-            return .problems([SpecProblem(failure: error, source: source)])
-        }
-        return .problems(
-            reading.problems.sorted { left, right in
+            let spec = reading.spec(root)
+            reading.gaps.problems.sort { left, right in
                 // Those of one file stand together, the spec's own first.
                 let ranks = [left, right].map { ($0.path == path ? "" : $0.path, $0.position, $0.message) }
                 return ranks[0] < ranks[1]
-            })
+            }
+            let parsed = reading.lacksPart ? nil : spec.map { ParsedSpec($0, path: path, by: reading) }
+            if let parsed, reading.problems.isEmpty { return .spec(parsed) }
+            return .problems(reading.problems, rest: parsed)
+        } catch {
+            return .problems([SpecProblem(failure: error, source: source)], rest: nil)
+        }
     }
 }
 
@@ -90,7 +101,7 @@ extension SpecProblem {
 }
 
 extension SpecReading {
-    /// The whole spec; `nil`, or a value beside ``problems``, where it has mistakes.
+    /// The spec; where it has mistakes, as far as it is understood, and `nil` where it is no mapping.
     mutating func spec(_ root: YamlNode) -> Spec? {
         gather(root)
         guard !parts.isEmpty else { return nil }
@@ -98,25 +109,33 @@ extension SpecReading {
         let platforms = self.platforms(only("platforms"))
         context.platforms = platforms
         context.release = only("release").flatMap { text($0, as: "the release") }
-        context.base = only("base").flatMap { base($0) }
+        let ofBase = only("base")
+        context.base = ofBase.flatMap { base($0) }
+        gaps.lacksBase = ofBase != nil && context.base == nil
         context.files = files()
         context.images = images()
-        let imagesFrom = self.imagesFrom()
+        var known = problems.count
+        let namers = self.imagesFrom()
+        let imagesFrom = namers.filter { !gaps.files.contains($0.file) }
+        if problems.count > known || imagesFrom.count < namers.count { gaps.lacksImages = true }
         context.hasMoreImages = parts.contains { $0.fields["imagesFrom"] != nil }
         let charts = self.charts()
         if let node = only("attached") { attached(node, of: nil) }
         let registries = self.registries()
         let registry = only("registry").flatMap { domain($0, as: "the registry") } ?? "sea.hub:5000"
+        known = problems.count
         var notImages: [String] = []
         forEach("notImages") { reading, node in
             for item in reading.oneOrMore(node, as: "notImages") {
                 if let text = reading.text(item, as: "a text that is not an image") { notImages.append(text) }
             }
         }
+        if problems.count > known { gaps.lacksImages = true }
         let builds = self.builds()
-        guard let name else { return nil }
+        context.files = context.files.filter { !gaps.files.contains($0.key) }
         return Spec(
-            name: name, release: context.release, platforms: platforms, base: context.base,
+            name: name ?? "spec", release: context.release,
+            platforms: platforms.isEmpty ? [.host] : platforms, base: context.base,
             files: context.files,
             images: context.images, imagesFrom: imagesFrom, imagePlatforms: context.imagePlatforms,
             archives: context.archives, charts: charts.carried, localCharts: charts.local,
@@ -128,8 +147,11 @@ extension SpecReading {
         var all: [Platform] = []
         for item in oneOrMore(node, as: "platforms") {
             guard let platform = platform(item) else { continue }
-            if all.contains(platform) { note(item, message: "the platform \(platform) is listed twice") }
-            all.append(platform)
+            if all.contains(platform) {
+                note(item, message: "the platform \(platform) is listed twice")
+            } else {
+                all.append(platform)
+            }
         }
         return all
     }
@@ -139,9 +161,14 @@ extension SpecReading {
         for entry in entries(of: "registries") {
             enter(entry.part)
             guard let domain = domain(entry.key, as: "a registry") else { continue }
+            let known = problems.count
             all[domain] = oneOrMore(entry.value, as: "the places to fetch \(domain) from").compactMap {
                 mirror($0)
             }
+            guard problems.count > known else { continue }
+            // Where its images are is not known.
+            gaps.images.formUnion(context.images.filter { $0.domain == domain })
+            if context.base?.image.domain == domain { gaps.lacksBase = true }
         }
         return all
     }

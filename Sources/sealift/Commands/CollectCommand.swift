@@ -64,7 +64,7 @@ struct CollectCommand: AsyncParsableCommand {
     @OptionGroup var words: OutputOptions
 
     func run() async throws {
-        let parsed = try SpecReader.read(path: spec).checkedForContent()
+        let parsed = try SpecReader.readInSpiteOfMistakes(path: spec).checkedForContent()
         var options = CollectOptions(spec: parsed)
         options.output = output
         options.platforms = platform

@@ -154,10 +154,15 @@ func hostNamed(_ folder: String) throws -> FileNode {
     let root = try FileNode.scanned(folder)
     var pending = [root]
     while let node = pending.popLast() {
-        for child in node.children.values {
-            child.attributes.userName = getpwuid(child.attributes.uid).map { bytes($0.pointee.pw_name) } ?? []
-            child.attributes.groupName =
-                getgrgid(child.attributes.gid).map { bytes($0.pointee.gr_name) } ?? []
+        for (name, child) in node.children {
+            let own = child.attributes
+            let header = TarHeader(
+                name: name, mode: own.mode, uid: own.uid, gid: own.gid, mtime: own.time.seconds,
+                nanoseconds: own.time.nanoseconds,
+                userName: getpwuid(own.uid).map { bytes($0.pointee.pw_name) } ?? [],
+                groupName: getgrgid(own.gid).map { bytes($0.pointee.gr_name) } ?? [])
+            var owners: Set<OwnerNames> = []
+            child.attributes = .init(header, names: OwnerNames.of(header, among: &owners))
             if child.isFolder { pending.append(child) }
         }
     }

@@ -31,11 +31,11 @@ extension Store {
         let folder = layerFolder(id)
         let split = "\(layerDatabase(id))/tar-data.json.gz"
         guard access(split, F_OK) == 0 else { return try FileNode.scanned(folder) }
-        let files = try Folder.open(folder)
+        let files = StoredFiles(below: try Folder.open(folder))
         var tar = TarReader(
             try TarSplitStream(split, over: folder, withContents: false), artifact: "of the layer \(id)")
         return try TarTreeBuilder.tree(of: &tar, artifact: "the layer \(id)") { _, _, path in
-            .stored(files, path: path)
+            .stored(files, files.add(path))
         }
     }
 

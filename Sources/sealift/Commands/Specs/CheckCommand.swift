@@ -10,7 +10,8 @@ struct CheckCommand: AsyncParsableCommand {
         discussion: """
             Fetches the base's layers, the files and the configs of images, and runs every build in memory for each \
             platform: steps, edits, paths, Kubefiles, image names. No layer of an image is fetched, no bundle is \
-            written, and a RUN is not executed. `collect` proves the same before it fetches images.
+            written, and a RUN is executed only where --rehearse-run asks for it. `collect` proves the same before it fetches \
+            images.
 
             EXAMPLES:
               sealift check k8s.yaml
@@ -26,14 +27,20 @@ struct CheckCommand: AsyncParsableCommand {
         completion: BundleCompletion.platforms, transform: { try Platform($0) })
     var platform: [Platform] = []
     @OptionGroup var charts: ChartOptions
+    @Flag(
+        help:
+            "Execute the RUN of builds for this host's platform, confined as by apply, where it needs no layer of an image. Needs root."
+    )
+    var rehearseRun = false
     @OptionGroup var network: NetworkOptions
     @OptionGroup var words: OutputOptions
 
     func run() async throws {
-        let parsed = try SpecReader.read(path: spec).checkedForContent()
+        let parsed = try SpecReader.readInSpiteOfMistakes(path: spec).checkedForContent()
         var options = CollectOptions(spec: parsed)
         options.platforms = platform
         options.helm = charts.helm
+        options.rehearsesRun = rehearseRun
         options.jobs = network.connection.jobs
         options.fileMirrors = network.fileMirrors
         let display = CollectDisplay()

@@ -7,8 +7,8 @@ extension ParsedSpec {
     /// - Throws: a ``Failure`` of kind `configuration` for one that would make an empty bundle.
     func checkedForContent() throws(Failure) -> ParsedSpec {
         let isEmpty =
-            spec.base == nil && spec.files.isEmpty && spec.images.isEmpty && spec.builds.isEmpty
-            && (spec.charts ?? []).isEmpty && (spec.localCharts ?? []).isEmpty
+            gaps.problems.isEmpty && spec.base == nil && spec.files.isEmpty && spec.images.isEmpty
+            && spec.builds.isEmpty && (spec.charts ?? []).isEmpty && (spec.localCharts ?? []).isEmpty
         guard isEmpty else { return self }
         throw Failure(
             .configuration, "carry what the spec names", path, because: "it names nothing to carry",
