@@ -58,7 +58,7 @@ package struct ExecutableFile: Sendable {
     }
 
     /// Whether `text` can be a version: at most 32 letters, digits, dots, and signs that versions have.
-    static func isVersion(_ text: String) -> Bool {
+    package static func isVersion(_ text: String) -> Bool {
         (1...32).contains(text.utf8.count)
             && text.utf8.allSatisfy {
                 (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)

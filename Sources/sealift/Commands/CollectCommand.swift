@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
+internal import BundleFormat
 internal import Collect
 internal import OCI
 internal import Spec
@@ -59,6 +60,8 @@ struct CollectCommand: AsyncParsableCommand {
         inversion: .prefixedNo,
         help: "Write BUNDLE.provenance.json: which server answered for what, when, with which certificate.")
     var provenance = true
+    @Flag(help: "Write BUNDLE.spdx.json: which software the bundle carries, as an SPDX document.")
+    var sbom = false
     @Flag(help: "Print the outcome as JSON.")
     var json = false
     @OptionGroup var words: OutputOptions
@@ -91,6 +94,10 @@ struct CollectCommand: AsyncParsableCommand {
         let collected = try await collector.run()
         display.finish()
         // Of a bundle that was there already the record stays.
+        if sbom {
+            let bundle = try await onThread { () throws(Failure) in try Bundle(opening: collected.path) }
+            _ = try await SBOMFile(path: SBOMFile.path(of: collected.path)).write(of: bundle)
+        }
         if provenance, let record = collected.provenance { try ProvenanceFile.write(record) }
         if json { return try Console.printJSON(collected, schema: "collect/1") }
         Console.say(describe(collected))

@@ -47,7 +47,7 @@ struct InspectCommand: AsyncParsableCommand {
     func run() async throws {
         let bundle = try await source.open()
         var listed: SBOM?
-        if let sbom { listed = try await writeSBOM(of: bundle, to: sbom) }
+        if let sbom { listed = try await SBOMFile(path: sbom).write(of: bundle) }
         if let html {
             try await onThread { [listed] () throws(Failure) in
                 try Durable.write(Array(InspectPage(bundle, software: listed).html.utf8), to: html)
@@ -57,31 +57,6 @@ struct InspectCommand: AsyncParsableCommand {
         if sbom != nil { return }
         if json { return try Console.printJSON(InspectFacts(bundle), schema: "inspect/1") }
         for line in tree(bundle) { Console.print(line) }
-    }
-
-    private func writeSBOM(of bundle: Bundle, to path: String) async throws -> SBOM {
-        let subject = SBOMSubject(bundle)
-        let progress = Progress("read", total: subject.size)
-        defer { progress.finish() }
-        let sbom = try await onThread { () throws(Failure) in
-            // The scratch file of an rpm database lies where the output goes, which must be writable anyway.
-            let folder = Durable.folder(of: path)
-            let survey = try LayerSurvey(of: subject, content: bundle, scratch: folder) { progress.add($0) }
-            let sbom = try SBOM(of: subject, survey, content: bundle, version: Sealift.version)
-            try Durable.write(to: path) { (file) throws(Failure) in
-                var end: Int64 = 0
-                try sbom.write { (bytes) throws(Failure) in
-                    try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
-                        try file.write(UnsafeRawBufferPointer(bytes), at: end)
-                    }
-                    end += Int64(bytes.count)
-                }
-            }
-            return sbom
-        }
-        progress.finish()
-        Console.say("\(path): an SPDX 2.3 document")
-        return sbom
     }
 
     private func tree(_ bundle: Bundle) -> [Line] {

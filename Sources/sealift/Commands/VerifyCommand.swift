@@ -14,6 +14,7 @@ struct VerifyCommand: AsyncParsableCommand {
             EXAMPLES:
               sealift verify /media/usb/k8s.sealift
               sealift verify k8s.sealift --key ops.pub --report k8s-report   # to be filed
+              sealift verify k8s.sealift --key ops.pub --sbom k8s.spdx.json
               sealift verify k8s-2.sealift --with k8s-1.sealift --json
             """)
 
@@ -26,6 +27,11 @@ struct VerifyCommand: AsyncParsableCommand {
             "Write what was checked against what to FILE.json and, as a text to be filed, FILE.txt; also of a bundle that is refused.",
             valueName: "file"), completion: .file())
     var report: String?
+    @Option(
+        help: ArgumentHelp(
+            "Also verify that this file is the bundle's SBOM, to the byte, so that the bundle's signature vouches for it.",
+            valueName: "file"), completion: .file(extensions: ["json"]))
+    var sbom: String?
     @OptionGroup var words: OutputOptions
 
     func run() async throws {
@@ -46,6 +52,10 @@ struct VerifyCommand: AsyncParsableCommand {
         if json { try Console.printJSON(report.summary, schema: "verify/1") }
         for damage in damages.dropFirst() { Console.report(damage.failure) }
         if let damage = damages.first { throw damage.failure }
+        if let sbom {
+            try await SBOMFile(path: sbom).verify(against: bundle)
+            Console.say("\(sbom): the SBOM of \(source.bundle)")
+        }
         if !json { tell(bundle, isFresh: isFresh) }
     }
 

@@ -259,6 +259,29 @@ def what_cannot_be_read_is_said(world):
 
 
 @case
+def an_sbom_is_verified_against_its_bundle(world):
+    """collect --sbom writes what inspect --sbom writes; verify --sbom accepts that file only, to the byte."""
+    folder = world.folder("sbom-verify")
+    layout = Layout(folder)
+    bundle = bundle_of(world, folder, [layout.image("one", [({"lib/apk/db/installed": APK}, ())])])
+    world.ok("collect", folder / "sbom.yaml", "-o", folder / "again.sealift", "--sbom")
+    sbom_of(world, bundle)
+    made = (folder / "sbom.spdx.json").read_bytes()
+    equal((folder / "again.sealift.spdx.json").read_bytes(), made, "the SBOM of collect")
+    world.ok("keygen", folder / "ops")
+    world.ok("sign", bundle, "--key", folder / "ops.key")
+    told = world.ok("verify", bundle, "--key", folder / "ops.pub", "--sbom", folder / "sbom.spdx.json")
+    require("the SBOM of" in told.err, f"{told}")
+    other = bundle_of(world, folder, [layout.image("two", [({"lib/apk/db/installed": APK + b"P:x\nV:1\n"}, ())])], "other")
+    world.refused(65, ["verify the SBOM", "differs"], "verify", other, "--sbom", folder / "sbom.spdx.json")
+    for name, data in {"changed": made.replace(b"musl", b"evil"), "short": made[:-20], "long": made + b" ", "empty": b"",
+                       "version": made.replace(b"Tool: sealift-", b"Tool: sealift-9."), "noise": b"\xff" * 5000}.items():
+        (folder / name).write_bytes(data)
+        world.refused(65, ["verify the SBOM"], "verify", bundle, "--sbom", folder / name)
+    world.refused(66, ["none.json"], "verify", bundle, "--sbom", folder / "none.json")
+
+
+@case
 def the_demo_has_an_sbom(world):
     """The SBOM of the demo's bundle names every file, image, manifest and layer by its digest, the same at each run."""
     folder = world.folder("sbom-demo")
