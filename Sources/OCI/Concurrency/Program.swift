@@ -148,8 +148,11 @@ private struct Outputs {
             if time <= 0 { return nil }
             guard poll(&wanted, nfds_t(wanted.count), Int32(clamping: time)) > 0 else { continue }
             if wanted[files.count].fd >= 0, wanted[files.count].revents != 0 {
-                let count = left.withUnsafeBytes { send(sink, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-                left = count > 0 ? left.dropFirst(count) : count < 0 && errno == EINTR ? left : []
+                // Only what fits: a program that waits for its output to be read reads no more itself.
+                let flags = Int32(MSG_NOSIGNAL | MSG_DONTWAIT)
+                let count = left.withUnsafeBytes { send(sink, $0.baseAddress, $0.count, flags) }
+                let isToBeRepeated = count < 0 && (errno == EINTR || errno == EAGAIN)
+                left = count > 0 ? left.dropFirst(count) : isToBeRepeated ? left : []
             }
             for (index, file) in files.enumerated() where wanted[index].fd >= 0 && wanted[index].revents != 0
             {
