@@ -103,7 +103,8 @@ let package = Package(
             name: "CollectTests", dependencies: ["Collect", "Spec", "BundleFormat", "YAML", "OCI"],
             swiftSettings: strict),
         .testTarget(
-            name: "PushTests", dependencies: ["Push", "BundleFormat", "Spec", "OCI"], swiftSettings: strict),
+            name: "PushTests", dependencies: ["Push", "Registry", "BundleFormat", "Spec", "OCI"],
+            swiftSettings: strict),
         .testTarget(
             name: "ApplyTests", dependencies: ["Apply", "Build", "Sealer", "BundleFormat", "Spec", "OCI"],
             swiftSettings: strict),

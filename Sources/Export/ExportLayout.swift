@@ -20,6 +20,8 @@ struct ExportedLayout {
     /// The content of `oci-layout`.
     static let marker = Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8)
 
+    /// One image has one descriptor: readers that are given no name take it. Of several, each of docker's types has a
+    /// second one besides, by which readers that look for OCI types find its name.
     /// - Throws: a ``Failure`` of kind `input` when a blob of an instance that is there is missing.
     init(_ images: [NamedImage], from source: any ContentSource) throws(Failure) {
         var entries: [Descriptor] = []
@@ -32,19 +34,22 @@ struct ExportedLayout {
             var instances = try Self.gather(manifest, source: source, seen: &seen, blobs: &blobs, depth: 0)
             var entry = manifest.descriptor
             entry.annotations = ["io.containerd.image.name": name]
-            if entry.mediaType.hasPrefix("application/vnd.oci.") {
-                entry.annotations?["org.opencontainers.image.ref.name"] = name
-                entries.append(entry)
-            } else {
-                entries.append(entry)
-                if case .image(let config, _) = manifest.content {
-                    instances[0].platform = try Self.platform(of: config, source)
-                }
-                var (wrapper, bytes) = try Self.wrap(instances)
-                if seen.insert(wrapper.digest).inserted { made.append((wrapper, bytes)) }
-                wrapper.annotations = ["org.opencontainers.image.ref.name": name]
-                entries.append(wrapper)
+            let isFound = entry.mediaType.hasPrefix("application/vnd.oci.") || images.count == 1
+            if isFound { entry.annotations?["org.opencontainers.image.ref.name"] = name }
+            entries.append(entry)
+            if isFound { continue }
+            if case .image(let config, _) = manifest.content {
+                instances[0].platform = try Self.platform(of: config, source: source)
             }
+            var (wrapper, bytes) = try Self.wrap(instances)
+            if seen.insert(wrapper.digest).inserted { made.append((wrapper, bytes)) }
+            // containerd takes both for names of images, of which no two may be equal.
+            wrapper.annotations = [
+                "org.opencontainers.image.ref.name": name,
+                "io.containerd.image.name":
+                    "\(image.reference.domain)/\(image.reference.repository)@\(wrapper.digest)",
+            ]
+            entries.append(wrapper)
         }
         index = try Manifest.indexBytes(of: entries)
         self.blobs = blobs
@@ -88,8 +93,8 @@ struct ExportedLayout {
     }
 
     /// The platform that an image's config tells; `nil` where it tells none.
-    private static func platform(
-        of config: Descriptor, _ source: any ContentSource
+    static func platform(
+        of config: Descriptor, source: any ContentSource
     ) throws(Failure) -> PlatformFields? {
         try? JSONDecoder().decode(PlatformFields.self, from: Data(try source.bytes(of: config)))
     }

@@ -29,8 +29,7 @@ package enum ImageExporter {
     ) throws(Failure) {
         var chosen: [DockerArchive.Image] = []
         for image in images {
-            let manifest = try instance(
-                of: image.descriptor, for: platform, name: "\(image.reference)", source: source)
+            let manifest = try instance(of: image, for: platform, source: source)
             chosen.append(.init(references: [image.reference], manifest: manifest))
         }
         try output(path) { (file) throws(Failure) in
@@ -40,11 +39,13 @@ package enum ImageExporter {
 
     /// Writes `images` as an OCI image layout in a tar, reproducibly; `path` as in
     /// ``dockerArchive(_:platform:from:to:progress:)``.
+    /// - Parameter platform: take only the instance for it of each image; `nil` for all that are there.
+    /// - Throws: a ``Failure`` of kind `input` for a platform that an image does not have.
     package static func ociArchive(
-        _ images: [NamedImage], from source: any ContentSource, to path: String,
+        _ images: [NamedImage], platform: Platform? = nil, from source: any ContentSource, to path: String,
         progress: @escaping (Int64) -> Void = { _ in }
     ) throws(Failure) {
-        let layout = try ExportedLayout(images, from: source)
+        let layout = try ExportedLayout(narrowed(images, to: platform, source: source), from: source)
         try output(path) { (file) throws(Failure) in
             var archive = ArchiveWriter(file, progress: progress)
             try archive.file("oci-layout", bytes: ExportedLayout.marker)
@@ -63,12 +64,14 @@ package enum ImageExporter {
 
     /// Writes `images` as an OCI image layout into the folder `path`, which is new or empty, and appears whole
     /// or not at all.
-    /// - Throws: a ``Failure`` of kind `space` when something is in the folder already.
+    /// - Parameter platform: as in ``ociArchive(_:platform:from:to:progress:)``.
+    /// - Throws: a ``Failure`` of kind `space` when something is in the folder already, `input` for a platform that an
+    ///   image does not have.
     package static func ociFolder(
-        _ images: [NamedImage], from source: any ContentSource, to path: String,
+        _ images: [NamedImage], platform: Platform? = nil, from source: any ContentSource, to path: String,
         progress: @escaping (Int64) -> Void = { _ in }
     ) throws(Failure) {
-        let layout = try ExportedLayout(images, from: source)
+        let layout = try ExportedLayout(narrowed(images, to: platform, source: source), from: source)
         let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         if rmdir(path) != 0, errno != ENOENT {
             if errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR {
@@ -150,21 +153,70 @@ package enum ImageExporter {
         try Durable.write(to: path, mode: mode, body)
     }
 
-    /// The manifest for `platform` of what `descriptor` leads to.
+    /// The images, each led to its manifest for `platform`; artifacts that are for no platform as they are.
+    private static func narrowed(
+        _ images: [NamedImage], to platform: Platform?, source: any ContentSource
+    ) throws(Failure) -> [NamedImage] {
+        guard let platform else { return images }
+        var narrowed: [NamedImage] = []
+        for image in images {
+            let manifest = try instance(of: image, for: platform, source: source)
+            narrowed.append(NamedImage(reference: image.reference, descriptor: manifest.descriptor))
+        }
+        return narrowed
+    }
+
+    /// The manifest for `platform` of what `image` leads to; the manifest itself where it is for no platform.
+    /// - Throws: a ``Failure`` of kind `input` where it is for others only, or is not there for this one.
     private static func instance(
-        of descriptor: Descriptor, for platform: Platform, name: String, source: any ContentSource,
-        depth: Int = 0
+        of image: NamedImage, for platform: Platform, source: any ContentSource
     ) throws(Failure) -> Manifest {
-        let manifest = try source.manifest(descriptor)
-        guard case .index(let children) = manifest.content, depth < Manifest.deepestNesting else {
+        var found: [Platform] = []
+        if let manifest = try search(
+            image.descriptor, for: platform, found: &found, source: source, depth: 0)
+        {
             return manifest
         }
-        if let child = children.first(where: { $0.platform?.value == platform }) {
-            return try instance(of: child, for: platform, name: name, source: source, depth: depth + 1)
-        }
-        let found = children.compactMap { $0.platform.map { "\($0.value)" } }.joined(separator: ", ")
+        let there = found.reduce(into: [Platform]()) { if !$0.contains($1) { $0.append($1) } }
+        let others = there.map(\.description).joined(separator: ", ")
         throw Failure(
-            .input, "export", name, because: "it has no instance for \(platform), but for \(found)",
-            remedy: "choose one of them with --platform")
+            .input, "export", image.reference.familiar,
+            because: "it is not there for \(platform)" + (others.isEmpty ? "" : ", only for \(others)"),
+            remedy: others.isEmpty
+                ? "take it from a bundle that carries it" : "choose one of them with --platform")
+    }
+
+    /// - Parameter found: gets the platforms of the instances that are there.
+    private static func search(
+        _ descriptor: Descriptor, for platform: Platform, found: inout [Platform],
+        source: any ContentSource, depth: Int
+    ) throws(Failure) -> Manifest? {
+        let manifest = try source.manifest(descriptor)
+        switch manifest.content {
+        case .image(let config, _):
+            // An index says more of a platform than a config does, so its word counts.
+            let own =
+                if let platform = descriptor.platform { platform.named } else {
+                    try ExportedLayout.platform(of: config, source: source)?.named
+                }
+            guard let own else { return depth == 0 ? manifest : nil }
+            found.append(own)
+            return own == platform ? manifest : nil
+        case .index(let children):
+            guard depth < Manifest.deepestNesting else { return nil }
+            for child in children where MediaType.accepted.contains(child.mediaType) {
+                do throws(Failure) {
+                    if let manifest = try search(
+                        child, for: platform, found: &found, source: source, depth: depth + 1)
+                    {
+                        return manifest
+                    }
+                } catch {
+                    // An index keeps naming what the bundle does not carry.
+                    if error.kind != .input { throw error }
+                }
+            }
+            return nil
+        }
     }
 }

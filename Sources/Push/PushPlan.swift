@@ -14,6 +14,8 @@ package struct PushOptions: Sendable {
     /// Fail where the registry refuses an index of which only some platforms are pushed, rather than give
     /// its tag to an index of those.
     package var isExact = false
+    /// Ask for every manifest and blob, also below a tag that leads to the image already: for a registry that lost some.
+    package var asksForAll = false
     /// How many blobs are sent at once.
     package var jobs = 8
 
@@ -36,6 +38,16 @@ struct PushPlan: Sendable {
 
         /// All of its manifests.
         var manifests: [Manifest] { children + [top] }
+
+        /// Whether its tag is that of a list of referrers, to which others add too.
+        var isReferrersList: Bool {
+            guard let tag = reference.tag, case .index = top.content else { return false }
+            return Digest.Algorithm.allCases.contains { algorithm in
+                guard tag.hasPrefix("\(algorithm.rawValue)-") else { return false }
+                let digits = tag.dropFirst(algorithm.rawValue.count + 1)
+                return digits.utf8.count == 64 && Digest(hex: digits) != nil
+            }
+        }
     }
     /// A blob, and every repository that needs it.
     struct Blob: Sendable {
@@ -52,35 +64,72 @@ struct PushPlan: Sendable {
     /// - Throws: a ``Failure`` of kind `configuration` where two images would get one name, `input` where a
     ///   pattern means nothing, or an image has none of the platforms.
     init(_ bundle: Bundle, options: PushOptions) throws(Failure) {
-        var wanted: [(name: Reference, item: Item)] = []
+        var wanted: [Candidate] = []
         for image in bundle.images {
-            wanted.append((image.reference, try Self.item(image, options: options)))
+            wanted.append(Candidate(name: image.reference, item: try Self.item(image, options: options)))
         }
         for file in bundle.files {
             let name = FileArtifact.reference(file, release: bundle.spec.release, in: options.mapping.domain)
-            wanted.append(
-                (
-                    name,
-                    Item(
-                        name: "the file \(file.title)", reference: try options.mapping.reference(for: name),
-                        top: try FileArtifact(file).manifest, children: [], narrowed: nil)
-                ))
+            let item = Item(
+                name: "the file \(file.title)", reference: try options.mapping.reference(for: name),
+                top: try FileArtifact(file).manifest, children: [], narrowed: nil)
+            wanted.append(Candidate(name: name, item: item))
         }
         if !options.only.isEmpty {
-            for pattern in options.only
-            where !wanted.contains(where: { ImagePattern(pattern).matches($0.name) }) {
-                throw Failure(
-                    .input, "push", "'\(pattern)'", because: "nothing in \(bundle.path) matches",
-                    remedy: "see the names with `sealift inspect`; files are called files/NAME")
-            }
-            wanted.removeAll { wanted in
-                !options.only.contains { ImagePattern($0).matches(wanted.name) }
-            }
+            wanted = try Self.chosen(of: wanted, by: options.only, in: bundle.path)
         }
-        for (_, item) in wanted { try add(item, options: options) }
+        for candidate in wanted { try add(candidate.item, options: options) }
         let order = Dictionary(
             bundle.blobs.enumerated().map { ($1.descriptor.digest, $0) }, uniquingKeysWith: min)
         blobs.sort { order[$0.descriptor.digest, default: 0] < order[$1.descriptor.digest, default: 0] }
+    }
+
+    /// What may be pushed, under the name that it has in the bundle.
+    private struct Candidate {
+        let name: Reference
+        let item: Item
+
+        /// Whether it belongs to what has one of `digests` in its repository: by the subject that it names, or by a tag
+        /// that begins with the digest, as cosign's `sha256-….sig` does.
+        func belongs(to digests: [String: Set<Digest>]) -> Bool {
+            guard let owners = digests[name.domain + "/" + name.repository] else { return false }
+            if let subject = item.top.subject?.digest, owners.contains(subject) { return true }
+            guard let tag = name.tag, let dash = tag.firstIndex(of: "-"),
+                let algorithm = Digest.Algorithm(rawValue: String(tag[..<dash]))
+            else { return false }
+            let stem = tag[tag.index(after: dash)...].prefix { $0 != "." }
+            return owners.contains { $0.algorithm == algorithm && $0.hex.prefix(64) == stem.prefix(64) }
+        }
+    }
+
+    /// What one of `patterns` means, and all that belongs to it, in the order of `candidates`.
+    /// - Throws: a ``Failure`` of kind `input` where a pattern means nothing.
+    private static func chosen(
+        of candidates: [Candidate], by patterns: [String], in bundle: String
+    ) throws(Failure) -> [Candidate] {
+        var isChosen = [Bool](repeating: false, count: candidates.count)
+        for pattern in patterns {
+            let matching = candidates.indices.filter {
+                ImagePattern(pattern).matches(candidates[$0].name)
+            }
+            guard !matching.isEmpty else {
+                throw Failure(
+                    .input, "push", "'\(pattern)'", because: "nothing in \(bundle) matches",
+                    remedy: "see the names with `sealift inspect`; files are called files/NAME")
+            }
+            for index in matching { isChosen[index] = true }
+        }
+        var digests: [String: Set<Digest>] = [:]
+        var fresh = candidates.indices.filter { isChosen[$0] }
+        while !fresh.isEmpty {
+            for candidate in fresh.map({ candidates[$0] }) {
+                digests[candidate.name.domain + "/" + candidate.name.repository, default: []]
+                    .formUnion(candidate.item.manifests.map(\.descriptor.digest))
+            }
+            fresh = candidates.indices.filter { !isChosen[$0] && candidates[$0].belongs(to: digests) }
+            for index in fresh { isChosen[index] = true }
+        }
+        return zip(candidates, isChosen).filter(\.1).map(\.0)
     }
 
     private static func item(_ image: BundleImage, options: PushOptions) throws(Failure) -> Item {

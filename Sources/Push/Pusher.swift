@@ -24,6 +24,8 @@ package struct Pushed: Sendable, Encodable {
             case pushed
             /// Its tag leads to an index of the carried platforms alone.
             case narrowed
+            /// A list of referrers was there, and got those of the bundle.
+            case merged
         }
         /// What it is called in the bundle.
         package let name: String
@@ -36,6 +38,8 @@ package struct Pushed: Sendable, Encodable {
     }
     /// The images and files.
     package let items: [Item]
+    /// The tags that list what belongs to an image, in a registry that does not list it itself.
+    package let referrers: [Item]
     /// How many blobs were there already, each counted once a repository.
     package let present: Int
     /// How often the registry took a blob from another repository of its own.
@@ -49,11 +53,11 @@ package struct Pushed: Sendable, Encodable {
 /// Pushes what a bundle carries into a registry: asks what is there, sends the blobs that are not, then the
 /// manifests, children before indexes.
 package struct Pusher: Sendable {
-    private let plan: PushPlan
-    private let source: PushSource
-    private let options: PushOptions
-    private let client: RegistryClient
-    private let events: @Sendable (PushEvent) -> Void
+    let plan: PushPlan
+    let source: PushSource
+    let options: PushOptions
+    let client: RegistryClient
+    let events: @Sendable (PushEvent) -> Void
 
     /// Plans the push of `bundle` through `client`.
     /// - Throws: a ``Failure`` of kind `configuration` where two images would get one name, `input` where a
@@ -67,35 +71,6 @@ package struct Pusher: Sendable {
         self.options = options
         self.client = client
         self.events = events
-    }
-
-    /// Asks the registry what it has, by HEAD requests alone.
-    package func survey() async throws -> PushSurvey {
-        let client = client
-        let found = try await inParallel(plan.blobs, width: options.jobs) { blob in
-            var (holders, absent): ([Reference], [Reference]) = ([], [])
-            for reference in blob.repositories {
-                if try await client.holds(blob.descriptor, in: reference) {
-                    holders.append(reference)
-                } else {
-                    absent.append(reference)
-                }
-            }
-            return PushSurvey.Move(blob: blob, holders: holders, absent: absent)
-        }
-        let states = try await inParallel(plan.items, width: options.jobs) { item in
-            var missing: [Manifest] = []
-            for child in item.children {
-                let pinned = item.reference.pinned(child.descriptor.digest)
-                if try await client.digest(of: pinned) == nil { missing.append(child) }
-            }
-            return PushSurvey.ItemState(
-                item: item, missing: missing, found: try await client.digest(of: item.reference))
-        }
-        return PushSurvey(
-            found.filter { !$0.absent.isEmpty }, states: states,
-            present: found.reduce(0) { $0 + $1.holders.count },
-            exact: options.isExact)
     }
 
     /// Brings to the registry what `survey` found missing. What is complete stays when it fails; a rerun sends
@@ -112,13 +87,15 @@ package struct Pusher: Sendable {
         let arrivals = try await inParallel(survey.moves, width: options.jobs) { move in
             try await bring(move)
         }.flatMap { $0 }
-        try await pushChildren(survey)
+        let log = SubjectLog()
+        try await pushChildren(survey, log: log)
         let items = try await inParallel(survey.states, width: options.jobs) { state in
-            try await pushTop(state)
+            try await pushTop(state, log: log)
         }
+        let lists = try await listReferrers(log)
         let sent = arrivals.filter { !$0.isMounted }
         return Pushed(
-            items: items, present: survey.present, mounted: arrivals.count - sent.count,
+            items: items, referrers: lists, present: survey.present, mounted: arrivals.count - sent.count,
             uploaded: sent.count, bytes: sent.clampedTotal(\.bytes))
     }
 
@@ -140,33 +117,53 @@ package struct Pusher: Sendable {
         var origin = move.holders.first
         var arrivals: [(Bool, Int64)] = []
         for reference in move.absent {
-            let arrival = try await client.push(
-                move.blob.descriptor, from: source, to: reference, origin: origin)
+            let arrival: BlobArrival
+            do {
+                arrival = try await client.push(
+                    move.blob.descriptor, from: source, to: reference, origin: origin)
+            } catch {
+                throw source.bundle.explained(error, operation: "push")
+            }
             origin = origin ?? reference
             arrivals.append((arrival == .mounted, move.blob.descriptor.size))
         }
         return arrivals
     }
 
-    private func pushChildren(_ survey: PushSurvey) async throws {
+    private func pushChildren(_ survey: PushSurvey, log: SubjectLog) async throws {
         var seen: Set<[String]> = []
         let children = survey.states.flatMap { state in state.missing.map { (state.item.reference, $0) } }
             .filter { seen.insert([$0.0.repository, "\($0.1.descriptor.digest)"]).inserted }
-        let client = client
         func isIndex(_ manifest: Manifest) -> Bool {
             MediaType.indexes.contains(manifest.descriptor.mediaType)
         }
         _ = try await inParallel(children.filter { !isIndex($0.1) }, width: options.jobs) {
             reference, manifest in
-            try await client.push(manifest, to: reference.pinned(manifest.descriptor.digest))
+            _ = try await put(manifest, at: reference.pinned(manifest.descriptor.digest), log: log)
         }
         // An index within an index comes after all that it names.
         for (reference, index) in children where isIndex(index) {
-            try await client.push(index, to: reference.pinned(index.descriptor.digest))
+            _ = try await put(index, at: reference.pinned(index.descriptor.digest), log: log)
         }
     }
 
-    private func pushTop(_ state: PushSurvey.ItemState) async throws -> Pushed.Item {
+    /// Puts a manifest in place, and notes whether the registry lists it under its subject; `false` where it was refused
+    /// and may be.
+    private func put(
+        _ manifest: Manifest, at reference: Reference, log: SubjectLog, mayBeRefused: Bool = false
+    ) async throws -> Bool {
+        guard let arrival = try await client.push(manifest, to: reference, mayBeRefused: mayBeRefused) else {
+            return false
+        }
+        if let subject = manifest.subject?.digest, arrival.processedSubject == subject {
+            log.note(manifest, at: reference)
+        }
+        return true
+    }
+
+    private func pushTop(
+        _ state: PushSurvey.ItemState, log: SubjectLog
+    ) async throws -> Pushed.Item {
         let item = state.item
         func done(_ digest: Digest, state: Pushed.Item.State) -> Pushed.Item {
             Pushed.Item(name: item.name, reference: item.reference, digest: digest, state: state)
@@ -174,8 +171,12 @@ package struct Pusher: Sendable {
         if let found = state.found, state.isInPlace(exact: options.isExact) {
             return done(found, state: found == item.top.descriptor.digest ? .present : .narrowed)
         }
+        if item.isReferrersList, state.found != nil {
+            return try await merge(
+                (item.narrowed ?? item.top).manifests, into: item.reference, name: item.name)
+        }
         let whole = item.top.descriptor.digest
-        if try await client.push(item.top, to: item.reference, mayBeRefused: item.narrowed != nil) {
+        if try await put(item.top, at: item.reference, log: log, mayBeRefused: item.narrowed != nil) {
             return done(whole, state: .pushed)
         }
         guard let narrowed = item.narrowed, item.mayBeNarrowed(exact: options.isExact) else {
@@ -187,7 +188,7 @@ package struct Pusher: Sendable {
                     ? "collect every platform of it, or push without --exact"
                     : "collect every platform of it, or name it in the spec by its tag only")
         }
-        try await client.push(narrowed, to: item.reference)
+        _ = try await put(narrowed, at: item.reference, log: log)
         let digest = narrowed.descriptor.digest
         events(
             .note(

@@ -10,6 +10,8 @@ package struct ClientConfiguration: Sendable {
         case containerd
         /// k3s: `/etc/rancher/k3s/registries.yaml`.
         case k3s
+        /// podman, buildah, skopeo and CRI-O: a file in `/etc/containers/registries.conf.d`.
+        case podman
         /// sealer: a line of `/etc/hosts` on the host that builds.
         case sealer
     }
@@ -45,6 +47,7 @@ package struct ClientConfiguration: Sendable {
         case .docker: docker
         case .containerd: containerd
         case .k3s: k3s
+        case .podman: podman
         case .sealer: sealer
         }
     }
@@ -60,6 +63,11 @@ package struct ClientConfiguration: Sendable {
             }
             if certificatePath != nil {
                 lines.append("put the certificate at /etc/docker/certs.d/\(address)/ca.crt")
+            }
+        case .podman:
+            lines.append("put this into /etc/containers/registries.conf.d/50-sealift.conf")
+            if certificatePath != nil {
+                lines.append("put the certificate at /etc/containers/certs.d/\(address)/ca.crt")
             }
         case .containerd, .k3s:
             if let certificatePath { lines.append("put the certificate at \(certificatePath)") }
@@ -99,6 +107,22 @@ package struct ClientConfiguration: Sendable {
         }
         if let certificatePath {
             text += "configs:\n  \"\(address)\":\n    tls:\n      ca_file: \"\(certificatePath)\"\n"
+        }
+        return text
+    }
+
+    /// The registries that images come from have the server as their mirror, under their full names, of which none is
+    /// ambiguous; one with a port has no full name that podman accepts. Source: containers-registries.conf(5).
+    private var podman: String {
+        var text = "# /etc/containers/registries.conf.d/50-sealift.conf\n"
+        func entry(_ key: String, at location: String) -> String {
+            "[[\(key)]]\nlocation = \"\(location)\"\n" + (tls ? "" : "insecure = true\n")
+        }
+        text += entry("registry", at: address)
+        for domain in Set(domains + [registry]).sorted() where domain != address {
+            let isOwn = domain == registry || domain.contains(":")
+            text += "\n[[registry]]\nlocation = \"\(domain)\"\n"
+            text += entry("registry.mirror", at: isOwn ? address : "\(address)/\(domain)")
         }
         return text
     }

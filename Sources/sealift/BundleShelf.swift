@@ -10,6 +10,8 @@ struct BundleShelf: Shelf {
     /// The path of the bundle, and where its cluster pulls from.
     let path: String
     let registry: String
+    /// What people are told of it.
+    let facts: ServedBundle
     let images: [NamedImage]
     /// The files, then the tools; of a name that differs by platform each has the platform in its own: `docker-linux-amd64`.
     let files: [NamedFile]
@@ -18,6 +20,10 @@ struct BundleShelf: Shelf {
     init(bundle: Bundle) {
         path = bundle.path
         registry = bundle.spec.registry
+        facts = ServedBundle(
+            name: bundle.spec.name, release: bundle.spec.release, identity: bundle.indexDigest,
+            size: bundle.size, signature: bundle.signatureSummary,
+            platforms: BundleSizes.shares(of: bundle).map { ($0.platform, $0.size) })
         images = bundle.images.map { NamedImage(reference: $0.reference, descriptor: $0.top.descriptor) }
         files =
             bundle.files.map { file in

@@ -24,6 +24,79 @@ import Testing
         }
     }
 
+    @Test func thePageShowsEachBundle() async throws {
+        let sample = try await Sample()
+        func bundle(_ name: String, release: String?) -> ServedBundle {
+            ServedBundle(
+                name: name, release: release, identity: Digest(of: Array(name.utf8)), size: 1_500_000,
+                signature: "signed by ops <x> (key 0123)",
+                platforms: [(sample.amd, 1_200_000), (sample.arm, 999)])
+        }
+        var settings = ServerSettings()
+        settings.bundles = [bundle("k8s & more", release: "v1")]
+        try await Served.with(sample.layout, settings: settings) { served in
+            let page = try await served.curl("/").text
+            for text in [
+                "<title>k8s &amp; more v1</title>", "<h1>k8s &amp; more v1</h1>",
+                "\(settings.bundles[0].identity)", "signed by ops &lt;x&gt; (key 0123)", "1.4 MiB",
+                "<dt>linux/amd64</dt><dd>1.1 MiB</dd>", "<dt>linux/arm64</dt><dd>999 B</dd>", "id=\"search\"",
+                "podman pull", "registries.conf.d",
+            ] { #expect(page.contains(text), "\(text)") }
+        }
+        settings.bundles.append(bundle("charts", release: nil))
+        try await Served.with(sample.layout, settings: settings) { served in
+            let page = try await served.curl("/").text
+            #expect(page.contains("<h1>k8s &amp; more v1 and 1 more bundle</h1>"))
+            #expect(page.contains("<h2>charts</h2>") && page.contains("\(settings.bundles[1].identity)"))
+        }
+    }
+
+    @Test func eachKindHasItsCommand() async throws {
+        let layout = try Layout()
+        for (name, type) in [
+            ("charts/web:1.2.3_b1", "application/vnd.cncf.helm.config.v1+json"),
+            ("x/sbom:1", MediaType.empty),
+            ("x/image:1", MediaType.config),
+        ] {
+            let config = try layout.add(Array("{}".utf8), type: type)
+            let manifest = try layout.add(
+                json: [
+                    "schemaVersion": 2, "mediaType": MediaType.manifest, "config": try object(config),
+                    "layers": [],
+                ], type: MediaType.manifest)
+            try layout.add("example.com/" + name, manifest)
+        }
+        try await Served.with(layout) { served in
+            let page = try await served.curl("/", ["-H", "Host: h:1"]).text
+            for command in [
+                "helm pull oci://h:1/charts/web --version 1.2.3+b1 --plain-http", "oras pull h:1/x/sbom:1",
+                "docker pull h:1/x/image:1", "podman pull h:1/x/image:1 --tls-verify=false",
+            ] { #expect(page.contains(command), "\(command)") }
+            #expect(!page.contains("docker pull h:1/x/sbom"))
+        }
+    }
+
+    @Test func settingsOfPodmanAreTOML() async throws {
+        let configuration = ClientConfiguration(
+            address: "10.0.0.5:5000", domains: ["docker.io", "127.0.0.1:5001"])
+        let script = "import sys, tomllib, json; json.dump(tomllib.loads(sys.stdin.read()), sys.stdout)"
+        let parsed = try await run(
+            "python3", ["-c", script], input: Data(configuration.text(for: .podman).utf8))
+        let json = try #require(
+            try JSONSerialization.jsonObject(with: parsed.out) as? [String: [[String: Any]]])
+        let registries = try #require(json["registry"])
+        let mirrors = registries.map { ($0["mirror"] as? [[String: Any]])?.first?["location"] as? String }
+        #expect(
+            registries.map { $0["location"] as? String } == [
+                "10.0.0.5:5000", "127.0.0.1:5001", "docker.io", "sea.hub:5000",
+            ])
+        #expect(mirrors == [nil, "10.0.0.5:5000", "10.0.0.5:5000/docker.io", "10.0.0.5:5000"])
+        #expect(registries[0]["insecure"] as? Bool == true)
+        let tls = ClientConfiguration(address: "h:1", tls: true, certificatePath: "/c.crt", domains: [])
+        #expect(!tls.text(for: .podman).contains("insecure"))
+        #expect(tls.advice(for: .podman).contains { $0.contains("certs.d/h:1/ca.crt") })
+    }
+
     @Test func sizesCountEachBlobOnce() async throws {
         let sample = try await Sample()
         let catalog = try Catalog([sample.layout])

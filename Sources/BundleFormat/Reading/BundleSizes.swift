@@ -81,6 +81,16 @@ package struct BundleSizes: Sendable, Encodable {
     /// Bytes that are not there because such blobs are carried once.
     package let saved: Int64
 
+    /// What is for each platform of the spec, in its order.
+    package static func shares(of bundle: Bundle) -> [Share] {
+        bundle.spec.platforms.map { platform in
+            let instances = bundle.images.compactMap { $0.instance(for: platform) }
+            let files = bundle.files.filter { $0.platform == nil || $0.platform == platform }
+            let all = instances.flatMap { [$0.descriptor] + $0.children } + files.map(\.descriptor)
+            return Share(platform: platform, size: all.distinctBytes)
+        }
+    }
+
     /// Counts what `bundle` holds.
     package init(of bundle: Bundle) {
         let count = SizeCount(bundle)
@@ -89,12 +99,7 @@ package struct BundleSizes: Sendable, Encodable {
         artifacts =
             images.filter { $0.kind == .base } + images.filter { $0.kind == .image }
             + bundle.files.map(count.artifact)
-        platforms = bundle.spec.platforms.map { platform in
-            let instances = bundle.images.compactMap { $0.instance(for: platform) }
-            let files = bundle.files.filter { $0.platform == nil || $0.platform == platform }
-            let all = instances.flatMap { [$0.descriptor] + $0.children } + files.map(\.descriptor)
-            return Share(platform: platform, size: all.distinctBytes)
-        }
+        platforms = Self.shares(of: bundle)
         let repeated = count.owners.filter { $0.value.count > 1 }
         shared = repeated.clampedTotal { $0.value.size }
         saved = repeated.clampedTotal { blob in

@@ -53,8 +53,11 @@ final class LayerProof: Sendable {
         turns.wait()
         defer { turns.signal() }
         do throws(Failure) {
-            let found = try Self.digest(of: packed, artifact: "the layer \(blob.digest)")
-            for layer in layers where layer.id != found {
+            let algorithms = Set(layers.map(\.id.algorithm))
+            let digests = try Self.digests(
+                of: packed, by: algorithms, artifact: "the layer \(blob.digest)")
+            for layer in layers {
+                guard let found = digests[layer.id.algorithm], layer.id != found else { continue }
                 note(
                     Failure(
                         .data, "carry", "\(layer.image.familiar)",
@@ -83,20 +86,24 @@ final class LayerProof: Sendable {
         state.withLock { $0.problems.append(.init(place: layer.place, failure: failure)) }
     }
 
-    /// The digest of a layer's tar.
-    private static func digest(of packed: any ByteStream, artifact: String) throws(Failure) -> Digest {
+    /// The digests of a layer's tar, by each of `algorithms`.
+    private static func digests(
+        of packed: any ByteStream, by algorithms: Set<Digest.Algorithm>, artifact: String
+    ) throws(Failure) -> [Digest.Algorithm: Digest] {
         var tar = try decompressed(packed, limit: nil, isPromised: true, artifact: artifact)
-        var hash = SHA256()
+        var short = ContentHash(.sha256)
+        var long = ContentHash(.sha512)
         var head: [UInt8] = []
         try tar.forEachChunk { (bytes) throws(Failure) in
             if head.count < TarBlock.size { head += bytes.prefix(TarBlock.size - head.count) }
-            hash.update(bytes)
+            if algorithms.contains(.sha256) { short.update(bytes) }
+            if algorithms.contains(.sha512) { long.update(bytes) }
         }
         guard TarBlock.mayBegin(head) else {
             throw Failure(
                 .data, "unpack", artifact, because: "it is not a tar",
                 remedy: "have the image made again, or take it from another registry: no node could pull it")
         }
-        return hash.digest()
+        return [.sha256: short.digest(), .sha512: long.digest()]
     }
 }

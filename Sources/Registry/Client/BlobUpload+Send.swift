@@ -7,7 +7,7 @@ extension Upload {
 
     /// Sends what is missing, and closes the upload.
     func send() async throws(Setback) {
-        let isDirect = blob.size <= min(Self.largestDirect, web.settings.chunk)
+        let isDirect = blob.size <= web.settings.chunk
         if isWhole || (isDirect && session?.confirmed == 0) { return try await commit(withBody: true) }
         while let session, session.confirmed < blob.size {
             let chunk = max(web.settings.chunk, session.leastChunk, 1)

@@ -9,7 +9,7 @@ package enum BlobArrival: Sendable {
     case uploaded
 }
 
-/// Brings one blob into one repository: POST, then PUT of a small one, or PATCH after PATCH and a closing PUT;
+/// Brings one blob into one repository: POST, then PUT of one that one request may send, or PATCH after PATCH and a closing PUT;
 /// after a failure the upload's status tells where to go on.
 ///
 /// Sources: OCI distribution specification 1.1, "Pushing blobs"; docker registry HTTP API V2, "Resumable push".
@@ -50,8 +50,6 @@ final class Upload {
         var leastChunk: Int64 = 1
     }
 
-    /// The most bytes that are sent by one PUT, without PATCH before it.
-    static let largestDirect: Int64 = 8 << 20
     /// The most bytes that are read before they are sent.
     static let largestInMemory: Int64 = 64 << 10
 

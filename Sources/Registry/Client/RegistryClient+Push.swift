@@ -1,26 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
 
+/// A manifest that a registry took.
+package struct ManifestArrival: Sendable {
+    /// The `subject` that the registry says it lists the manifest under (`OCI-Subject`); `nil` where it does not say.
+    package let processedSubject: Digest?
+}
+
 /// Pushes go to the registry that a reference names itself, never to its mirrors.
 extension RegistryClient {
-    /// Whether the repository of `reference` has the blob, as far as a HEAD request tells.
-    /// - Throws: a ``Failure`` of kind `unavailable`, or `denied` where a login is needed.
-    package func holds(_ blob: Descriptor, in reference: Reference) async throws(Failure) -> Bool {
-        let artifact = Self.name(blob, reference: reference)
-        let outcome = try await head("blobs/\(blob.digest)", reference: reference, artifact: artifact)
-        return outcome.head?.status == 200
-    }
-
-    /// What the tag or digest of `reference` leads to; `nil` where it leads to nothing.
-    /// - Throws: a ``Failure`` as of ``holds(_:in:)``.
-    package func digest(of reference: Reference) async throws(Failure) -> Digest? {
-        let path = "manifests/\(reference.tag ?? reference.digest?.description ?? "latest")"
-        let outcome = try await head(path, reference: reference, artifact: "\(reference)")
-        guard outcome.head?.status == 200 else { return nil }
-        // A registry that does not say gets the manifest once more.
-        return outcome.head?["docker-content-digest"].flatMap { try? Digest($0) }
-    }
-
     /// Brings `blob` into the repository of `reference`. After return the registry has it: taken from its
     /// repository `origin` where it allows that, else sent from `source`, every byte verified on the way.
     /// - Throws: a ``Failure`` of kind `data` where the source is damaged, and then the registry never has
@@ -42,16 +30,16 @@ extension RegistryClient {
 
     /// Puts `manifest` in place, under the tag of `reference`, or under its digest where there is no tag.
     /// - Parameter mayBeRefused: the registry may not take it, since it leads to manifests that it has not.
-    /// - Returns: whether it was taken.
+    /// - Returns: `nil` where it was refused and may be.
     /// - Throws: a ``Failure`` of kind `data` where the registry says that it is something else than was
     ///   sent, `unavailable` where it refuses it, `denied`.
     @discardableResult package func push(
         _ manifest: Manifest, to reference: Reference, mayBeRefused: Bool = false
-    ) async throws(Failure) -> Bool {
-        let digest = manifest.descriptor.digest
+    ) async throws(Failure) -> ManifestArrival? {
         return try await pushing(to: reference) { (endpoint) throws(Setback) in
             var request = try await self.request(
-                endpoint, reference: reference, path: "manifests/\(reference.tag ?? "\(digest)")")
+                endpoint, reference: reference,
+                path: "manifests/\(reference.tag ?? "\(manifest.descriptor.digest)")")
             request.method = .put
             request.headers = [("Content-Type", manifest.descriptor.mediaType)]
             request.body = .bytes(manifest.raw)
@@ -62,37 +50,30 @@ extension RegistryClient {
             return try await self.web.persist(artifact, at: endpoint.authority) { () throws(Setback) in
                 let outcome = try await self.web.attempt(prepared, as: access, artifact: artifact)
                 let status = outcome.head?.status ?? 0
-                if mayBeRefused, [400, 404, 409, 412, 422].contains(status) { return false }
+                if mayBeRefused, [400, 404, 409, 412, 422].contains(status) { return nil }
                 guard [200, 201, 202, 204].contains(status) else { throw Setback(push: outcome, artifact) }
-                if let said = outcome.head?["docker-content-digest"], said != "\(digest)" {
-                    throw Setback(
-                        Failure(
-                            .data, "push", artifact,
-                            because: "\(outcome.address.authority) says that it got "
-                                + "\(said.prefix(80).filter(\.isASCII)), not \(digest)",
-                            remedy: "do not use this registry before its operator has explained it"))
-                }
-                return true
+                try Self.check(manifest, against: outcome, artifact: artifact)
+                return ManifestArrival(
+                    processedSubject: outcome.head?["oci-subject"].flatMap { try? Digest($0) })
             }
         }
     }
 
-    private func head(
-        _ path: String, reference: Reference, artifact: String
-    ) async throws(Failure) -> Outcome {
-        try await pushing(to: reference) { (endpoint) throws(Setback) in
-            var request = try await self.request(endpoint, reference: reference, path: path)
-            request.method = .head
-            request.headers = [("Accept", MediaType.accepted.joined(separator: ", "))]
-            // A repository that is not there yet is called forbidden by some; the push itself will tell.
-            return try await self.web.collect(
-                request, as: self.access(endpoint, reference: reference, actions: "pull,push"),
-                item: artifact,
-                artifact: artifact, accepting: [200, 403, 404, 405, 501])
-        }
+    /// - Throws: where the registry says that it got something else than was sent, by whatever algorithm it says so.
+    private static func check(
+        _ manifest: Manifest, against outcome: Outcome, artifact: String
+    ) throws(Setback) {
+        guard let said = outcome.head?["docker-content-digest"] else { return }
+        if let digest = try? Digest(said), digest == Digest(of: manifest.raw, digest.algorithm) { return }
+        throw Setback(
+            Failure(
+                .data, "push", artifact,
+                because: "\(outcome.address.authority) says that it got "
+                    + "\(said.prefix(80).filter(\.isASCII)), not \(manifest.descriptor.digest)",
+                remedy: "do not use this registry before its operator has explained it"))
     }
 
-    private func pushing<Result: Sendable>(
+    func pushing<Result: Sendable>(
         to reference: Reference, _ body: (Endpoint) async throws(Setback) -> Result
     ) async throws(Failure) -> Result {
         let endpoint = try Endpoint(domain: reference.domain)
@@ -103,7 +84,7 @@ extension RegistryClient {
         }
     }
 
-    private static func name(_ blob: Descriptor, reference: Reference) -> String {
+    static func name(_ blob: Descriptor, reference: Reference) -> String {
         "the blob \(blob.digest) to \(reference.domain)/\(reference.repository)"
     }
 }

@@ -4,22 +4,19 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import OCI
 
-/// The page for people: what is in here, and the commands that fetch it. Plain HTML, no script.
+/// The page for people: what is in here, who vouches for it, and the commands that fetch it.
 struct Page {
     let catalog: Catalog
     /// How the reader reached this server: `host[:port]`.
     let host: String
     let scheme: String
 
+    /// What is served.
+    let bundles: [ServedBundle]
+
     /// The document.
     var html: HTMLPage {
-        var text = ""
-        let files = catalog.files.clampedTotal(\.size)
-        text +=
-            "<header><h1>sealift</h1><p>This registry serves bundles: \(count(catalog.images.count, of: "image"))"
-        text +=
-            " (\(catalog.total.asBytes)) and \(count(catalog.files.count, of: "file")) (\(files.asBytes))."
-        text += " It is read-only.</p></header>\n"
+        var text = "<header><h1>\(title.escapedHTML)</h1>\n<p>\(summary)</p></header>\n"
         if !catalog.missing.isEmpty {
             text += "<p class=\"warning\">\(count(catalog.missing.count, of: "blob")) of these images "
             text += catalog.missing.count == 1 ? "is" : "are"
@@ -31,9 +28,38 @@ struct Page {
             text += (shared.domains.joined(separator: " and ")).escapedHTML
             text += ". Without a domain it means that of \(shared.domains[0].escapedHTML).</p>\n"
         }
-        text += images + fileList + settings
+        text += bundles.map(section).joined() + images + fileList + settings
         text += "<footer><p><a href=\"/v2/_catalog\">/v2/_catalog</a> · <a href=\"/healthz\">/healthz</a></p>"
-        return HTMLPage(title: "sealift", body: text + "</footer>\n")
+        return HTMLPage(title: title, body: text + "</footer>\n")
+    }
+
+    private var title: String {
+        guard let first = bundles.first else { return "sealift" }
+        return bundles.count == 1
+            ? first.title : "\(first.title) and \(count(bundles.count - 1, of: "more bundle"))"
+    }
+
+    private var summary: String {
+        let files = catalog.files.clampedTotal(\.size)
+        return "This registry serves \(count(catalog.images.count, of: "image"))"
+            + " (\(catalog.total.asBytes)) and \(count(catalog.files.count, of: "file"))"
+            + " (\(files.asBytes)), straight from \(bundles.count > 1 ? "the bundles" : "the bundle")."
+            + " It is read-only."
+    }
+
+    /// What the bundle is, and who vouches for it.
+    private func section(_ bundle: ServedBundle) -> String {
+        var text = "<section>"
+        if bundles.count > 1 {
+            text += "<h2>\(bundle.title.escapedHTML)</h2>\n"
+        }
+        text += "<dl>\n" + HTMLPage.term("Identity", html: "<code>\(bundle.identity)</code>")
+        text += HTMLPage.term("Signature", html: bundle.signature.escapedHTML)
+        text += HTMLPage.term("Size", html: bundle.size.asBytes)
+        for share in bundle.platforms {
+            text += HTMLPage.term("\(share.platform)", html: share.size.asBytes)
+        }
+        return text + "</dl></section>\n"
     }
 
     private var images: String {
@@ -49,22 +75,46 @@ struct Page {
             text += "<details class=\"item\"><summary><span>\(reference.familiar.escapedHTML)</span>"
             text += "<span class=\"soft\">\(stored.total.asBytes)</span></summary>\n<dl>"
             if !stored.platforms.isEmpty {
-                text += term(
-                    "Platforms", value: stored.platforms.map { "\($0)".escapedHTML }.joined(separator: ", "))
+                text += HTMLPage.term(
+                    "Platforms", html: stored.platforms.map { "\($0)".escapedHTML }.joined(separator: ", "))
             }
-            text += term("From", value: reference.domain.escapedHTML)
-            text += term("Digest", value: "<code>\(image.descriptor.digest)</code>")
-            text += "</dl>" + HTMLPage.copyable("docker pull \(pull)") + "</details>\n"
+            text += HTMLPage.term("From", html: reference.domain.escapedHTML)
+            text += HTMLPage.term("Digest", html: "<code>\(image.descriptor.digest)</code>")
+            text += "</dl>" + pullCommands(stored, place: pull).map(HTMLPage.copyable).joined()
+            text += "</details>\n"
         }
         return text + "</section>\n"
+    }
+
+    /// The commands that fetch what `place` leads to: docker takes images, helm charts, and oras whatever it is.
+    private func pullCommands(_ stored: Catalog.Stored, place: String) -> [String] {
+        let isPlain = scheme == "http"
+        let manifest = catalog.bytes(of: stored).flatMap {
+            try? Manifest(
+                parsing: Array($0.readableBytesView), type: stored.descriptor.mediaType, artifact: place)
+        }
+        switch manifest?.content {
+        case .image(let config, _) where config.mediaType == "application/vnd.cncf.helm.config.v1+json":
+            let parts = place.split(separator: ":")
+            let version = (parts.last ?? "").replacing("_", with: "+")
+            let chart = "oci://\(parts.dropLast().joined(separator: ":")) --version \(version)"
+            return ["helm pull \(chart)" + (isPlain ? " --plain-http" : "")]
+        case .image(let config, _)
+        where ![MediaType.config, MediaType.dockerConfig].contains(config.mediaType):
+            return ["oras pull \(place)" + (isPlain ? " --plain-http" : "")]
+        default:
+            return [
+                "docker pull \(place)", "podman pull \(place)" + (isPlain ? " --tls-verify=false" : ""),
+            ]
+        }
     }
 
     /// What the programs that pull are told, ready to be put in place.
     private var settings: String {
         let domains = Set(catalog.images.map(\.reference.domain)).sorted()
         let configuration = ClientConfiguration(address: host, tls: scheme == "https", domains: domains)
-        var text = "<section><h2>Settings of clients</h2>\n"
-        for client in [ClientConfiguration.Client.docker, .containerd, .k3s] {
+        var text = "<section><h2>Client settings</h2>\n"
+        for client in [ClientConfiguration.Client.docker, .containerd, .k3s, .podman] {
             text += "<details><summary><span>\(client.rawValue)</span></summary>\n"
             for line in configuration.advice(for: client) { text += "<p>\(line.escapedHTML)</p>\n" }
             text += HTMLPage.copyable(configuration.text(for: client)) + "</details>\n"
@@ -78,17 +128,12 @@ struct Page {
         for file in catalog.files {
             let path = "/files/" + Target.encode(file.name)
             text += "<article><h3><a href=\"\(path)\">\(file.name.escapedHTML)</a></h3>\n<dl>"
-            text +=
-                term("Size", value: file.size.asBytes)
-                + term("Digest", value: "<code>\(file.digest)</code>")
+            text += HTMLPage.term("Size", html: file.size.asBytes)
+            text += HTMLPage.term("Digest", html: "<code>\(file.digest)</code>")
             text += "</dl>" + HTMLPage.copyable("curl -fO \(scheme)://\(host)\(path)") + "</article>\n"
         }
         text += "<p>Checksums of all of them: <a href=\"/files/SHA256SUMS\">SHA256SUMS</a>. "
         return text + "Check what you fetched with <code>sha256sum -c SHA256SUMS</code>.</p></section>\n"
-    }
-
-    private func term(_ name: String, value: String) -> String {
-        "<div><dt>\(name)</dt><dd>\(value)</dd></div>"
     }
 
     private func count(_ number: Int, of noun: String) -> String {
@@ -103,7 +148,9 @@ extension Router {
         let given = host.flatMap { host in
             (1...255).contains(host.utf8.count) && host.utf8.allSatisfy(letters.contains) ? host : nil
         }
-        let page = Page(catalog: catalog, host: given ?? "HOST:PORT", scheme: scheme).html
+        let page = Page(
+            catalog: catalog, host: given ?? "HOST:PORT", scheme: scheme, bundles: bundles
+        ).html
         var answer = Answer.text(page.document, type: "text/html; charset=utf-8")
         answer.headers.add(name: "Content-Security-Policy", value: page.contentSecurityPolicy)
         return answer

@@ -50,7 +50,8 @@ struct Answer {
         return Answer(status, headers: ["Content-Type": type], body: .bytes(ByteBuffer(bytes: data)))
     }
 
-    /// An error in the form of the distribution specification, "Error Codes".
+    /// An error in the form of the distribution specification, "Error Codes". No cache keeps it: what is not here today may
+    /// be in the next bundle.
     static func error(
         _ status: HTTPResponseStatus, code: String, message: String, headers: HTTPHeaders = [:]
     ) -> Answer {
@@ -62,6 +63,7 @@ struct Answer {
             var errors: [Entry]
         }
         var answer = json(Body(errors: [.init(code: code, message: message)]), status: status)
+        answer.headers.add(name: "Cache-Control", value: "no-store")
         answer.headers.add(contentsOf: headers)
         return answer
     }

@@ -12,6 +12,8 @@ struct Router: Sendable {
     let aliases: Set<String>
     /// How clients reach this server: `http` or `https`.
     var scheme = "http"
+    /// What the page says of the bundles.
+    var bundles: [ServedBundle] = []
 
     /// The answer to `head`. Anything that would write gets 405.
     func answer(_ head: HTTPRequestHead) -> Answer {
@@ -48,15 +50,16 @@ struct Router: Sendable {
             }
         }
         switch path {
-        case "/": return page(headers.first(name: "Host"))
+        case "/": return Self.revalidated(page(headers.first(name: "Host")), asked: headers)
         case "/healthz": return .text("ok\n")
         case "/files/SHA256SUMS":
-            return .text(catalog.files.map { "\($0.digest.hex)  \($0.name)\n" }.joined())
+            let sums = catalog.files.map { "\($0.digest.hex)  \($0.name)\n" }.joined()
+            return Self.revalidated(.text(sums), asked: headers)
         default:
             guard path.hasPrefix("/files/"), let file = catalog.filesByName[String(path.dropFirst(7))] else {
                 return .text("there is nothing here\n", status: .notFound)
             }
-            return content(file.digest, size: file.size, asked: headers)
+            return content(file.digest, size: file.size, asked: headers, freshness: .mayChange)
         }
     }
 
@@ -81,7 +84,9 @@ struct Router: Sendable {
     private func distribution(_ path: Substring, target: Target, headers: HTTPHeaders) -> Answer {
         if path == "_catalog" {
             struct Body: Encodable { var repositories: [String] }
-            return listing(catalog.names, path: path, target: target) { Body(repositories: $0) }
+            return listing(catalog.names, path: path, target: target, asked: headers) {
+                Body(repositories: $0)
+            }
         }
         guard let last = path.lastIndex(of: "/"),
             let middle = path[..<last].lastIndex(of: "/")
@@ -96,20 +101,24 @@ struct Router: Sendable {
                     .badRequest, code: "NAME_INVALID", message: "the repository name is not well formed")
             }
             // Who gets 404 here takes it that the referrers API is not spoken, and asks for tags instead.
-            if kind == "referrers" { return referrers(item, repository: Repository(), target: target) }
+            if kind == "referrers" {
+                return referrers(item, repository: Repository(), target: target, asked: headers)
+            }
             return .error(.notFound, code: "NAME_UNKNOWN", message: "no bundle here holds \(name)")
         }
         switch kind {
         case "manifests": return manifest(item, repository: repository, headers: headers)
         case "blobs": return blob(item, repository: repository, headers: headers)
-        case "referrers": return referrers(item, repository: repository, target: target)
+        case "referrers": return referrers(item, repository: repository, target: target, asked: headers)
         default:
             struct Body: Encodable {
                 var name: String
                 var tags: [String]
             }
             guard item == "list" else { return unknownPath }
-            return listing(repository.sortedTags, path: path, target: target) { Body(name: name, tags: $0) }
+            return listing(repository.sortedTags, path: path, target: target, asked: headers) {
+                Body(name: name, tags: $0)
+            }
         }
     }
 
@@ -125,7 +134,8 @@ struct Router: Sendable {
 
     private func manifest(_ item: String, repository: Repository, headers: HTTPHeaders) -> Answer {
         let digest: Digest
-        if item.contains(":") {
+        let isPinned = item.contains(":")
+        if isPinned {
             guard let parsed = try? Digest(item) else { return Self.invalidDigest }
             digest = parsed
         } else {
@@ -135,7 +145,9 @@ struct Router: Sendable {
         guard repository.manifests.contains(digest), let stored = catalog.manifests[digest] else {
             return Self.unknownManifest
         }
-        var answer = content(digest, size: stored.descriptor.size, asked: headers, ranges: false)
+        var answer = content(
+            digest, size: stored.descriptor.size, asked: headers, freshness: isPinned ? .forever : .mayChange,
+            ranges: false)
         if answer.status == .ok {
             answer.headers.replaceOrAdd(name: "Content-Type", value: stored.descriptor.mediaType)
             if let bytes = catalog.bytes(of: stored) { answer.body = .shared(bytes) }
@@ -157,18 +169,39 @@ struct Router: Sendable {
     private static let unknownManifest = Answer.error(
         .notFound, code: "MANIFEST_UNKNOWN", message: "this repository has no such manifest")
 
+    /// How long caches may give an answer out. Source: RFC 9111, section 5.2.2; RFC 8246.
+    private enum Freshness: String {
+        /// The request names the content by its digest.
+        case forever = "max-age=31536000, immutable"
+        /// A name may lead to something else once other bundles are served: they keep it and ask each time.
+        case mayChange = "no-cache"
+    }
+
+    /// Whether the client has the content with that entity tag. Source: RFC 9110, section 13.1.2.
+    private static func isCurrent(_ tag: String, asked: HTTPHeaders) -> Bool {
+        asked["If-None-Match"].contains { $0 == "*" || $0.contains(tag) }
+    }
+
+    /// A list or page that is made for the request, with a validator of its own: 304 where the client has it.
+    static func revalidated(_ answer: Answer, asked: HTTPHeaders) -> Answer {
+        guard answer.status == .ok, case .bytes(let bytes) = answer.body else { return answer }
+        let tag = "\"\(Digest(of: Array(bytes.readableBytesView)).hex)\""
+        let validators: HTTPHeaders = ["ETag": tag, "Cache-Control": Freshness.mayChange.rawValue]
+        if isCurrent(tag, asked: asked) { return Answer(.notModified, headers: validators) }
+        var answer = answer
+        answer.headers.add(contentsOf: validators)
+        return answer
+    }
+
     /// The content `digest`, whole or the part that is asked for.
     private func content(
-        _ digest: Digest, size: Int64, asked: HTTPHeaders, ranges: Bool = true
+        _ digest: Digest, size: Int64, asked: HTTPHeaders, freshness: Freshness = .forever,
+        ranges: Bool = true
     ) -> Answer {
         let text = digest.description
-        var headers: HTTPHeaders = [
-            "ETag": "\"\(text)\"", "Cache-Control": ranges ? "max-age=31536000, immutable" : "no-cache",
-        ]
+        var headers: HTTPHeaders = ["ETag": "\"\(text)\"", "Cache-Control": freshness.rawValue]
         // RFC 9110, 15.4.5: no other header, for caches would take it over.
-        if asked["If-None-Match"].contains(where: { $0 == "*" || $0.contains("\"\(text)\"") }) {
-            return Answer(.notModified, headers: headers)
-        }
+        if Self.isCurrent("\"\(text)\"", asked: asked) { return Answer(.notModified, headers: headers) }
         headers.add(name: "Content-Type", value: "application/octet-stream")
         headers.add(name: "Docker-Content-Digest", value: text)
         guard ranges else { return Answer(.ok, headers: headers, body: .content(digest, 0..<size)) }
@@ -188,7 +221,9 @@ struct Router: Sendable {
         }
     }
 
-    private func referrers(_ item: String, repository: Repository, target: Target) -> Answer {
+    private func referrers(
+        _ item: String, repository: Repository, target: Target, asked: HTTPHeaders
+    ) -> Answer {
         struct Body: Encodable {
             var schemaVersion = 2
             var mediaType = MediaType.index
@@ -196,23 +231,26 @@ struct Router: Sendable {
         }
         guard let digest = try? Digest(item) else { return Self.invalidDigest }
         let all = repository.referrers[digest] ?? []
-        guard let type = target.value("artifactType") else {
-            return .json(Body(manifests: all), type: MediaType.index)
+        guard let type = target.value("artifactType"), !type.isEmpty else {
+            return Self.revalidated(.json(Body(manifests: all), type: MediaType.index), asked: asked)
         }
         var answer = Answer.json(
             Body(manifests: all.filter { $0.artifactType == type }), type: MediaType.index)
         answer.headers.add(name: "OCI-Filters-Applied", value: "artifactType")
-        return answer
+        return Self.revalidated(answer, asked: asked)
     }
 
     /// A part of a sorted list: at most `n` entries after `last`, and a link to the next part.
     private func listing(
-        _ all: [String], path: Substring, target: Target, body: ([String]) -> some Encodable
+        _ all: [String], path: Substring, target: Target, asked: HTTPHeaders,
+        body: ([String]) -> some Encodable
     ) -> Answer {
         var rest = all[...]
         if let last = target.value("last") { rest = rest.drop { $0 <= last } }
-        guard let asked = target.value("n") else { return .json(body(Array(rest))) }
-        guard let count = Int(asked), count >= 0 else {
+        guard let wanted = target.value("n") else {
+            return Self.revalidated(.json(body(Array(rest))), asked: asked)
+        }
+        guard let count = Int(wanted), count >= 0 else {
             return .error(.badRequest, code: "PAGINATION_NUMBER_INVALID", message: "n is a number from 0 on")
         }
         let part = rest.prefix(count)
@@ -222,6 +260,6 @@ struct Router: Sendable {
             if let domain = target.value("ns") { next += "&ns=\(Target.encode(domain))" }
             answer.headers.add(name: "Link", value: "<\(next)>; rel=\"next\"")
         }
-        return answer
+        return Self.revalidated(answer, asked: asked)
     }
 }

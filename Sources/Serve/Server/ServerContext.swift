@@ -33,7 +33,8 @@ final class Site: Sendable {
         passwords: PasswordQueue, log: @escaping @Sendable (ServerEvent) -> Void
     ) {
         router = Router(
-            catalog: catalog, aliases: settings.aliases, scheme: settings.tls == nil ? "http" : "https")
+            catalog: catalog, aliases: settings.aliases, scheme: settings.tls == nil ? "http" : "https",
+            bundles: settings.bundles)
         self.verifier = verifier
         self.settings = settings
         self.readers = readers

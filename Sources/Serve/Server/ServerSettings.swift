@@ -14,6 +14,8 @@ package struct ServerSettings: Sendable {
     package var users: Htpasswd?
     /// Domains that mean this very server when a mirror request names them (`?ns=`): `sea.hub:5000`.
     package var aliases: Set<String>
+    /// The bundles that are served, as the page shows them.
+    package var bundles: [ServedBundle]
     /// How long a connection may stay open without a whole request.
     package var idleLimit: Duration
     /// How long a client may take for the next piece of a response, 1 MiB at most, before it is cut off.
@@ -24,13 +26,14 @@ package struct ServerSettings: Sendable {
     /// Settings of a server, plain HTTP and open to everyone unless something else is said.
     package init(
         address: ListenAddress = .standard, tls: TLSIdentity? = nil, users: Htpasswd? = nil,
-        aliases: Set<String> = [], idleLimit: Duration = .seconds(75), stallLimit: Duration = .seconds(60),
-        threads: Int = 2
+        aliases: Set<String> = [], bundles: [ServedBundle] = [], idleLimit: Duration = .seconds(75),
+        stallLimit: Duration = .seconds(60), threads: Int = 2
     ) {
         self.address = address
         self.tls = tls
         self.users = users
         self.aliases = aliases
+        self.bundles = bundles
         self.idleLimit = idleLimit
         self.stallLimit = stallLimit
         self.threads = threads

@@ -108,7 +108,11 @@ struct CollectCommand: AsyncParsableCommand {
         let delta =
             collected.required == 0
             ? "" : "; a delta without \(collected.required) blobs of \(collected.requiredBytes.asBytes)"
-        if collected.unchanged { return "\(collected.path) is up to date\(delta)" }
+        if collected.unchanged {
+            let path = collected.path
+            return "\(path) is up to date\(delta); its blobs were not read: `sealift verify \(path)` reads "
+                + "them. To repair one that is damaged: move it to OLD, and collect again with --reuse OLD"
+        }
         let tools =
             collected.tools.isEmpty
             ? ""

@@ -12,7 +12,8 @@ struct ExportCommand: AsyncParsableCommand {
         abstract: "Take images or a file out of a bundle, in a form that other tools load.",
         discussion: """
             A file that is there is replaced once the new one is whole; a folder must be new or empty. In a \
-            docker-archive a layer that several images share lies once.
+            docker-archive a layer that several images share lies once. Artifacts (charts, signatures) go into oci and \
+            oci-archive; for docker they are left out.
 
             EXAMPLES:
               sealift export demo.sealift registry:2.7.1 -o - | docker load
@@ -35,9 +36,10 @@ struct ExportCommand: AsyncParsableCommand {
         transform: { try ExportCommand.format(named: $0) })
     var format = ImageExporter.Format.dockerArchive
     @Option(
-        help: "Take this platform's image. (default: that of this host)",
+        help: "Take this platform's image. (default: that of this host; all of them for oci-archive and oci)",
         completion: BundleCompletion.platforms, transform: { try Platform($0) })
     var platform: Platform?
+    @OptionGroup var proof: ProofOptions
     @OptionGroup var words: OutputOptions
 
     private static func format(named name: String) throws -> ImageExporter.Format {
@@ -60,10 +62,15 @@ struct ExportCommand: AsyncParsableCommand {
 
     func run() async throws {
         let bundle = try await source.open()
+        try await proof.prove(bundle)
         if output != "-" { Interruption.discard(Durable.temporaryPath(for: output)) }
         let progress = Progress("export", total: nil)
         defer { progress.finish() }
-        try await onThread { () throws(Failure) in try export(bundle, progress: progress) }
+        try await onThread { () throws(Failure) in
+            do throws(Failure) { try export(bundle, progress: progress) } catch {
+                throw bundle.explained(error, operation: "export")
+            }
+        }
     }
 
     private func export(_ bundle: Bundle, progress: Progress) throws(Failure) {
@@ -75,8 +82,13 @@ struct ExportCommand: AsyncParsableCommand {
         let images = try images(of: bundle)
         switch format {
         case .ociArchive:
-            try ImageExporter.ociArchive(images, from: bundle, to: output) { progress.reach($0) }
-        case .oci: try ImageExporter.ociFolder(images, from: bundle, to: output) { progress.reach($0) }
+            try ImageExporter.ociArchive(images, platform: platform, from: bundle, to: output) {
+                progress.reach($0)
+            }
+        case .oci:
+            try ImageExporter.ociFolder(images, platform: platform, from: bundle, to: output) {
+                progress.reach($0)
+            }
         default:
             try ImageExporter.dockerArchive(images, platform: platform ?? .host, from: bundle, to: output) {
                 progress.reach($0)
@@ -87,17 +99,29 @@ struct ExportCommand: AsyncParsableCommand {
     private func images(of bundle: Bundle) throws(Failure) -> [NamedImage] {
         var chosen: [BundleImage] = []
         for name in names {
-            let found = name.contains("*") ? bundle.images(matching: name) : try bundle.image(named: name)
+            let isPattern = name.contains("*")
+            var found = isPattern ? bundle.images(matching: name) : try bundle.image(named: name)
             guard !found.isEmpty else { throw missing(name, there: bundle.images.map(\.reference.familiar)) }
+            if isPattern { found.removeAll(where: isLeftOut) }
             chosen += found.filter { image in !chosen.contains { $0.reference == image.reference } }
         }
         // The base is a sealer image, which docker cannot load.
         if names.isEmpty {
-            chosen = bundle.images.filter {
-                format != .dockerArchive || $0.reference != bundle.spec.base?.image
+            chosen = bundle.images.filter { image in
+                format != .dockerArchive || image.reference != bundle.spec.base?.image && !isLeftOut(image)
             }
         }
+        guard !chosen.isEmpty else {
+            throw Failure(
+                .input, "export", bundle.path, because: "it has no image that docker loads",
+                remedy: "take its artifacts with --format oci-archive")
+        }
         return chosen.map { NamedImage(reference: $0.reference, descriptor: $0.top.descriptor) }
+    }
+
+    /// Whether it is an artifact, which docker cannot load.
+    private func isLeftOut(_ image: BundleImage) -> Bool {
+        format == .dockerArchive && image.locked.platforms.isEmpty
     }
 
     private func file(in bundle: Bundle) throws(Failure) -> NamedFile {

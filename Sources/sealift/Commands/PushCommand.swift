@@ -12,8 +12,9 @@ struct PushCommand: AsyncParsableCommand {
         discussion: """
             Names keep their path and tag and lose their domain: docker.io/calico/node:v3.19.1 becomes \
             REGISTRY/PREFIX/calico/node:v3.19.1, and a file REGISTRY/PREFIX/files/NAME:RELEASE, an OCI artifact \
-            for `oras pull`. What the registry has is not sent, and a rerun sends what is missing. Logins are \
-            those of `docker login` and `podman login`.
+            for `oras pull`. What the registry has is not sent: a tag that points to the image answers for all below it, \
+            unless --check-all asks for everything. What is attached to an image (signatures, SBOMs) goes along with it; \
+            where the registry has no referrers API, a tag lists it. Logins are those of `docker login` and `podman login`.
 
             Where the bundle carries some platforms of an image and the registry takes no index with gaps, the tag \
             leads to an index of the carried platforms; its digest is another then, and a line says so.
@@ -49,6 +50,9 @@ struct PushCommand: AsyncParsableCommand {
             "The most bytes in one request, for proxies that allow no more. (default: 64MiB)",
             valueName: "size"), transform: { try ByteSize($0).bytes })
     var chunkSize: Int64?
+    @Flag(help: "Ask for every manifest and blob, for a registry that may have lost some.")
+    var checkAll = false
+    @OptionGroup var proof: ProofOptions
     @OptionGroup var connection: ConnectionOptions
     @Flag(help: "Ask the registry what it has, show what would be sent, and send nothing.")
     var dryRun = false
@@ -61,8 +65,10 @@ struct PushCommand: AsyncParsableCommand {
         options.only = only
         options.platforms = platform
         options.isExact = exact
+        options.asksForAll = checkAll
         options.jobs = connection.jobs
         let bundle = try await source.open()
+        try await proof.prove(bundle)
         let display = TransferDisplay("survey")
         defer { display.finish() }
         var settings = connection.settings(display.show)
@@ -83,7 +89,7 @@ struct PushCommand: AsyncParsableCommand {
         let pushed = try await pusher.run(survey)
         display.finish()
         if json { return try Console.printJSON(pushed, schema: "push/1") }
-        for item in pushed.items { Console.print("\(item.digest)  \(item.reference)") }
+        for item in pushed.items + pushed.referrers { Console.print("\(item.digest)  \(item.reference)") }
         let new = pushed.items.count { $0.state != .present }
         Console.say(
             "\(to): \(pushed.items.count) images and files, \(new) of them new; \(pushed.uploaded) blobs sent, \(pushed.bytes.asBytes), \(pushed.mounted) mounted, \(pushed.present) there already"

@@ -39,7 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
     var htpasswd: String?
     @Option(
         help: ArgumentHelp(
-            "Print the settings for docker, containerd, k3s or sealer, and end.", valueName: "client"),
+            "Print the settings for docker, containerd, k3s, podman or sealer, and end.", valueName: "client"),
         completion: .list(ClientConfiguration.Client.allCases.map(\.rawValue)))
     var printConfig: String?
     @OptionGroup var words: OutputOptions
@@ -76,7 +76,8 @@ struct ServeCommand: AsyncParsableCommand {
             return try showSettings(for: client, of: opened)
         }
         let identity = try identity()
-        let settings = try serverSettings(identity, registry: opened[0].registry)
+        var settings = try serverSettings(identity, registry: opened[0].registry)
+        settings.bundles = opened.map(\.facts)
         let catalog = try await onThread { () throws(Failure) in
             let catalog = try Catalog(opened)
             giveBackFreeMemory()

@@ -85,7 +85,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.parts[3] == 'manifests':
             return self.manifests()
         if self.parts[4] != 'uploads':
-            return self.answer(200 if self.parts[-1] in blobs[self.id] else 404)
+            data = blobs[self.id].get(self.parts[-1])
+            return self.answer(404) if data is None else self.answer(200, data)
         if self.command == 'POST':
             name = uuid.uuid4().hex
             uploads[name] = bytearray()

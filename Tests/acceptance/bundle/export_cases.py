@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """export: archives and layouts that podman and skopeo load, whole or not there."""
 
+import contextlib
 import json
 import os
 import pty
@@ -8,9 +9,12 @@ import re
 import signal
 import subprocess
 import tarfile
+import tempfile
 import time
 
 import contents
+import odd_registry
+from artifact_cases import collected
 from delta_cases import flip
 from harness import call, case, equal, podman, require, sha256
 
@@ -69,7 +73,8 @@ def export_replaces_only_by_the_whole(world):
     members = call("tar", "-tvRf", bundle)
     block = int(re.search(rf"(?m)^block (\d+): .*{file['digest'].split(':')[1]}$", members).group(1))
     flip(bundle, (block + 1) * 512 + file["size"] - 5)
-    world.refused(65, [file["digest"]], "export", bundle, "docker", "--format", "file", "--platform", world.own, "-o",
+    told = [r"cannot export docker", rf"its blob {file['digest']} in .*demo.sealift is damaged", "sealift verify"]
+    world.refused(65, told, "export", bundle, "docker", "--format", "file", "--platform", world.own, "-o",
                   old, unchanged=[folder])
     for form in ("oci-archive", "oci"):
         target = folder / f"new-{form}"
@@ -109,3 +114,128 @@ def export_to_stdout(world):
     require("redirect it" in process.stderr, process.stderr)
     for arguments in (["--format", "file", "-o", folder / "c"], ["--format", "oci", "-o", "-"]):
         equal(world.run("export", world.bundle, *arguments).code, 64, f"exit code of {arguments}")
+
+
+@contextlib.contextmanager
+def containerd(folder):
+    """A containerd of its own in `folder`, as the start of a `ctr` command."""
+    # A socket's path has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="ctr.", dir="/tmp") as run, open(folder / "log", "w") as log:
+        daemon = subprocess.Popen(["containerd", "--root", folder / "r", "--state", f"{run}/s", "-a", f"{run}/c"],
+                                  stdout=log, stderr=log)
+        try:
+            ctr = ["ctr", "-a", f"{run}/c"]
+            for _ in range(600):
+                if subprocess.run([*ctr, "version"], capture_output=True, check=False).returncode == 0:
+                    break
+                require(daemon.poll() is None, (folder / "log").read_text())
+                time.sleep(0.1)
+            yield ctr
+        finally:
+            daemon.terminate()
+            daemon.wait()
+
+
+def imported(ctr):
+    """The digests of containerd's images by name, and none of them left."""
+    lines = call(*ctr, "images", "ls").splitlines()[1:]
+    found = {line.split()[0]: line.split()[2] for line in lines}
+    if found:
+        call(*ctr, "images", "rm", "--sync", *found)
+    return found
+
+
+@case
+def one_image_has_one_descriptor(world):
+    """An oci-archive of one image, also of docker's types: podman loads it, skopeo copies it and containerd imports it, each
+    with upstream's digest."""
+    folder = world.folder("export-one")
+    locked = json.loads(world.ok("inspect", world.bundle, "--json").out)["lock"]["images"]
+    chosen = {image["mediaType"]: image for image in locked if "kubernetes" not in image["reference"]}
+    require(any("docker" in kind for kind in chosen), f"no image of docker's types: {list(chosen)}")
+    with containerd(folder) as ctr:
+        for number, image in enumerate(chosen.values()):
+            archive = folder / f"{number}.tar"
+            world.ok("export", world.bundle, image["reference"], "--format", "oci-archive", "-o", archive)
+            entries = json.loads(call("tar", "-xOf", archive, "index.json"))["manifests"]
+            equal([entry["digest"] for entry in entries], [image["digest"]], f"descriptors of {image['reference']}")
+            call("skopeo", "copy", "-q", "--all", f"oci-archive:{archive}", f"dir:{folder}/copy")
+            equal("sha256:" + sha256(folder / "copy/manifest.json"), image["digest"], "what skopeo copies")
+            with podman(folder / f"root-{number}") as tool:
+                told = call(*tool, "load", "-q", "-i", archive)
+            require(image["reference"] in told, f"podman load says {told}")
+            call(*ctr, "images", "import", "--all-platforms", "--no-unpack", archive)
+            equal(imported(ctr), {image["reference"]: image["digest"]}, "what containerd has")
+
+
+@case
+def containerd_imports_a_bundle(world):
+    """`ctr images import` of the bundle itself, and of an oci-archive of all images, gives each its upstream digest, again
+    and again."""
+    folder = world.folder("import-bundle")
+    locked = json.loads(world.ok("inspect", world.bundle, "--json").out)["lock"]["images"]
+    wanted = {image["reference"]: image["digest"] for image in locked}
+    world.ok("export", world.bundle, "--format", "oci-archive", "-o", folder / "all.tar")
+    with containerd(folder) as ctr:
+        for archive in (world.bundle, folder / "all.tar", world.bundle):
+            call(*ctr, "images", "import", "--all-platforms", "--no-unpack", archive)
+            found = imported(ctr)
+            equal({name: found.get(name) for name in wanted}, wanted, f"images of {archive.name}")
+
+
+@case
+def a_platform_that_is_not_carried_is_refused(world):
+    """`--platform` of what is not there is 66 in every format, for indexes and single manifests; what is there is taken
+    as one manifest."""
+    folder = world.folder("export-platform")
+    for form in ("docker-archive", "oci-archive", "oci"):
+        for name in ("registry:2.7.1", contents.CALICO[0], OPERATOR):
+            world.refused(66, ["is not there for linux/s390x, only for", "--platform"], "export", world.bundle, name,
+                          "--format", form, "--platform", "linux/s390x", "-o", folder / "out", unchanged=[folder])
+    world.refused(66, ["docker"], "export", world.bundle, "docker", "--format", "file", "--platform", "linux/s390x", "-o",
+                  folder / "out", unchanged=[folder])
+    locked = json.loads(world.ok("inspect", world.bundle, "--json").out)["lock"]["images"]
+    for name in ("registry:2.7.1", contents.CALICO[0]):
+        image = next(image for image in locked if image["reference"].endswith(name))
+        part = next(part for part in image["platforms"] if part["platform"] == world.own)
+        archive = folder / "one.tar"
+        world.ok("export", world.bundle, name, "--format", "oci-archive", "--platform", world.own, "-o", archive)
+        entries = json.loads(call("tar", "-xOf", archive, "index.json"))["manifests"]
+        equal([entry["digest"] for entry in entries], [part["digest"]], f"the manifest of {name}")
+        call("skopeo", "copy", "-q", f"oci-archive:{archive}", f"dir:{folder}/copy")
+
+
+@case
+def export_proves_the_bundle_first(world):
+    """With --verify nothing is written of a bundle of which anything is damaged; without it an image that is whole comes."""
+    folder = world.folder("export-verify")
+    bundle = folder / "demo.sealift"
+    call("cp", world.bundle, bundle)
+    locked = json.loads(world.ok("inspect", bundle, "--json").out)["lock"]
+    members = call("tar", "-tvRf", bundle)
+    block = int(re.search(rf"(?m)^block (\d+): .*{locked['files'][0]['digest'].split(':')[1]}$", members).group(1))
+    flip(bundle, (block + 1) * 512 + 5)
+    arguments = ["export", bundle, "registry:2.7.1", "--platform", world.own, "-o", folder / "out.tar"]
+    world.refused(65, [locked["files"][0]["digest"], "docker"], *arguments, "--verify", unchanged=[folder])
+    world.ok(*arguments)
+    world.ok("export", world.bundle, "registry:2.7.1", "--platform", world.own, "-o", folder / "out.tar", "--verify")
+
+
+@case
+def artifacts_are_left_out_for_docker(world):
+    """Of a bundle with an artifact, docker gets the images, also by a pattern; the artifact by its name is refused with
+    the way out, and comes with oci-archive."""
+    with odd_registry.odd_registry() as registry:
+        registry.image("a/tool", "tool", "v1")
+        registry.artifact("a/tool", "chart", artifactType="application/x.example", layers=[("text/plain", b"x")])
+        bundle = collected(world, "export-artifact", registry, ["a/tool:v1", "a/tool:chart"])
+        folder = bundle.parent
+        for names in ([], ["a/*"]):
+            world.ok("export", bundle, *names, "--platform", "linux/amd64", "-o", folder / "images.tar")
+            entries = json.loads(call("tar", "-xOf", folder / "images.tar", "manifest.json"))
+            equal([entry["RepoTags"] for entry in entries], [[f"{registry.place}/a/tool:v1"]], "images for docker")
+        world.refused(65, ["export them as oci"], "export", bundle, f"{registry.place}/a/tool:chart", "--platform",
+                      "linux/amd64", "-o", folder / "chart.tar")
+        world.ok("export", bundle, "--format", "oci-archive", "-o", folder / "all.tar", "--platform", "linux/amd64")
+        entries = json.loads(call("tar", "-xOf", folder / "all.tar", "index.json"))["manifests"]
+        equal(len(entries), 2, "descriptors of the layout")

@@ -26,6 +26,8 @@ class OddRegistry:
 
     def __init__(self):
         self.manifests, self.blobs, self.asked, self.hook, self.place = {}, {}, [], None, None
+        # The header fields that the answer to a pushed manifest has besides.
+        self.promises = lambda data: {}
 
     def blob(self, data, media_type, algorithm="sha256", **more):
         """Stores a blob; its descriptor."""
@@ -114,6 +116,30 @@ def odd_registry():
 
         do_HEAD = do_GET
 
+        def do_POST(self):
+            """What writes: uploads in one PUT, and manifests. Nothing is mounted."""
+            data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            registry.asked.append((self.command, self.path))
+            if registry.hook and registry.hook(self):
+                return
+            address = urllib.parse.urlsplit(self.path)
+            query = dict(urllib.parse.parse_qsl(address.query))
+            path = urllib.parse.unquote(address.path)
+            repository, kind, name = path.removeprefix("/v2/").rsplit("/", 2)
+            if self.command == "POST":
+                return self.answer(202, Location=f"{path}1", Range="0-0")
+            if kind == "uploads" and self.command == "PUT":
+                if digest(data, query["digest"].split(":")[0]) != query["digest"]:
+                    return self.answer(400, b'{"errors":[{"code":"DIGEST_INVALID"}]}')
+                registry.blobs[query["digest"]] = data
+                return self.answer(201, Location="/")
+            if kind == "manifests" and self.command == "PUT":
+                registry.manifest(repository, data, self.headers["Content-Type"], None if ":" in name else name)
+                return self.answer(201, Location="/", **registry.promises(data))
+            return self.answer(405)
+
+        do_PUT = do_PATCH = do_DELETE = do_POST
+
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -195,6 +221,13 @@ def sha512_blobs(registry, content):
         part.update(registry.blob(data, part["mediaType"], "sha512"))
 
 
+def sha512_ids(registry, content):
+    """A config that names the layer's tar by its SHA-512."""
+    layer = registry.blobs[content["layers"][0]["digest"]]
+    content["config"] = registry.blob(json.dumps({**AMD64, "config": {}, "rootfs": {
+        "type": "layers", "diff_ids": [digest(layer, "sha512")]}}).encode(), CONFIG)
+
+
 def unusual_layers(registry, content):
     content["config"] = registry.blob(b"{}", EMPTY)
     content["layers"] = [registry.blob(kind.encode(), kind) for kind in (
@@ -208,6 +241,7 @@ IMAGES = {
     "layers-missing": lambda registry, content: (content.pop("layers"),
                                                  content.update(config=registry.blob(b"{}", EMPTY))),
     "sha512-blobs": sha512_blobs,
+    "sha512-ids": sha512_ids,
     "unusual-layers": unusual_layers,
     "large-manifest": with_(annotations={f"key-{number}": "x" * 1000 for number in range(3000)}),
     "layer-urls": lambda registry, content: content["layers"][0].update(urls=["https://invalid.example/x"]),

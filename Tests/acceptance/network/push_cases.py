@@ -54,10 +54,11 @@ def push(world, target, *options, bundle=None, **more):
     return json.loads(outcome.out)
 
 
-def only_asked(target, what):
-    """A run that moved nothing: HEAD requests alone, and each found what it asked for."""
+def only_asked(target, what, count=None):
+    """A run that moved nothing: HEAD requests alone, each found what it asked for, and no more than `count`."""
     counts = target.counted()
     equal(set(counts), {("HEAD", 200)}, what)
+    require(count is None or counts["HEAD", 200] <= count, f"{what}: {counts} for {count} images and files")
 
 
 def manifest(place, name):
@@ -81,9 +82,10 @@ def push_fills_a_registry(world):
         require(pushed["mounted"] > 5, f"few mounts: {pushed['mounted']}")
         equal(counts["POST", 201], pushed["mounted"], "mounts, as the registry tells")
         equal(counts["POST", 202], pushed["uploaded"], "uploads, as the registry tells")
-        require(("PATCH", 202) in counts, f"the docker tarball goes in parts: {counts}")
-
-        locked = json.loads(world.ok("inspect", world.bundle, "--json").out)["lock"]
+        document = json.loads(world.ok("inspect", world.bundle, "--json").out)
+        locked = document["lock"]
+        largest = max(file["size"] for file in locked["files"])
+        equal(("PATCH", 202) in counts, largest > 64 << 20, f"parts, only above 64 MiB: {counts}")
         for image in locked["images"]:
             path = image["reference"].split("/", 1)[1]
             equal(manifest(registry.place, f"site/{path}"), image["digest"], f"the digest of {path}")
@@ -104,7 +106,11 @@ def push_fills_a_registry(world):
         again = push(world, registry)
         equal([again["uploaded"], again["mounted"], {item["state"] for item in again["items"]}], [0, 0, {"present"}],
               "what a rerun did")
-        only_asked(registry, "a rerun")
+        only_asked(registry, "a rerun", len(again["items"]))
+        everything = push(world, registry, "--check-all")
+        counts = registry.counted()
+        equal(set(counts), {("HEAD", 200)}, "a rerun that asks for all")
+        require(counts["HEAD", 200] > everything["present"] > 20, f"{counts} for {everything['present']} blobs")
 
 
 @case
@@ -303,8 +309,13 @@ def push_of_a_damaged_bundle(world):
     block = int(re.search(rf"(?m)^block (\d+): .*{digest.split(':')[1]}$", members).group(1))
     flip(bundle, block * 512 + 512 + locked["files"][0]["size"] - 100)
     with target(world, "damage-target") as registry:
-        world.refused(65, [digest], "push", bundle, "--to", registry.place, "--insecure", registry.place,
-                      "--only", "files/*")
+        told = ["cannot push docker", f"{digest} in .*demo.sealift is damaged", "sealift verify"]
+        place = ["--to", registry.place, "--insecure", registry.place]
+        world.refused(65, [digest, "verify|copy"], "push", bundle, *place, "--verify", "--only", "library/*")
+        equal(registry.requests(), [], "requests before all of the bundle was proved")
+        world.ok("push", bundle, *place, "--only", "library/*")
+        registry.requests()
+        world.refused(65, told, "push", bundle, *place, "--only", "files/*")
         seen = registry.requests()
         require(any(method == "DELETE" for method, _, _ in seen), f"no upload was deleted: {seen}")
         code = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-I",

@@ -15,7 +15,7 @@ import yaml
 
 import contents
 from delta_cases import more, options
-from harness import call, case, equal, require, sha256
+from harness import call, case, equal, podman, require, serving, sha256
 
 NODE = contents.CALICO[0]
 
@@ -127,7 +127,7 @@ def serve_settings_are_what_clients_read(world):
     folder = world.folder("served-settings")
     with served(world, world.bundle) as (server, address):
         told = {client: world.ok("serve", world.bundle, "--listen", address, "--print-config", client).out
-                for client in ("docker", "containerd", "k3s", "sealer")}
+                for client in ("docker", "containerd", "k3s", "podman", "sealer")}
         equal(json.loads(told["docker"])["registry-mirrors"], [f"http://{address}"], "docker")
         equal(list(tomllib.loads(told["containerd"])["host"]), [f"http://{address}"], "containerd")
         mirrors = yaml.safe_load(told["k3s"])["mirrors"]
@@ -135,6 +135,13 @@ def serve_settings_are_what_clients_read(world):
               {name: [f"http://{address}"] for name in
                ("docker.io", "quay.io", "sea.hub:5000", "registry.cn-qingdao.aliyuncs.com")}, "k3s")
         equal(told["sealer"].splitlines()[-1], "127.0.0.1 sea.hub", "sealer")
+        (folder / "registries.conf").write_text(told["podman"])
+        with podman(folder / "root") as tool:
+            for name in (f"docker.io/{NODE}", f"quay.io/{contents.OPERATOR}", f"sea.hub:5000/{NODE}"):
+                call(*tool, "pull", "-q", name,
+                     env={**os.environ, "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf")})
+        asked = server.log.read_text()
+        require(re.search(r'"GET /v2/docker.io/calico/\S+ HTTP/1.1" 200', asked), "podman asks by the full name")
         hosts = folder / "hosts/_default"
         hosts.mkdir(parents=True)
         (hosts / "hosts.toml").write_text(told["containerd"])
@@ -219,3 +226,20 @@ def serve_lays_a_delta_over_the_bundle_that_it_builds_on(world):
             target = world.folder("copied")
             call("skopeo", "copy", "-q", "--src-tls-verify=false", "--override-arch", world.architectures[0],
                  f"docker://{address}/{name}", f"dir:{target}")
+
+
+@case
+def skopeo_syncs_from_serve(world):
+    """skopeo sync takes a repository of the server into a folder and into a registry, and each image has its digest."""
+    folder = world.folder("served-sync")
+    locked = json.loads(world.ok("inspect", world.bundle, "--json").out)["lock"]["images"]
+    digest = next(image["digest"] for image in locked if image["reference"].endswith(NODE))
+    repository, tag = NODE.split(":")
+    with served(world, world.bundle) as (_, address), serving(world, folder, folder / "data") as there:
+        sync = ["skopeo", "sync", "--all", "--src-tls-verify=false", "--src", "docker"]
+        call(*sync, "--dest", "dir", f"{address}/{repository}", folder / "out")
+        copies = list((folder / "out").rglob("manifest.json"))
+        equal(["sha256:" + sha256(copy) for copy in copies], [digest], "what skopeo sync wrote")
+        call(*sync, "--dest", "docker", "--dest-tls-verify=false", f"{address}/{repository}", f"{there}/copy")
+        listed = json.loads(call("curl", "-fsS", f"http://{there}/v2/copy/{repository.split('/')[-1]}/tags/list"))
+        equal(listed["tags"], [tag], "the tags after skopeo sync")
