@@ -60,7 +60,9 @@ def image(number, layer):
 def bundle(count, mebibytes):
     """The members of the bundle, in order: name and bytes."""
     small, large = Blob(LAYER, bytes(1024)), Blob(LAYER, os.urandom(mebibytes << 20))
-    images = [(f"example.com/many/small:{number}", *image(number, small)) for number in range(count)]
+    # Every seventh tag is of one and the same image.
+    images = [(f"example.com/many/small:{number}", *image(6 if number % 7 == 6 else number, small))
+              for number in range(count)]
     images = sorted([("example.com/many/large:1", *image(-1, large)), *images])
     lock = [{"reference": name, "mediaType": MANIFEST, "digest": manifest.digest, "size": manifest.size,
              "platforms": [{"platform": PLATFORM, "mediaType": MANIFEST, "digest": manifest.digest, "size": manifest.size}]}
@@ -73,6 +75,7 @@ def bundle(count, mebibytes):
                                      "config": document.descriptor(), "layers": []}))
     blobs = [leader, document, *(made for _, made, _ in images), *(config for _, _, config in images)]
     blobs += [large, small] if count else [large]
+    blobs = list({blob.digest: blob for blob in blobs}.values())
     listed = [leader.descriptor(artifactType=BUNDLE + ".v1+json")] + [
         manifest.descriptor(annotations={"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name})
         for name, manifest, _ in images]

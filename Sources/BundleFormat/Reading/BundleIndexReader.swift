@@ -33,7 +33,7 @@ struct BundleContents {
         }
         document = try Document.decode(
             members.bytes(of: config, limit: Int64(Document.largestSize)), artifact: set.base)
-        images = try Self.images(of: document.lock, members)
+        images = try CarriedManifests(of: document.lock, from: members).images(of: document.lock)
         // With this bound no sum of some of its sizes can overflow.
         _ = try (images.flatMap(\.blobs) + document.lock.files.map(\.descriptor))
             .byteTotal(of: set.base) { $0.size }
@@ -60,32 +60,5 @@ struct BundleContents {
             throw members.refuse("its index.json does not lead with a bundle document")
         }
         return leader
-    }
-
-    private static func images(
-        of lock: Lock, _ members: MemberTable
-    ) throws(Failure) -> [BundleImage] {
-        var images: [BundleImage] = []
-        for locked in lock.images {
-            func manifest(_ descriptor: Descriptor) throws(Failure) -> Manifest {
-                try Manifest(
-                    parsing: try members.bytes(of: descriptor, limit: Manifest.largestSize),
-                    type: descriptor.mediaType, artifact: "\(locked.reference)",
-                    by: descriptor.digest.algorithm)
-            }
-            let top = try manifest(locked.descriptor)
-            if members.isLaidOut, let wrapper = try locked.wrapper() {
-                members.pass(over: wrapper.descriptor)
-            }
-            var instances: [Manifest] = []
-            for instance in locked.platforms {
-                instances.append(
-                    instance.digest == locked.digest ? top : try manifest(instance.descriptor))
-            }
-            var others: [Manifest] = []
-            for part in locked.others ?? [] { others.append(try manifest(part.descriptor)) }
-            images.append(try BundleImage(locked, top: top, instances: instances, others: others))
-        }
-        return images
     }
 }
