@@ -57,7 +57,6 @@ import Testing
 
     static let steps: [(Spec.Step, Failure.Kind, String)] = [
         (set("k.x", in: "etc/a.json"), .configuration, "no key"),
-        (set("none.x", in: "etc/a.json"), .configuration, "no key"),
         (set("list", in: "etc/a.json"), .configuration, "list"),
         (set("k", in: "etc/none.json"), .input, "no such file"),
         (.edit(path: "etc/a.json", remove: ["kk"], set: []), .configuration, "no key"),
