@@ -51,7 +51,7 @@ package struct LayerContents: Sendable {
             guard let path = KnownPaths.path(of: entry.header.name) else { continue }
             let (folder, name) = path.split(atLast: "/")
             if name == ".wh..wh..opq" {
-                if KnownPaths.leads(folder) || KnownPaths.kind(of: "\(folder)/x") != nil {
+                if folder.isEmpty || KnownPaths.leads(folder) || KnownPaths.kind(of: "\(folder)/x") != nil {
                     emptied.insert(folder)
                 }
             } else if name.hasPrefix(".wh.") {

@@ -215,6 +215,7 @@ def upper_layers_and_whiteouts_count(world):
         "parent": ([lower, ({"./var/.wh.lib": b""}, ())], {"musl 1.2.4-r2", "busybox 1.36.1-r5"}),
         "root": ([lower, ({".wh.lib": b"", ".wh.var": b""}, ())], set()),
         "opaque": ([lower, ({"var/lib/.wh..wh..opq": b"", "var/lib/x": b"x"}, ())], {"musl 1.2.4-r2", "busybox 1.36.1-r5"}),
+        "all": ([lower, ({".wh..wh..opq": b"", "x": b"x"}, ())], set()),
         "link": ([lower, ({}, [("lib", "usr/lib")])], {"folded 1:2.0+dfsg-1~deb12u1"}),
         "again": ([lower, ({".wh.lib": b""}, ()), ({apk: newer}, ())], {"musl 1.2.5-r0", "busybox 1.36.1-r5", "folded 1:2.0+dfsg-1~deb12u1"}),
         "same": ([({apk: APK}, ()), ({"lib/apk/.wh..wh..opq": b"", apk: newer}, ())], {"musl 1.2.5-r0", "busybox 1.36.1-r5"}),
