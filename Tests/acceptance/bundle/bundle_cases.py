@@ -235,7 +235,7 @@ def volumes_are_one_bundle(world):
     folder = world.folder("volumes")
     spec = world.spec(folder)
     bundle = folder / "split.sealift"
-    world.ok("collect", spec, "-o", bundle, "--platform", world.own, "--volume-size", "20MB", *world.network)
+    world.ok("collect", spec, "-o", bundle, "--platform", world.own, "--no-tool", "--volume-size", "20MB", *world.network)
     volumes = sorted(folder.glob("split.sealift.0*"))
     require(len(volumes) > 2 and not bundle.exists(), f"volumes: {volumes}")
     require(all(volume.stat().st_size == 20_000_000 for volume in volumes[:-1]), "sizes of the volumes")

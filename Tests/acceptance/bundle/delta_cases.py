@@ -147,7 +147,7 @@ def foreign_volume_inside_a_blob(world):
     folder = world.folder("foreign-volume")
     spec = world.spec(folder)
     bundle = folder / "split.sealift"
-    world.ok("collect", spec, "-o", bundle, "--reuse", world.bundle, "--volume-size", "8MB", *options(world))
+    world.ok("collect", spec, "-o", bundle, "--reuse", world.bundle, "--no-tool", "--volume-size", "8MB", *options(world))
     volumes = sorted(folder.glob("split.sealift.0*"))
     # The docker tarball fills whole volumes: the bytes of two of them are exchanged, no header is touched.
     inner = [volume for volume in volumes[1:-1] if b"ustar\x0000" not in volume.read_bytes()]
@@ -167,8 +167,8 @@ def deltas_in_volumes(world):
     spec, _ = more(world, folder)
     old, new = folder / "old", folder / "new"
     plain = world.spec(world.folder("delta-volumes-old"))
-    world.ok("collect", plain, "-o", old, "--reuse", world.bundle, "--volume-size", "30MB", *options(world))
-    world.ok("collect", spec, "-o", new, "--since", folder / "old.001", "--volume-size", "150kB", *options(world))
+    world.ok("collect", plain, "-o", old, "--reuse", world.bundle, "--no-tool", "--volume-size", "30MB", *options(world))
+    world.ok("collect", spec, "-o", new, "--since", folder / "old.001", "--no-tool", "--volume-size", "150kB", *options(world))
     require(len(list(folder.glob("new.0*"))) > 1, "the delta is one file")
     told = world.ok("verify", new, "--with", old)
     require("all of them were read" in told.err, f"verify: {told}")

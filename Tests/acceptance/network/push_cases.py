@@ -332,7 +332,7 @@ def push_of_volumes_and_deltas(world):
     spec = world.spec(folder)
     platform = ["--platform", world.own]
     split, delta = folder / "split.sealift", folder / "delta.sealift"
-    world.ok("collect", spec, "-o", split, *platform, "--volume-size", "20MB", *world.network)
+    world.ok("collect", spec, "-o", split, *platform, "--no-tool", "--volume-size", "20MB", *world.network)
     world.ok("collect", spec, "-o", delta, *platform, "--since", split, *world.network)
     with target(world, "volumes-target") as registry:
         refused = ["push", delta, "--to", f"{registry.place}/site", "--insecure", registry.place]

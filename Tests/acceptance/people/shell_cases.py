@@ -62,12 +62,14 @@ def zsh_and_fish_complete_from_the_bundle(world):
         raise Skipped(f"not installed: {missing}")
     folder = world.folder("shells")
     os.link(world.bundle, folder / "demo.sealift")
+    (folder / "bin").mkdir()
+    os.symlink(world.sealift, folder / "bin/sealift")
     operator = f"quay.io/{contents.OPERATOR}"
     for name, file in {"zsh": "zsh/_sealift", "fish": "fish/sealift.fish"}.items():
         (folder / name).mkdir()
         (folder / file).write_text(world.ok("--generate-completion-script", name).out)
     for name, (words, settings) in SHELLS.items():
-        environment = {"PATH": f"{world.sealift.parent}:{os.environ['PATH']}", "HOME": str(folder), "TERM": "dumb", "LANG": "C.UTF-8"}
+        environment = {"PATH": f"{folder}/bin:{os.environ['PATH']}", "HOME": str(folder), "TERM": "dumb", "LANG": "C.UTF-8"}
         shell = Terminal(words, folder, environment)
         try:
             shell.type(f"{settings}\necho ready\n")
