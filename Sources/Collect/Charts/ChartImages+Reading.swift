@@ -53,7 +53,8 @@ extension ChartImages {
         let images = scan.without(parsed.spec.isNoImage)
         var needs = Needs(images: Set(images.references.map(\.reference)))
         let origins = Origins(text)
-        for image in images.possible {
+        var seen = needs.images
+        for image in images.possible where seen.insert(image.reference).inserted {
             needs.unknown.append(
                 "\(origins.place(ofLine: image.position.line)): '\(image.text)' may be an image: \(image.reason)"
             )

@@ -121,6 +121,8 @@ struct ChartImages: Sendable {
         _ locked: Lock.Chart, for wanted: Wanted, digest: Digest, values: Digest?
     ) throws(Failure) -> Bool {
         if locked.digest == digest, locked.values == values {
+            // Helm is sure where all else is not.
+            if renewsLock, locked.means != .helm, helm != nil { return false }
             if !renewsLock {
                 note(
                     "\(wanted.name): \(locked.images.count.asImages) by the lock, found \(locked.means.words)"

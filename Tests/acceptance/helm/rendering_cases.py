@@ -164,3 +164,23 @@ def without_helm_charts_speak_for_themselves(world):
                 require(part in said, f"collect does not say {part}: {said}")
             [record], found = facts(world, spec)
             equal((record["means"], found), (means, names), f"what {means} gives")
+
+
+@case
+def a_lock_made_without_helm_is_renewed_by_helm(world):
+    """`lock` asks Helm where an earlier lock was made without it; what is carried already is not called unknown."""
+    program = helm(world)
+    with upstream() as registry:
+        folder = world.folder("charts-renewed")
+        spec = folder / "site.yaml"
+        more = "--again=REGISTRY/n/web:v1, --sidecar=REGISTRY/n/sidecar:v1, --twice=REGISTRY/n/sidecar:v1"
+        pod = WEB["templates/pod.yaml"].replace('"--sidecar=REGISTRY/n/sidecar:v1"', more)
+        written(folder / "web", charted(registry, **{"templates/pod.yaml": pod}))
+        spec.write_text(BEGIN + "charts:\n  - chart: ./web\n")
+        lock = spec.with_suffix(".lock.json")
+        for options, means in (([], "templates"), (["--helm", program], "helm"), ([], "helm")):
+            said = world.ok("lock", spec, "--insecure", registry.place, *options, environment={"PATH": "/nonexistent"}).err
+            equal(json.loads(lock.read_text())["charts"][0]["means"], means, f"the lock by {options}")
+            if options:
+                require("; 1 more value is not known" in said and "n/web:v1' may" not in said, said)
+        require("is up to date" in said, said)
