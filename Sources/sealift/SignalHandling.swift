@@ -57,9 +57,14 @@ enum Interruption {
     /// From now on, removes what is at `path` when the program is interrupted.
     static func discard(_ path: String) { halfMade.withLock { $0 = path } }
 
+    /// Removes the tree, to which another thread may still add.
+    private static func remove(_ path: String) {
+        for _ in 0..<100 where access(path, F_OK) == 0 { try? removeTree(at: path) }
+    }
+
     private static func end(by number: Int32) -> Never {
         Console.showTyping()
-        if let path = halfMade.withLock({ $0 }) { try? removeTree(at: path) }
+        if let path = halfMade.withLock({ $0 }) { remove(path) }
         let failure = Failure(
             .busy, "finish", "", because: "it was interrupted",
             remedy: "run the same command again to resume")
