@@ -115,6 +115,8 @@ struct TransportError: Sendable {
         case unresolvable
         case unreachable
         case certificate
+        case certificateTime
+        case certificateName
         case authorities
         case ownCertificate
         case certificateWanted
