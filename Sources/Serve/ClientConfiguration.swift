@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import OCI
 
 /// Settings for the programs that pull from a server, as text that is put in place as it is.
 package struct ClientConfiguration: Sendable {
@@ -72,7 +73,7 @@ package struct ClientConfiguration: Sendable {
         case .containerd, .k3s:
             if let certificatePath { lines.append("put the certificate at \(certificatePath)") }
         case .sealer:
-            let port = registry.split(separator: ":").dropFirst().first ?? "443"
+            let port = (try? HostPort(registry))?.port ?? 443
             if !address.hasSuffix(":\(port)") {
                 lines.append("sealer asks at port \(port): start the server with --listen HOST:\(port)")
             }
@@ -129,15 +130,12 @@ package struct ClientConfiguration: Sendable {
 
     /// sealer asks the registry that the image names carry, https first, then http, and checks no certificate.
     private var sealer: String {
-        let name = registry.split(separator: ":").first.map(String.init) ?? registry
-        let host =
-            address.hasPrefix("[")
-            ? String(address.dropFirst().prefix { $0 != "]" })
-            : String(address.prefix { $0 != ":" })
+        let named = try? HostPort(registry)
+        let host = (try? HostPort(address))?.host ?? address
         return """
             # /etc/hosts on the host that builds, with `sealift serve` on port \
-            \(registry.split(separator: ":").dropFirst().first ?? "443")
-            \(host) \(name)
+            \(named?.port ?? 443)
+            \(host) \(named?.host ?? registry)
 
             """
     }

@@ -12,6 +12,11 @@ import Testing
         ("quay.io/tigera/operator:v1.17.4", "quay.io/tigera/operator:v1.17.4"),
         ("sea.hub:5000/calico/cni:v3.19.1", "sea.hub:5000/calico/cni:v3.19.1"),
         ("localhost/x", "localhost/x:latest"),
+        ("[::1]:5000/a/b:1", "[::1]:5000/a/b:1"), ("[2001:db8::7]/a", "[2001:db8::7]/a:latest"),
+        (
+            "[::ffff:10.0.0.1]:443/a@sha256:\(String(repeating: "0a", count: 32))",
+            "[::ffff:10.0.0.1]:443/a@sha256:\(String(repeating: "0a", count: 32))"
+        ),
         ("a__b/c-d.e---f:T_.-1", "docker.io/a__b/c-d.e---f:T_.-1"),
     ])
     func fillsInWhatDockerFillsIn(text: String, full: String) throws {
@@ -39,6 +44,9 @@ import Testing
         "", " ", "a b", "a\nb", "A/b", "a/b:", "a/b:-x", "../a", "a/../b", "a//b", "/a", "a/", "a@sha256:x",
         "a@b@c",
         "a___b", "a._b", ".a", "a.", "q.io:0/a", "q.io:99999/a", "-q.io/a",
+        "::1/a", "::1:5000/a:1", "[::1/a", "[::1]x/a", "[::1]:/a", "[::1]:0/a", "[q.io]:5000/a",
+        "[fe80::1%eth0]/a",
+        "[::1]:5000", "[]/a", "[1.2.3.4]/a", "[::1]]/a", "q.io:+5/a", "q.io:5:5/a",
         "a:" + String(repeating: "t", count: 129),
         String(repeating: "a", count: 300),
     ])

@@ -189,7 +189,8 @@ import Testing
         let scratch = try Scratch()
         let entries = [
             "r.io": "host", "r.io/team": "team", "r.io/team/app": "app", "https://old.io/v1/": "old",
-            "https://index.docker.io/v1/": "docker", "r.io:5000": "port",
+            "https://index.docker.io/v1/": "docker", "r.io:5000": "port", "n.io:443": "443", "v.io/v2/": "v2",
+            "https://w.io": "url", "z.io": "zero\0\0\0", "c.io": "a:b:c", "six.io:5000": "six", "[::1]": "v6",
         ]
         let json = entries.map { "\"\($0.key)\": {\(Self.auth("u", $0.value))}" }.joined(separator: ",")
         let file = try scratch.write("auth.json", "{\"auths\": {\(json)}}")
@@ -197,15 +198,20 @@ import Testing
         let cases = [
             ("r.io", "x", "host"), ("r.io", "team/x", "team"), ("r.io", "team/app", "app"),
             ("r.io", "team/app/x", "app"), ("r.io", "teams", "host"), ("r.io:5000", "team/x", "port"),
+            ("n.io", "x", "443"), ("n.io:443", "x", "443"), ("r.io:443", "x", "host"), ("v.io", "x/y", "v2"),
+            ("w.io", "x", "url"), ("z.io", "x", "zero"), ("c.io", "x", "a:b:c"), ("[::1]:443", "x", "v6"),
             ("old.io", "x", "old"), ("registry-1.docker.io", "library/x", "docker"),
         ]
         for (host, repository, expected) in cases {
             #expect(
-                try credentials.login(for: host, repository) == .password(user: "u", password: expected),
+                try credentials.login(for: host, repository)?.login
+                    == .password(user: "u", password: expected),
                 "\(host)/\(repository)")
         }
         #expect(try credentials.login(for: "other.io", "x") == nil)
         #expect(try credentials.login(for: "io", "x") == nil)
+        #expect(try credentials.login(for: "six.io", "x") == nil)
+        #expect(try credentials.login(for: "n.io:80", "x") == nil)
     }
 
     @Test("reads docker's and podman's files in their places; a bad one is an error without its content")
@@ -218,8 +224,8 @@ import Testing
         let credentials = Credentials(environment: [
             "HOME": scratch.path, "XDG_RUNTIME_DIR": scratch.path + "/run",
         ])
-        #expect(try credentials.login(for: "a.io", "x") == .password(user: "p", password: "1"))
-        #expect(try credentials.login(for: "b.io", "x") == .password(user: "d", password: "3"))
+        #expect(try credentials.login(for: "a.io", "x")?.login == .password(user: "p", password: "1"))
+        #expect(try credentials.login(for: "b.io", "x")?.login == .password(user: "d", password: "3"))
         let bad = try scratch.write("bad.json", "{\"auths\": {\"a.io\": {\"auth\": \"hidden\"")
         for path in [bad, scratch.path + "/none.json"] {
             let credentials = Credentials(environment: ["REGISTRY_AUTH_FILE": path])

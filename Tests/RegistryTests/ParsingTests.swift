@@ -55,6 +55,22 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("[::1]:5000", "http://[::1]:5000/", true), ("[::1]:5001", "http://[::1]:5000/", false),
+        ("[::1]", "http://[::1]:5000/", true), ("[2001:DB8::1]", "https://[2001:db8::1]/", true),
+        ("a.io:443", "https://a.io/", true), (".a.io:443", "https://b.a.io/", true),
+        ("*.a.io:5000, x", "https://b.a.io:5000/", true), ("a.io:443", "http://a.io/", false),
+        ("a.io", "https://a.io/", false), ("10.0.0.0/8,[::2]", "http://[::1]/", false),
+        ("::1:5000", "http://[::1]:5000/", false),
+    ]) func proxyExceptions(_ list: String, _ url: String, _ isNamed: Bool) throws {
+        let proxies = Proxies(environment: [
+            "no_proxy": list, "http_proxy": "http://[::1]:3128", "https_proxy": "u:p@x",
+        ])
+        // A name without a port is left to libcurl.
+        #expect(try proxies.exceptions(for: WebAddress(url)) == (isNamed ? "*" : list))
+        #expect(proxies.port(.http) == 3128 && proxies.port(.https) == 1080)
+    }
+
     @Test func heads() {
         func range(_ value: String) -> [Int64?]? {
             ResponseHead(status: 206, fields: [("content-range", value)]).range.map {
@@ -72,5 +88,33 @@ import Testing
         for bad in ["", "bytes", "items 1-2/3", "bytes 1-2", "bytes x-2/3", "bytes 1-/3", "bytes -2/3"] {
             #expect(range(bad) == nil, "\(bad)")
         }
+    }
+
+    @Test(
+        arguments: [
+            (
+                #"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#, "MANIFEST_UNKNOWN",
+                nil
+            ),
+            (
+                #"{"errors":[{"code":"A","message":"one"},{"message":"two"},{"code":7,"message":"one"}]}"#,
+                "A", "one; two"
+            ),
+            (#"{"errors":[{"code":"a b","message":"x\n\ty"}]}"#, nil, "x y"),
+            (#"{"errors":[{"message":"the password hunter2 is wrong"}]}"#, nil, nil),
+            (#"{"details":"incorrect username"}"#, nil, "incorrect username"),
+            (#"{"error":"invalid_grant","error_description":"expired"}"#, nil, "expired"),
+            (#"{"errors":"no","message":["x"]}"#, nil, nil), (#"{"errors":[]}"#, nil, nil),
+            ("<html>", nil, nil),
+            ("[]", nil, nil), ("", nil, nil),
+        ] as [(String, String?, String?)]) func bodies(_ body: String, _ code: String?, _ message: String?)
+    {
+        let errors = RegistryErrors(Array(body.utf8), hiding: ["hunter2", ""])
+        #expect(errors.code == code && errors.message == message, "\(errors)")
+    }
+
+    @Test func longWordsAreCut() {
+        let body = #"{"message":"\#(String(repeating: "é", count: 5000))"}"#
+        #expect(RegistryErrors(Array(body.utf8), hiding: []).message?.count == 301)
     }
 }

@@ -149,7 +149,8 @@ final class Certificates: Sendable {
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca"
                 + " -keyout \(path)/ca.key -out \(path)/ca.pem")
         for (name, alternative, days) in [
-            ("good", "IP:127.0.0.1", 2), ("other", "DNS:other.example", 2), ("expired", "IP:127.0.0.1", -1),
+            ("good", "IP:127.0.0.1", 2), ("other", "DNS:other.example,DNS:www.other.example", 2),
+            ("expired", "IP:127.0.0.1", -1),
         ] {
             try scratch.write("\(name).ext", "subjectAltName=\(alternative)\n")
             try Self.openssl(
@@ -159,6 +160,25 @@ final class Certificates: Sendable {
                 "x509 -req -in \(path)/\(name).csr -CA \(path)/ca.pem -CAkey \(path)/ca.key -CAcreateserial"
                     + " -days \(days) -extfile \(path)/\(name).ext -out \(path)/\(name).pem")
         }
+        try makeFuture()
+    }
+
+    /// A certificate for 127.0.0.1 that is valid from the year 2099.
+    private func makeFuture() throws {
+        let path = scratch.path
+        try scratch.write("index.txt", "")
+        try scratch.write("serial", "01\n")
+        try scratch.write(
+            "ca.cnf",
+            "[ca]\ndefault_ca = d\n[d]\ndatabase = \(path)/index.txt\nserial = \(path)/serial\nnew_certs_dir = \(path)\ndefault_md = sha256\n"
+                + "policy = p\n[p]\ncommonName = supplied\n")
+        try Self.openssl(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=future -keyout \(path)/future.key"
+                + " -out \(path)/future.csr")
+        try Self.openssl(
+            "ca -batch -notext -rand_serial -config \(path)/ca.cnf -cert \(path)/ca.pem -keyfile \(path)/ca.key"
+                + " -startdate 20990101000000Z -enddate 21000101000000Z -extfile \(path)/good.ext"
+                + " -in \(path)/future.csr -out \(path)/future.pem")
     }
 
     static func openssl(_ line: String) throws {

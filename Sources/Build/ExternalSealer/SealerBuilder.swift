@@ -113,11 +113,11 @@ struct SealerNetwork {
         // sealer tries https and, refused there, http.
         var ports: Set<UInt16> = [80]
         for domain in images.map(\.domain) + [registry].compactMap(\.self) {
-            let parts = domain.split(separator: ":", maxSplits: 1)
-            guard let host = parts.first else { continue }
-            names.insert(String(host))
-            if parts.count == 2, let port = UInt16(parts[1]) { ports.insert(port) }
-            if host == "docker.io" { names.insert("registry-1.docker.io") }
+            guard let place = try? HostPort(domain) else { continue }
+            // An address needs no line in a file of names.
+            if !place.isIPv6 { names.insert(place.host) }
+            if let port = place.port { ports.insert(port) }
+            if place.host == "docker.io" { names.insert("registry-1.docker.io") }
         }
         hosts = names.sorted().map { "127.0.0.1 \($0)\n" }.joined()
         self.ports = ports.sorted()

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Glibc
 internal import OCI
 internal import Sealer
 internal import YAML
@@ -46,7 +45,7 @@ struct ChartMetadata {
         put("title", name)
         put("version", version)
         put("url", fields["home"]?.cleanText)
-        put("created", Self.date(created))
+        put("created", UTCTime.text(created))
         put("source", fields["sources"]?.items?.first?.cleanText)
         let authors = (fields["maintainers"]?.items ?? []).map { maintainer in
             let email = maintainer["email"]?.cleanText ?? ""
@@ -101,20 +100,6 @@ struct ChartMetadata {
             },
             "type": text("type", in: fields),
         ])
-    }
-
-    /// RFC 3339 in UTC, whole seconds.
-    private static func date(_ seconds: Int64) -> String? {
-        var (time, parts) = (time_t(seconds), tm())
-        guard gmtime_r(&time, &parts) != nil, (0...9999).contains(Int(parts.tm_year) + 1900) else {
-            return nil
-        }
-        func digits(_ value: Int32, _ count: Int = 2) -> String {
-            let text = String(value)
-            return String(repeating: "0", count: max(0, count - text.count)) + text
-        }
-        return "\(digits(parts.tm_year + 1900, 4))-\(digits(parts.tm_mon + 1))-\(digits(parts.tm_mday))"
-            + "T\(digits(parts.tm_hour)):\(digits(parts.tm_min)):\(digits(parts.tm_sec))Z"
     }
 }
 

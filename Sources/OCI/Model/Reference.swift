@@ -156,12 +156,9 @@ package struct Reference: Sendable, Hashable {
     }
 
     private static func isDomain(_ text: String) -> Bool {
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        if parts.count == 2 {
-            guard let port = UInt16(parts[1]), port > 0 else { return false }
-        }
-        guard text.utf8.count <= 255 else { return false }
-        return parts[0].split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+        guard text.utf8.count <= 255, let place = try? HostPort(text), place.port != 0 else { return false }
+        if place.isIPv6 { return !place.host.contains("%") }
+        return place.host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
             !label.isEmpty && label.first != "-" && label.last != "-"
                 && label.utf8.allSatisfy { isWord($0) || isUpper($0) || $0 == 0x2D }
         }

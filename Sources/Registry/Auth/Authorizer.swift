@@ -18,6 +18,9 @@ actor Authorizer {
     private var entries: [Key: Entry] = [:]
     private var running: [Key: Task<Result<Entry?, Setback>, Never>] = [:]
 
+    /// The logins that were found, in words.
+    private var logins: [Access: String] = [:]
+
     init(_ credentials: Credentials) { self.credentials = credentials }
 
     /// The value of `Authorization` that was good for `access` before, as long as it is.
@@ -29,13 +32,22 @@ actor Authorizer {
         return entry.value
     }
 
+    /// Whose login it is that was found for `access`, and where; `nil` where none was.
+    func login(for access: Access) -> String? { logins[access] }
+
     /// A value of `Authorization` that answers one of `challenges`; `nil` where there is no login to.
     /// Requests that are challenged at the same time share one token.
+    /// - Parameter isOwn: gets a token that no other request is given.
     func answer(
-        _ challenges: [Challenge], from outcome: Outcome, for access: Access, rejected: String?,
+        _ challenges: [Challenge], from outcome: Outcome, for access: Access, rejected: String?, isOwn: Bool,
         through web: Web, artifact: String
     ) async throws(Setback) -> String? {
         let key = Key(access: access, scheme: outcome.address.scheme)
+        if isOwn {
+            let own = try await obtain(
+                challenges, outcome: outcome, access: access, web: web, artifact: artifact)
+            return own.flatMap { $0.value == rejected ? nil : $0.value }
+        }
         if let value = known(access, at: outcome.address), value != rejected { return value }
         let task =
             running[key]
@@ -60,14 +72,16 @@ actor Authorizer {
         _ challenges: [Challenge], outcome: Outcome, access: Access, web: Web, artifact: String
     ) async throws(Setback) -> Entry? {
         let credentials = credentials
-        let login: Login?
+        let stored: StoredLogin?
         do throws(Failure) {
-            login = try await onThread { () throws(Failure) in
+            stored = try await onThread { () throws(Failure) in
                 try credentials.login(for: access.authority, access.repository)
             }
         } catch {
             throw Setback(error, elsewhere: false)
         }
+        logins[access] = stored?.description
+        let login = stored?.login
         if let bearer = challenges.first(where: { $0.scheme == "bearer" }), !access.scopes.isEmpty {
             return try await token(
                 bearer, outcome: outcome, access: access, login: login, web: web, artifact: artifact)
@@ -97,16 +111,18 @@ actor Authorizer {
             request.method = .post
             request.headers.append(("Content-Type", "application/x-www-form-urlencoded"))
             request.body = .bytes(Array(Self.form(query).utf8))
+            request.secrets.append(token)
         } else {
             query += scopes.map { ("scope", $0) }
             request.address = realm.address.adding(query: Self.form(query))
-            if let basic = login?.basic { request.headers.append(("Authorization", basic)) }
+            if let basic = login?.basic { request.authorize(basic) }
         }
         let answer: Outcome
         do throws(Setback) {
-            let prepared = request
+            let (prepared, sent) = (request, logins[access])
             answer = try await web.persist(artifact, at: realm.address.authority) { () throws(Setback) in
-                let outcome = try await web.follow(prepared, artifact: artifact)
+                var outcome = try await web.follow(prepared, artifact: artifact)
+                outcome.login = sent
                 guard outcome.head?.status == 200 else { throw Setback(outcome, artifact: artifact) }
                 return outcome
             }
@@ -119,14 +135,9 @@ actor Authorizer {
     }
 
     private static func parse(_ answer: Outcome, artifact: String) throws(Setback) -> Entry {
-        struct Token: Decodable {
-            var token: String?
-            var access_token: String?
-            var expires_in: Double?
-        }
-        let fields = try? JSONDecoder().decode(Token.self, from: Data(answer.body))
-        guard let text = fields?.token ?? fields?.access_token, !text.isEmpty,
-            text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        if answer.head?.isPage == true { throw Setback.page(answer.address, artifact: artifact) }
+        let fields = try? JSONDecoder().decode(TokenAnswer.self, from: Data(answer.body))
+        guard let text = fields?.token, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else {
             throw Setback(
                 Failure(
@@ -135,7 +146,7 @@ actor Authorizer {
                     remedy: "check that it is a token server"))
         }
         // The specification's least is a minute. A tenth is left for the way.
-        let seconds = min(max(fields?.expires_in ?? 60, 60), 86400)
+        let seconds = min(max(fields?.seconds ?? 60, 60), 86400)
         return Entry(value: "Bearer " + text, expiry: .now + .seconds(seconds * 0.9))
     }
 
@@ -152,6 +163,26 @@ actor Authorizer {
             }
         }
         return fields.map { "\($0.0)=\(escape($0.1))" }.joined(separator: "&")
+    }
+}
+
+/// What a token server answers: `token`, or `access_token` as OAuth 2 names it.
+private struct TokenAnswer: Decodable {
+    /// Not empty.
+    var token: String?
+    /// How long it is good; some servers write the number as a text.
+    var seconds: Double?
+
+    private enum Key: String, CodingKey { case token, access_token, expires_in }
+
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: Key.self)
+        func text(_ key: Key) -> String? {
+            (try? fields.decodeIfPresent(String.self, forKey: key)).flatMap { $0.isEmpty ? nil : $0 }
+        }
+        token = text(.token) ?? text(.access_token)
+        let number = try? fields.decodeIfPresent(Double.self, forKey: .expires_in)
+        seconds = (number ?? text(.expires_in).flatMap { Double($0) }).flatMap { $0.isFinite ? $0 : nil }
     }
 }
 

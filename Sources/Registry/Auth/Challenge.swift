@@ -7,6 +7,9 @@ struct Challenge: Equatable {
     /// By lower-case name.
     var parameters: [String: String] = [:]
 
+    /// Whether a token was understood, and does not allow it (RFC 6750, 3.1): another would not either.
+    var wantsMoreRights: Bool { scheme == "bearer" && parameters["error"] == "insufficient_scope" }
+
     /// All challenges of all fields of an answer. What cannot be read is left out.
     static func parse(_ fields: [String]) -> [Challenge] {
         fields.flatMap { field -> [Challenge] in

@@ -16,6 +16,21 @@ enum Login: Sendable, Equatable {
     }
 }
 
+/// A login and where it is kept.
+struct StoredLogin: Sendable, Equatable {
+    var login: Login
+    /// The auth file, or the credential helper.
+    var place: String
+
+    /// Whose it is and where it is kept, without its secret.
+    var description: String {
+        switch login {
+        case .password(let user, _): "'\(user.prefix(100))' in \(place)"
+        case .identity: "an identity token in \(place)"
+        }
+    }
+}
+
 /// The logins that `docker login` and `podman login` left on this host.
 struct Credentials: Sendable {
     /// The files to look into, in order; the first with a login for a place wins.
@@ -40,7 +55,7 @@ struct Credentials: Sendable {
     /// The login for `repository` at `authority` (`host[:port]`); `nil` where there is none. Blocking: it
     /// reads files and may run a credential helper.
     /// - Throws: a ``Failure`` of kind `configuration` for a file that cannot be understood.
-    func login(for authority: String, _ repository: String) throws(Failure) -> Login? {
+    func login(for authority: String, _ repository: String) throws(Failure) -> StoredLogin? {
         for path in files {
             guard let file = try read(path) else { continue }
             if let login = try file.login(for: authority, repository: repository, path: path) { return login }
@@ -84,19 +99,32 @@ struct AuthFile: Decodable {
         "https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io",
     ]
 
-    func login(for authority: String, repository: String, path: String) throws(Failure) -> Login? {
+    func login(for authority: String, repository: String, path: String) throws(Failure) -> StoredLogin? {
         let isDocker = Self.dockerNames.contains(authority)
-        let hosts = isDocker ? Self.dockerNames : [authority]
-        if let helper = hosts.lazy.compactMap({ credHelpers?[$0] }).first {
-            return try CredentialHelper(helper).login(for: isDocker ? Self.dockerNames[0] : authority)
+        let hosts = isDocker ? Self.dockerNames : Self.names(authority)
+        func helped(_ helper: String) throws(Failure) -> StoredLogin? {
+            let login = try CredentialHelper(helper).login(for: isDocker ? Self.dockerNames[0] : authority)
+            return login.map {
+                StoredLogin(login: $0, place: "docker-credential-\(helper), which \(path) names")
+            }
         }
+        if let helper = hosts.lazy.compactMap({ credHelpers?[$0] }).first { return try helped(helper) }
         if let entry = entry(for: hosts, repository),
             let login = try Self.login(entry, path: path, host: authority)
         {
-            return login
+            return StoredLogin(login: login, place: path)
         }
         guard let credsStore, !credsStore.isEmpty else { return nil }
-        return try CredentialHelper(credsStore).login(for: isDocker ? Self.dockerNames[0] : authority)
+        return try helped(credsStore)
+    }
+
+    /// What a server is called: by the port 443 or without it.
+    private static func names(_ authority: String) -> [String] {
+        switch (try? HostPort(authority))?.port {
+        case 443: [authority, String(authority.dropLast(":443".count))]
+        case nil: [authority, authority + ":443"]
+        default: [authority]
+        }
     }
 
     /// The entry with the longest path that `repository` lies below.
@@ -109,12 +137,14 @@ struct AuthFile: Decodable {
             if parts.isEmpty { break }
             parts.removeLast()
         }
-        // docker wrote whole URLs once.
-        return auths.first { key, _ in
-            let parts = key.split(separator: "/", omittingEmptySubsequences: false)
-            guard parts.count > 2, parts[0].hasSuffix(":"), parts[1].isEmpty else { return false }
-            return hosts.contains(String(parts[2]))
-        }?.value
+        // docker wrote whole URLs once, and takes a key for the host before its first slash.
+        let written = auths.keys.sorted().first { key in
+            var parts = key.split(separator: "/", omittingEmptySubsequences: true)
+            if let scheme = parts.first, scheme.hasSuffix(":") { parts.removeFirst() }
+            guard let host = parts.first, hosts.contains(String(host)) else { return false }
+            return key.contains("://") || parts.dropFirst().allSatisfy { ["v1", "v2"].contains($0) }
+        }
+        return written.flatMap { auths[$0] }
     }
 
     private static func login(_ entry: Entry, path: String, host: String) throws(Failure) -> Login? {
@@ -123,7 +153,8 @@ struct AuthFile: Decodable {
             return .password(user: user, password: password)
         }
         guard let auth = entry.auth, !auth.isEmpty else { return nil }
-        guard let data = Data(base64Encoded: auth),
+        let padding = String(repeating: "=", count: (4 - auth.utf8.count % 4) % 4)
+        guard let data = Data(base64Encoded: auth + padding),
             let colon = data.firstIndex(of: UInt8(ascii: ":"))
         else {
             throw Failure(
@@ -132,6 +163,10 @@ struct AuthFile: Decodable {
         }
         return .password(
             user: String(decoding: data[..<colon], as: UTF8.self),
-            password: String(decoding: data[data.index(after: colon)...], as: UTF8.self))
+            // docker pads it with NUL, and takes that off.
+            password: String(
+                decoding: data[data.index(after: colon)...].drop { $0 == 0 }.reversed().drop { $0 == 0 }
+                    .reversed(),
+                as: UTF8.self))
     }
 }

@@ -190,6 +190,9 @@ struct Expectation: Sendable {
         }
         switch head.status {
         case 200:
+            if let size, head.isPage, head.length != size {
+                return .refuse(.page(address, artifact: artifact))
+            }
             if let size, let length = head.length, length != size {
                 return refuse("\(address.authority) has \(length) bytes, not the promised \(size)")
             }

@@ -17,7 +17,7 @@ package final class RegistryClient: Sendable {
     }
 
     /// What `reference` leads to at present, by a HEAD request; nothing is verified yet. Where the registry
-    /// does not answer that in full, the manifest itself is fetched.
+    /// does not answer that in full, the manifest itself is fetched: what it says of a refusal comes only with a body.
     /// - Throws: a ``Failure`` of kind `unavailable` where there is none, `denied` where a login is needed,
     ///   `data` where the digest in `reference` is not what the registry says.
     package func resolve(_ reference: Reference) async throws(Failure) -> Descriptor {
@@ -41,7 +41,7 @@ package final class RegistryClient: Sendable {
         let outcome = try await web.collect(
             request, as: access(endpoint, reference: reference), item: "\(reference)",
             artifact: "\(reference)",
-            attempts: attempts(isLast), accepting: [200, 405, 501])
+            attempts: attempts(isLast), accepting: [200, 400, 403, 405, 501])
         guard let head = outcome.head, head.status == 200, let type = head.mediaType,
             MediaType.accepted.contains(type), let size = head.length,
             (1...Manifest.largestSize).contains(size),
@@ -65,6 +65,7 @@ package final class RegistryClient: Sendable {
             let outcome = try await self.web.collect(
                 request, as: self.access(endpoint, reference: reference), item: "\(reference)",
                 artifact: "\(reference)", attempts: self.attempts(isLast))
+            if outcome.head?.isPage == true { throw Setback.page(outcome.address, artifact: "\(reference)") }
             do throws(Failure) {
                 return try Self.verified(
                     outcome, reference: reference, promised: digest, expecting: expecting)

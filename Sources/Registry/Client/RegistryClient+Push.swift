@@ -97,8 +97,11 @@ extension Setback {
         let place = outcome.address.authority
         let status = outcome.head?.status ?? 0
         failure.reason = "\(place) answered \(status)" + (code.map { " \($0)" } ?? "")
+        defer { if let message { failure.reason += "; it says: \(message)" } }
         switch status {
-        case 401, 403: failure.reason += ": it needs a login that may push"
+        case 401, 403:
+            failure.reason += ": it needs a login that may push"
+            if let login = outcome.login { failure.reason += ", and that of \(login) may not" }
         case 404:
             failure.remedy =
                 "create the repository, or its project, first: some registries do not by themselves"

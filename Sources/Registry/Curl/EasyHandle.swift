@@ -76,6 +76,25 @@ final class EasyHandle {
     /// What a proxy answered when it was asked for a tunnel; 0 where none was asked.
     var tunnelStatus: Int { number(CURLINFO_HTTP_CONNECTCODE) }
 
+    /// The certificates that the server has shown, its own first; empty unless they were asked for.
+    var certificates: [ShownCertificate] {
+        var value: UnsafeMutableRawPointer?
+        guard sealift_getinfo_pointer(pointer, CURLINFO_CERTINFO, &value) == CURLE_OK, let value else {
+            return []
+        }
+        let info = value.assumingMemoryBound(to: curl_certinfo.self).pointee
+        guard let lists = info.certinfo else { return [] }
+        return (0..<max(0, min(Int(info.num_of_certs), 10))).map { index in
+            var lines: [String] = []
+            var next = lists[index]
+            while let line = next?.pointee {
+                lines.append(String(cString: line.data))
+                next = line.next
+            }
+            return ShownCertificate(lines)
+        }
+    }
+
     private func number(_ info: CURLINFO) -> Int {
         var value = 0
         return sealift_getinfo_long(pointer, info, &value) == CURLE_OK ? value : 0
@@ -100,6 +119,17 @@ extension TransportError {
             || text.contains("alert unknown ca")
         {
             cause = .certificateWanted
+            return
+        }
+        // As OpenSSL words what comes of HTTP that it reads as TLS, and libcurl of TLS that it reads as HTTP.
+        if code == CURLE_SSL_CONNECT_ERROR,
+            ["wrong version number", "http request", "packet length too long"].contains(where: text.contains)
+        {
+            cause = .plainServer
+            return
+        }
+        if text.contains("HTTP/0.9") {
+            cause = .secureServer
             return
         }
         cause =

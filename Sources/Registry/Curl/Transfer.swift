@@ -251,6 +251,8 @@ final class Transfer {
             returning: Outcome(
                 ending: ending, head: head, body: collected,
                 peer: isProxy(port: handle.peerPort) ? "" : handle.peer, certificate: handle.certificate,
-                address: job.request.address))
+                address: job.request.address,
+                certificates: job.request.wantsCertificates ? handle.certificates : [],
+                secrets: job.request.secrets))
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import FoundationEssentials
 internal import OCI
 
 /// A failure of one attempt, and whether another may help.
@@ -17,6 +16,8 @@ struct Setback: Error, Sendable {
     var forgetsBytes = false
     /// What the registry called it: `DIGEST_INVALID`.
     var code: String?
+    /// What it said of it.
+    var message: String?
 
     init(
         _ failure: Failure, transient: Bool = false, wait: Duration? = nil, elsewhere: Bool = true,
@@ -91,6 +92,12 @@ struct Setback: Error, Sendable {
                     "no TLS connection to \(place)",
                     "if it speaks plain HTTP and you trust the network, name it with --insecure \(place)"
                 )
+            case .plainServer:
+                (
+                    "\(place) speaks plain HTTP, without TLS",
+                    "if you trust the network, name it with --insecure \(place)"
+                )
+            case .secureServer: ("\(place) does not answer in HTTP, perhaps in TLS", Self.writeHTTPS)
             case .stalled:
                 ("\(place) sends nothing, or too slowly", "check the network, then run it again")
             case .interrupted:
@@ -117,12 +124,18 @@ struct Setback: Error, Sendable {
     init(_ outcome: Outcome, artifact: String) {
         let status = outcome.head?.status ?? 0
         let place = outcome.address.authority
-        code = Self.code(in: outcome.body)
+        let errors = RegistryErrors(outcome.body, hiding: outcome.secrets)
+        (code, message) = (errors.code, errors.message)
         let answer = "\(place) answered \(status)" + (code.map { " \($0)" } ?? "")
         wait = outcome.head?["retry-after"].flatMap(RetryAfter.init)?.wait
         isTransient = [408, 425, 429, 500, 502, 503, 504].contains(status)
         let (kind, reason, remedy): (Failure.Kind, String, String) =
             switch status {
+            case 401 where outcome.login != nil:
+                (
+                    .denied, "\(answer): it refuses the login of \(outcome.login ?? "")",
+                    "log in again with 'podman login \(place)' or 'docker login \(place)', or set REGISTRY_AUTH_FILE"
+                )
             case 401:
                 (
                     .denied, "\(answer): it needs a login",
@@ -130,9 +143,12 @@ struct Setback: Error, Sendable {
                 )
             case 403:
                 (
-                    .denied, "\(answer): permission denied",
+                    .denied,
+                    "\(answer): permission denied" + (outcome.login.map { " with the login of \($0)" } ?? ""),
                     "log in to \(place) as somebody who may, or set REGISTRY_AUTH_FILE"
                 )
+            case 400 where outcome.wantsTLS:
+                (.unavailable, "\(answer): it speaks TLS, and no plain HTTP", Self.writeHTTPS)
             case 400:
                 (
                     .unavailable, "\(answer): it could not read the request",
@@ -155,21 +171,22 @@ struct Setback: Error, Sendable {
                 )
             default: (.unavailable, answer, "check the status of \(place), then run it again")
             }
-        failure = Failure(kind, "fetch", artifact, because: reason, remedy: remedy)
+        failure = Failure(
+            kind, "fetch", artifact, because: reason + (message.map { "; it says: \($0)" } ?? ""),
+            remedy: remedy)
     }
 
-    /// The code of a registry's error, `MANIFEST_UNKNOWN`. Nothing else of the body is shown: a hostile
-    /// server could send our own credentials back in it.
-    private static func code(in body: [UInt8]) -> String? {
-        struct Errors: Decodable {
-            struct Entry: Decodable { var code: String }
-            var errors: [Entry]
-        }
-        let code = try? JSONDecoder().decode(Errors.self, from: Data(body)).errors.first?.code
-        guard let code, code.utf8.count <= 40,
-            code.utf8.allSatisfy({ $0 == 0x5F || (0x41...0x5A).contains($0) })
-        else { return nil }
-        return code
+    private static let writeHTTPS = "write https:// in place of http://, or leave the scheme out"
+
+    /// The answer is a page for people where content was due.
+    static func page(_ address: WebAddress, artifact: String) -> Setback {
+        Setback(
+            Failure(
+                .unavailable, "fetch", artifact,
+                because: "\(address) is a page for a browser, perhaps a login page",
+                remedy:
+                    "open it in a browser on this host: log in to the network there, or go around the proxy with "
+                    + "NO_PROXY=\(address.host)"))
     }
 
     /// One failure out of those of all candidates.
@@ -185,5 +202,14 @@ struct Setback: Error, Sendable {
             last.remedy = data.remedy
         }
         return last
+    }
+}
+
+extension Outcome {
+    /// Whether the server says that it was spoken to without TLS: nginx, Go and Apache answer so.
+    fileprivate var wantsTLS: Bool {
+        guard address.scheme == .http else { return false }
+        let said = String(decoding: body.prefix(4096), as: UTF8.self).lowercased()
+        return said.contains("plain http") || said.contains("http request to an https server")
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import FoundationEssentials
 internal import OCI
 
 /// Whose credentials a request may use: those for `repository` at `authority`.
@@ -92,14 +93,17 @@ final class Web: Sendable {
         if let access { authorization = await authorizer.known(access, at: request.address) }
         for round in 0... {
             var request = request
-            if let authorization { request.headers.append(("Authorization", authorization)) }
-            let outcome = try await follow(request, artifact: artifact, into: channel, decide: decide)
-            guard let access, let head = outcome.head, head.status == 401, round == 0,
+            if let authorization { request.authorize(authorization) }
+            var outcome = try await follow(request, artifact: artifact, into: channel, decide: decide)
+            if let access, authorization != nil { outcome.login = await authorizer.login(for: access) }
+            guard let access, let head = outcome.head, head.status == 401, round < Self.mostTokens,
                 outcome.address.isSameOrigin(as: request.address)
             else { return outcome }
             let challenges = Challenge.parse(head.all("www-authenticate"))
+            if authorization != nil, challenges.contains(where: \.wantsMoreRights) { return outcome }
             authorization = try await authorizer.answer(
-                challenges, from: outcome, for: access, rejected: authorization, through: self,
+                challenges, from: outcome, for: access, rejected: authorization, isOwn: round > 0,
+                through: self,
                 artifact: artifact)
             if authorization == nil { return outcome }
             guard case .stream = request.body else { continue }
@@ -125,6 +129,8 @@ final class Web: Sendable {
         settings.onEvent?(.answered(item: item, answer: ServerAnswer(asked: asked, outcome: outcome)))
     }
 
+    /// A token that others use may be used up before its first request here; the second is for this request only.
+    private static let mostTokens = 2
     private static let redirects: Set<Int> = [301, 302, 303, 307, 308]
     private static let mostRedirects = 10
 
@@ -145,7 +151,10 @@ final class Web: Sendable {
             outcome.certificate = certificate(of: outcome)
             switch outcome.ending {
             case .complete: break
-            case .broken(let error): throw Setback(error, artifact: artifact, at: request.address)
+            case .broken(let error):
+                var setback = Setback(error, artifact: artifact, at: request.address)
+                if error.cause == .certificate { await explain(&setback, error: error, at: request) }
+                throw setback
             case .refused(let setback): throw setback
             case .cancelled: throw Setback.interrupted(artifact)
             }
@@ -160,6 +169,21 @@ final class Web: Sendable {
                 because:
                     "it was redirected more than \(Self.mostRedirects) times, at last to \(request.address)",
                 remedy: "check the URL, and the mirrors that are set"))
+    }
+
+    /// Adds what the certificates show to a failure of their proof. They are asked for by a request without a login.
+    private func explain(_ setback: inout Setback, error: TransportError, at failed: Request) async {
+        var request = Request(address: failed.address)
+        request.method = .head
+        request.verifiesServer = false
+        request.refusesLocalPeer = failed.refusesLocalPeer
+        request.wantsCertificates = true
+        let shown = await engine.perform(request).certificates
+        let found = ShownCertificate.explain(shown, complaint: error.text, at: failed.address)
+        guard let (reason, remedy) = found else { return }
+        setback.failure.reason =
+            "\(failed.address.authority) does not prove its name: \(reason) (\(error.text))"
+        setback.failure.remedy = remedy
     }
 
     private func redirected(
@@ -259,6 +283,18 @@ extension Setback {
                 because: "\(address.authority), or a proxy before it, changed the content: "
                     + "Content-Encoding \(encoding.prefix(20).filter(\.isLetter))",
                 remedy: "switch the proxy's compression off, or go around it with NO_PROXY=\(address.host)"))
+    }
+}
+
+extension Request {
+    /// Sends `value` as `Authorization`.
+    mutating func authorize(_ value: String) {
+        headers.append(("Authorization", value))
+        let credential = value.split(separator: " ").last.map(String.init) ?? value
+        secrets.append(credential)
+        guard value.hasPrefix("Basic "), let plain = Data(base64Encoded: credential) else { return }
+        let password = plain.drop { $0 != UInt8(ascii: ":") }.dropFirst()
+        secrets.append(String(decoding: password, as: UTF8.self))
     }
 }
 

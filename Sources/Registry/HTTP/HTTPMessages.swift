@@ -22,6 +22,10 @@ struct Request: Sendable {
     var verifiesServer = true
     /// What TLS rests on.
     var trust = Trust()
+    /// The outcome lists the certificates that the server shows.
+    var wantsCertificates = false
+    /// What it holds that must not be shown: passwords and tokens.
+    var secrets: [String] = []
     /// Gives up before anything is sent when the server turns out to be loopback or link-local.
     var refusesLocalPeer = false
     /// How long nothing may move before it is given up; that of the settings where `nil`.
@@ -55,6 +59,9 @@ struct ResponseHead: Sendable {
         guard let value = self["content-type"]?.prefix(while: { $0 != ";" }) else { return nil }
         return String(value.filter { $0 != " " }).lowercased()
     }
+
+    /// Whether the body is a page for people: of a portal, or of a registry's user interface.
+    var isPage: Bool { ["text/html", "application/xhtml+xml"].contains(mediaType) }
 
     /// `Content-Encoding`, unless it says that there is none.
     var encoding: String? {
@@ -107,6 +114,12 @@ struct Outcome: Sendable {
     var certificate: ServerCertificate?
     /// Where the answer came from.
     var address: WebAddress
+    /// What the server has shown, its own first; empty unless it was asked for.
+    var certificates: [ShownCertificate] = []
+    /// Those of the request.
+    var secrets: [String] = []
+    /// The login that was sent, or exchanged for the token that was, in words: whose it is and where it is kept.
+    var login: String?
 }
 
 /// Why the connection failed.
@@ -122,6 +135,10 @@ struct TransportError: Sendable {
         case certificateWanted
         case proxy(status: Int)
         case handshake
+        /// The server speaks HTTP without TLS.
+        case plainServer
+        /// The server speaks TLS, and was spoken to without.
+        case secureServer
         case stalled
         case interrupted
         case localPeer

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import OCI
 
 /// The proxies that the usual variables name: `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, each
 /// in lower or upper case. libcurl itself leaves out `HTTP_PROXY`, which servers once filled from a request;
@@ -34,10 +35,14 @@ struct Proxies: Sendable {
     /// port, as Go's tools read it: `HOST:PORT`, `.DOMAIN:PORT`.
     func exceptions(for address: WebAddress) -> String {
         let names = exceptions.split { $0 == "," || $0.isWhitespace }
-        let suffix = ":\(address.port)"
+        let own = try? HostPort(address.host)
         let isNamed = names.contains { name in
-            guard name.hasSuffix(suffix) else { return false }
-            let host = name.dropLast(suffix.count).lowercased()
+            guard let place = try? HostPort(name), place.port ?? address.port == address.port,
+                // Of names and networks without a port libcurl knows more.
+                place.port != nil || place.isIPv6
+            else { return false }
+            let host = place.host.lowercased()
+            if place.isIPv6 { return host == own?.host }
             let domain =
                 host.hasPrefix("*.") ? String(host.dropFirst()) : host.hasPrefix(".") ? host : "." + host
             return host == address.host || (domain.count > 1 && address.host.hasSuffix(domain))
@@ -52,8 +57,7 @@ struct Proxies: Sendable {
         let place =
             text.split(separator: "/", omittingEmptySubsequences: true)
             .first { !$0.hasSuffix(":") }?.split(separator: "@").last ?? ""
-        let digits = place.split(separator: ":").last ?? ""
         // libcurl's own default for a proxy, and that of proxies that are spoken to by TLS.
-        return Int(digits) ?? (text.hasPrefix("https:") ? 443 : 1080)
+        return (try? HostPort(place))?.port.map(Int.init) ?? (text.hasPrefix("https:") ? 443 : 1080)
     }
 }

@@ -19,7 +19,7 @@ struct RetryAfter {
     }
 
     /// Seconds since 1970 of `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers may send.
-    private static func date(_ text: String) -> Int64? {
+    static func date(_ text: String) -> Int64? {
         let words = text.split(separator: " ")
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         guard words.count == 6, words[5] == "GMT", let day = Int32(words[1]),

@@ -26,21 +26,10 @@ package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
                 .usage, "listen on", "'\(text.prefix(100))'", because: reason,
                 remedy: "write it like 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000")
         }
-        guard let colon = text.lastIndex(of: ":") else { throw refusal("it has no port") }
-        let digits = text[text.index(after: colon)...]
-        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits) else {
-            throw refusal("its port is not a number from 0 to 65535")
-        }
-        var host = text[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") {
-            host = host.dropFirst().dropLast()
-            guard host.contains(":"), !host.contains(where: { "[]".contains($0) }) else {
-                throw refusal("only an IPv6 address is written in brackets")
-            }
-        } else if host.contains(where: { ":[]".contains($0) }) {
-            throw refusal("an IPv6 address is written in brackets")
-        }
-        self.init(host: host.isEmpty ? "::" : String(host), port: Int(port))
+        let place: HostPort
+        do throws(HostPort.Fault) { place = try HostPort(text) } catch { throw refusal(error.rawValue) }
+        guard let port = place.port else { throw refusal("it has no port") }
+        self.init(host: place.host.isEmpty ? "::" : place.host, port: Int(port))
     }
 
     /// Whether it means all addresses of this host.
