@@ -38,6 +38,10 @@ package struct CollectOptions: Sendable {
     /// How many blobs are fetched at once.
     package var jobs = 8
 
+    /// How many blobs are worked on at once. More than are fetched: while one is made durable or verified, the connections
+    /// carry others, so that many small blobs do not wait for the disk.
+    var blobsAtOnce: Int { jobs * 4 }
+
     /// Options for `spec`, all others at their defaults.
     package init(spec: ParsedSpec) { self.spec = spec }
 }

@@ -50,7 +50,7 @@ extension Collector {
         _ prepared: Prepared, bringing blobs: [Descriptor], sources: Sources, into writer: BundleWriter,
         executingRun executesRun: Bool = false
     ) async throws -> (rehearsal: Rehearsal, came: [Came]) {
-        let results = try await inParallel(blobs, width: options.jobs) { blob in
+        let results = try await inParallel(blobs, width: options.blobsAtOnce) { blob in
             try await attempted { try await bring(blob, sources: sources, into: writer) }
         }
         var (prepared, came) = (prepared, [Came]())

@@ -92,6 +92,9 @@ extension Collector {
         var faults = SpecFaults(proved.found, without: absent)
         for (name, failure) in files.failures { faults.note(failure, ofFile: name) }
         for (place, failure) in named.failures + charts.failures { faults.note(failure, at: place) }
+        for (index, chart) in (parsed.spec.charts ?? []).enumerated() where faults.has(.chart(index)) {
+            faults.lack(file: chart.file)
+        }
         if !areNamed { try Mistakes(parsed, problems: faults.problems).report() }
         return faults
     }
@@ -105,7 +108,7 @@ extension Collector {
         }
         let base = faults.absent.isBaseMissing ? nil : spec.base?.image
         let wanted = (base.map { [$0] } ?? []) + carried
-        let found = try await inParallel(wanted, width: 8) { reference in
+        let found = try await inParallel(wanted, width: options.jobs * 2) { reference in
             try await attempted { try await resolver.image(reference) }
         }
         var images: [ResolvedImage] = []

@@ -46,6 +46,7 @@ package struct Collector: Sendable {
         /// What must be at hand to prove the builds: the base's layers, the files, and the configs of images.
         var neededToProve: Set<Digest> {
             var needed = Set(files.map(\.locked.digest))
+            needed.formUnion(bundled.chartFiles(of: parsed.spec).map(\.descriptor.digest))
             for image in bundled {
                 for case .image(let config, let layers) in image.manifests.map(\.content) {
                     needed.insert(config.digest)
@@ -138,7 +139,7 @@ package struct Collector: Sendable {
             prepared, bringing: pending.filter { first.contains($0.digest) }, sources: sources, into: writer)
         let proof = try await onThread { [rehearsal] () throws(Failure) in try rehearsal.layerProof() }
         came += try await inParallel(
-            pending.filter { !first.contains($0.digest) }, width: options.jobs
+            pending.filter { !first.contains($0.digest) }, width: options.blobsAtOnce
         ) { blob in
             let came = try await bring(blob, sources: sources, into: writer)
             if proof.awaits(blob.digest) { try await onThread { () throws(Failure) in proof.verify(blob) } }

@@ -18,6 +18,9 @@ extension Spec {
         /// What it is rendered with; `nil` for what it brings itself.
         package var rendering: Rendering?
 
+        /// The name by which steps of builds take its archive, which no file can have.
+        package var file: String { "chart \(reference)" }
+
         /// Creates a chart.
         package init(
             name: String, reference: Reference, repo: String? = nil, version: String, digest: Digest? = nil,

@@ -267,7 +267,10 @@ extension SpecErrorTests {
             "paths: [etc]", "paths: ['etc/${arch}']", "25:17",
             "a placeholder is written without '$', like {arch}; found 'etc/${arch}'"
         ),
-        ("rewrite: etc/a.yaml", "unpack: opt", "33:17", "'unpack' needs 'file': the archive"),
+        (
+            "rewrite: etc/a.yaml", "unpack: opt", "33:17",
+            "'unpack' takes exactly one of file and chart: the archive"
+        ),
         (
             "rewrite: etc/a.yaml", "{ unpack: opt, file: dokcer }", "33:30",
             "there is no file 'dokcer' in 'files'; did you mean 'docker'?"
@@ -293,11 +296,11 @@ extension SpecErrorTests {
         ),
         (
             "repack: docker", "repack: docker\n        file: docker", "26:14",
-            "'put' takes exactly one of file, repack and save; found file and repack"
+            "'put' takes exactly one of file, repack, save and chart; found file and repack"
         ),
         (
             "        repack: docker\n", "", "26:14",
-            "'put' takes exactly one of file, repack and save; found none"
+            "'put' takes exactly one of file, repack, save and chart; found none"
         ),
         (
             "save: registry:2.7.1", "save: registry:2.7.2", "29:15",

@@ -16,7 +16,10 @@ extension Applier {
         }
         let inputs = try BuildInputs(
             spec: bundle.spec, platform: platform,
-            files: bundle.files.map { ($0.name, $0.platform, .init(descriptor: $0.descriptor, url: $0.url)) },
+            files: bundle.files.map { ($0.name, $0.platform, .init(descriptor: $0.descriptor, url: $0.url)) }
+                + bundle.images.chartFiles(of: bundle.spec).map {
+                    ($0.name, nil, .init(descriptor: $0.descriptor, url: ""))
+                },
             images: bundle.images.map { ($0.reference, $0.manifests(leadingTo: platform)) }, content: source)
         return BuildSession(
             inputs, base: base, maker: maker,

@@ -29,6 +29,9 @@ extension Applier {
 
     private func add(_ name: String, to read: inout Set<Digest>) {
         if let file = bundle.file(name, for: platform) { read.insert(file.digest) }
+        for chart in bundle.images.chartFiles(of: bundle.spec) where chart.name == name {
+            read.insert(chart.descriptor.digest)
+        }
     }
 
     /// Refuses to begin what cannot be finished.

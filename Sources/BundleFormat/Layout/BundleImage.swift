@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
+package import Spec
 
 /// An image as a bundle carries it: what the lock says, and the manifests that bear it out.
 package struct BundleImage: Sendable {
@@ -117,5 +118,18 @@ extension Lock.Image {
             return descriptor
         }
         return try Manifest.index(of: named.isEmpty ? [descriptor] : named)
+    }
+}
+
+extension Collection<BundleImage> {
+    /// The archives of the charts that are carried, each by the name that steps take it by.
+    package func chartFiles(of spec: Spec) -> [(name: String, descriptor: Descriptor)] {
+        (spec.charts ?? []).compactMap { chart in
+            guard let image = first(where: { $0.reference == chart.reference }),
+                case .image(_, let layers) = image.top.content,
+                let layer = layers.first(where: { $0.mediaType.contains("helm.chart.content") })
+            else { return nil }
+            return (chart.file, layer)
+        }
     }
 }

@@ -118,7 +118,10 @@ final class Rehearsal: @unchecked Sendable {
         if let base { maker.list(base, as: spec.base!.image.unpinned) }
         var inputs = try BuildInputs(
             spec: spec, platform: platform,
-            files: files.map { ($0.name, $0.platform, .init(descriptor: $0.descriptor, url: $0.url)) },
+            files: files.map { ($0.name, $0.platform, .init(descriptor: $0.descriptor, url: $0.url)) }
+                + images.chartFiles(of: spec).map {
+                    ($0.name, nil, .init(descriptor: $0.descriptor, url: ""))
+                },
             images: images.map { ($0.reference, $0.manifests(leadingTo: platform)) }, content: content)
         inputs.absent = absent
         let session = BuildSession(

@@ -27,6 +27,9 @@ struct SpecFaults: Sendable {
         problems.append(.init(place: place, failure: failure))
     }
 
+    /// Notes that what steps take under this name cannot be had, the mistake being noted already.
+    mutating func lack(file name: String) { absent.files.insert(name) }
+
     /// Notes that a file cannot be had.
     mutating func note(_ failure: Failure, ofFile name: String) {
         absent.files.insert(name)

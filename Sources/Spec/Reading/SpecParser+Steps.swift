@@ -6,8 +6,8 @@ internal import OCI
 extension SpecReading {
     /// Each verb and the keys that may stand beside it.
     private static let verbs: [(verb: String, beside: [String])] = [
-        ("layer", ["paths"]), ("put", ["file", "repack", "save", "mode"]),
-        ("unpack", ["file", "members", "strip"]),
+        ("layer", ["paths"]), ("put", ["file", "repack", "save", "chart", "mode"]),
+        ("unpack", ["file", "chart", "members", "strip"]),
         ("edit", ["remove", "set", "append"]),
         ("remove", []), ("rewrite", []), ("imageList", []),
     ]
@@ -84,11 +84,11 @@ extension SpecReading {
                     "imageListWithAuth.yaml holds passwords, and they would travel in the bundle; list its images in 'images', "
                     + "and give collect the passwords as docker's auth file")
         }
-        let sources = ["file", "repack", "save"].filter { fields[$0] != nil }
+        let sources = ["file", "repack", "save", "chart"].filter { fields[$0] != nil }
         guard sources.count == 1, let key = sources.first, let source = fields[key] else {
             note(
                 node,
-                message: "'put' takes exactly one of file, repack and save; found "
+                message: "'put' takes exactly one of file, repack, save and chart; found "
                     + (sources.isEmpty ? "none" : sources.joined(separator: " and ")))
             return nil
         }
@@ -114,9 +114,9 @@ extension SpecReading {
             }
             return .putSaved(path: path, image: image, mode: mode)
         }
-        guard let name = fileName(source), let path else { return nil }
-        return key == "file"
-            ? .putFile(path: path, file: name, mode: mode) : .putRepacked(path: path, file: name, mode: mode)
+        guard let name = key == "chart" ? chartFile(source) : fileName(source), let path else { return nil }
+        return key == "repack"
+            ? .putRepacked(path: path, file: name, mode: mode) : .putFile(path: path, file: name, mode: mode)
     }
 
     private mutating func unpack(_ node: YamlNode, fields: [String: YamlNode]) -> Spec.Step? {
@@ -133,12 +133,33 @@ extension SpecReading {
                 note(given, message: "expected strip as a number from 0 to 64; found \(shown(given))")
             }
         }
-        guard let source = fields["file"] else {
-            note(node, message: "'unpack' needs 'file': the archive")
+        let sources = ["file", "chart"].filter { fields[$0] != nil }
+        guard sources.count == 1, let source = fields[sources[0]] else {
+            note(node, message: "'unpack' takes exactly one of file and chart: the archive")
             return nil
         }
-        guard let path, let name = fileName(source) else { return nil }
+        guard let path, let name = sources[0] == "chart" ? chartFile(source) : fileName(source) else {
+            return nil
+        }
         return .unpack(path: path, file: name, members: members, strip: strip)
+    }
+
+    /// The archive of one of `charts`, meant by its name, its name and version, or its whole reference.
+    private mutating func chartFile(_ node: YamlNode) -> String? {
+        guard let text = text(node, as: "the name of a chart") else { return nil }
+        let plain = text.hasPrefix("oci://") ? String(text.dropFirst("oci://".count)) : text
+        let meant = context.charts.filter {
+            [$0.name, "\($0.name):\($0.version)", "\($0.reference)"].contains(plain)
+        }
+        if meant.count == 1 { return meant[0].file }
+        let names = context.charts.map(\.name)
+        note(
+            node,
+            message: meant.isEmpty
+                ? "there is no chart '\(text.prefix(80))' in 'charts'; \(known(text, candidates: names))"
+                : "there are \(meant.count) charts called '\(text.prefix(80))'; write NAME:VERSION, or the whole "
+                    + meant[0].reference.description)
+        return nil
     }
 
     /// The name of one of `files`.

@@ -10,6 +10,7 @@ struct SpecReading {
         var release: String?
         var base: Spec.Base?
         var files: [String: Spec.FileSource] = [:]
+        var charts: [Spec.Chart] = []
         var images: [Reference] = []
         var imagePlatforms: [Spec.ImagePlatforms] = []
         /// Whether files name more images, which are read later.

@@ -120,6 +120,7 @@ extension SpecReading {
         if problems.count > known || imagesFrom.count < namers.count { gaps.lacksImages = true }
         context.hasMoreImages = parts.contains { $0.fields["imagesFrom"] != nil }
         let charts = self.charts()
+        context.charts = charts.carried
         if let node = only("attached") { attached(node, of: nil) }
         let registries = self.registries()
         let registry = only("registry").flatMap { domain($0, as: "the registry") } ?? "sea.hub:5000"

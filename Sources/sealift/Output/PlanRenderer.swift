@@ -73,7 +73,8 @@ extension Spec.Step {
         switch self {
         case .layer(let role, let paths):
             "layer \(role)" + (paths.map { ": " + $0.joined(separator: ", ") } ?? "")
-        case .putFile(let path, let file, _): "put \(path): the file \(file)"
+        case .putFile(let path, let file, _):
+            "put \(path): the \(file.hasPrefix("chart ") ? "" : "file ")\(file)"
         case .putRepacked(let path, let file, _): "put \(path): \(file), repacked"
         case .putSaved(let path, let image, _): "put \(path): \(image.familiar), saved"
         case .unpack(let path, let file, let members, _):

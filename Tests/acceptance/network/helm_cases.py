@@ -14,8 +14,9 @@ import tarfile
 import threading
 
 import engine
+import odd_registry
 from artifact_cases import fetch
-from harness import case, equal, require, serving
+from harness import Store, case, equal, require, serving
 from odd_registry import MANIFEST
 from serve_cases import served
 
@@ -202,3 +203,37 @@ def what_a_chart_repository_lacks_is_said(world):
                       "-o", folder / "s.sealift", "--insecure", place)
         (charts / "index.yaml").unlink()
         world.refused(69, ["index.yaml", "404"], "collect", folder / "s.yaml", "-o", folder / "s.sealift", "--insecure", place)
+
+
+@case
+def charts_are_put_into_builds(world):
+    """`put` and `unpack` take the archives of carried charts, of HTTP repositories and OCI registries, into a build."""
+    folder = world.folder("chart-builds")
+    charts = folder / "http/charts"
+    charts.mkdir(parents=True)
+    first = archive("a", "apiVersion: v2\nname: a\nversion: 1.0.0\n")
+    (charts / "a.tgz").write_bytes(first)
+    (charts / "index.yaml").write_text("entries:\n  a:\n  - { version: 1.0.0, urls: [a.tgz] }\n")
+    with web(folder / "http") as place, odd_registry.odd_registry() as registry:
+        second = archive("b", "apiVersion: v2\nname: b\nversion: 2.0.0\n")
+        registry.artifact("c/b", "2.0.0", config=b"{}", config_type="application/vnd.cncf.helm.config.v1+json",
+                          layers=[("application/vnd.cncf.helm.chart.content.v1.tar+gzip", second)])
+        path = spec(folder, place, [("a", "1.0.0", "")])
+        steps = ("  - { chart: 'oci://%s/c/b', version: 2.0.0 }\nbuilds:\n- tag: t/charts:1\n  context:\n"
+                 "  - { put: charts/a.tgz, chart: a }\n  - { unpack: charts/b, chart: 'b:2.0.0', strip: 1 }\n"
+                 "  - { put: charts/again.tgz, chart: 'oci://%s/c/b:2.0.0' }\n"
+                 "  kubefile: |\n    FROM scratch\n    COPY charts charts\n") % (registry.place, registry.place)
+        path.write_text(path.read_text().replace("platforms: linux/amd64", f"platforms: {world.own}") + steps)
+        network = ("--insecure", place, "--insecure", registry.place)
+        world.ok("check", path, *network)
+        world.ok("collect", path, "-o", folder / "s.sealift", *network)
+        text = path.read_text()
+        path.write_text(text.replace("chart: a }", "chart: c }").replace("chart: 'b:2.0.0'", "chart: 'b:2.0.1'"))
+        world.refused(78, ["there is no chart 'c' in 'charts'", "there is no chart 'b:2.0.1'"], "check", path, *network)
+    world.ok("apply", folder / "s.sealift", "--store", folder / "store", "--platform", world.own)
+    merged = folder / "merged"
+    merged.mkdir()
+    Store(folder / "store").merged("charts:1", merged)
+    equal((merged / "charts/a.tgz").read_bytes(), first, "the archive of an HTTP repository")
+    equal((merged / "charts/again.tgz").read_bytes(), second, "the archive of a registry")
+    require("name: b" in (merged / "charts/b/Chart.yaml").read_text(), "the chart that is unpacked")

@@ -115,7 +115,7 @@ def addresses_of_ipv6_are_names(world):
         require(name in world.ok("inspect", folder / "two.sealift").out, f"the name in the bundle; {said}")
         mirrored = listed(folder, ["r.example/a/b:1"], f"registries: {{ r.example: 'http://{place}/p' }}\n")
         world.ok("collect", mirrored, "-o", folder / "three.sealift", "--insecure", place, environment=environment)
-        (folder / "pod.yaml").write_text(f"kind: Pod\napiVersion: v1\nspec:\n  containers:\n  - image: "{name}"\n")
+        (folder / "pod.yaml").write_text(f"kind: Pod\napiVersion: v1\nspec:\n  containers:\n  - image: '{name}'\n")
         equal(world.ok("images", folder / "pod.yaml").out, f"{name}\n", "the name in YAML")
         wrong = folder / "wrong.json"
         wrong.write_text(json.dumps({"auths": {place: {"auth": base64.b64encode(b"u:x").decode()}}}))
