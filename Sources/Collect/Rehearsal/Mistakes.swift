@@ -45,7 +45,11 @@ struct Mistakes {
         if let line = problem.line, let build = parsed.build(problem.place) {
             place = parsed.place(ofLine: line, inKubefile: build)
         }
-        if faulty.contains(place.split(separator: ":").dropLast().joined(separator: ":")) { return }
+        // Several steps, files and images may be written in one line: only what is faulty itself is passed over.
+        let isOfFault = problem.line != nil || parsed.gaps.steps.contains(problem.place)
+        if isOfFault, faulty.contains(place.split(separator: ":").dropLast().joined(separator: ":")) {
+            return
+        }
         let hint = failure.remedy.isEmpty ? "" : "; \(failure.remedy)"
         add(
             Line(
