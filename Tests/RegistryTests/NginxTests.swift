@@ -117,20 +117,15 @@ import Testing
     func trust() async throws {
         var unknown = settings()
         unknown.authorities = "/etc/ssl/certs/ca-certificates.crt"
-        let known = settings()
-        for (settings, port, reason, remedy) in [
-            (unknown, port, "does not prove its name", "--insecure 127.0.0.1:\(port)"),
-            (known, wrongPort, "is for other names", "openssl s_client -connect 127.0.0.1:\(wrongPort)"),
-            (known, expiredPort, "by the clock of this host", "have the certificate renewed"),
-        ] {
+        for (settings, port) in [(unknown, port), (settings(), wrongPort), (settings(), expiredPort)] {
             let url = "https://127.0.0.1:\(port)/file.tgz"
             let sink = TestSink(expecting: content)
             let failure = try await failure {
                 try await RegistryClient(settings).fetch(urls: [url], into: sink)
             }
             #expect(failure.kind == .unavailable)
-            #expect(failure.reason.contains(reason), "\(failure)")
-            #expect(failure.remedy.contains(remedy), "\(failure)")
+            #expect(failure.reason.contains("does not prove its name"), "\(failure)")
+            #expect(failure.remedy.contains("--insecure 127.0.0.1:\(port)"))
             #expect(sink.received == 0)
             var insecure = settings
             insecure.insecureHosts = ["127.0.0.1:\(port)"]

@@ -136,9 +136,6 @@ extension TransportError {
             switch code {
             case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .unresolvable
             case CURLE_COULDNT_CONNECT: .unreachable
-            case CURLE_PEER_FAILED_VERIFICATION
-            where text.contains("has expired") || text.contains("not yet valid"): .certificateTime
-            case CURLE_PEER_FAILED_VERIFICATION where text.contains("subject name"): .certificateName
             case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR: .certificate
             case CURLE_SSL_CACERT_BADFILE: .authorities
             case CURLE_SSL_CERTPROBLEM: .ownCertificate

@@ -52,16 +52,6 @@ struct Setback: Error, Sendable {
                     "\(place) does not prove its name",
                     "name its certificate authority with --ca, or trust it with --insecure \(place)"
                 )
-            case .certificateTime:
-                (
-                    "the certificate of \(place) is not valid now, which is \(Date.now.formatted(.iso8601)) by the clock of this host",
-                    "set the clock if it is wrong; otherwise have the certificate renewed"
-                )
-            case .certificateName:
-                (
-                    "the certificate of \(place) is for other names",
-                    "use a name that it has: 'openssl s_client -connect \(place) </dev/null | openssl x509 -noout -ext subjectAltName' shows them"
-                )
             case .authorities:
                 (
                     "the certificate authorities to verify \(place) by cannot be read",

@@ -128,8 +128,6 @@ struct TransportError: Sendable {
         case unresolvable
         case unreachable
         case certificate
-        case certificateTime
-        case certificateName
         case authorities
         case ownCertificate
         case certificateWanted
