@@ -82,41 +82,50 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], resources: [.embedInCode("FirstSpecs")], swiftSettings: small),
 
-        .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: strict),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(name: "OCITests", dependencies: ["TestSupport", "OCI"], swiftSettings: strict),
         .testTarget(
-            name: "RegistryTests", dependencies: ["Registry", "OCI"], exclude: ["Servers"],
+            name: "RegistryTests", dependencies: ["TestSupport", "Registry", "OCI"], exclude: ["Servers"],
             swiftSettings: strict),
         .testTarget(
-            name: "BundleFormatTests", dependencies: ["BundleFormat", "Spec", "OCI"], swiftSettings: strict),
-        .testTarget(
-            name: "YAMLTests", dependencies: ["YAML", "OCI"], exclude: ["Data", "oracle.py"],
+            name: "BundleFormatTests", dependencies: ["TestSupport", "BundleFormat", "Spec", "OCI"],
             swiftSettings: strict),
         .testTarget(
-            name: "SealerTests", dependencies: ["Sealer", "Build", "OCI"], exclude: ["Golden"],
+            name: "YAMLTests", dependencies: ["TestSupport", "YAML", "OCI"], exclude: ["Data", "oracle.py"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SealerTests", dependencies: ["TestSupport", "Sealer", "Build", "OCI"], exclude: ["Golden"],
             swiftSettings: strict),
         .testTarget(
             name: "BuildTests", dependencies: ["Build", "Sealer", "Spec", "OCI"], swiftSettings: strict),
         .testTarget(
-            name: "SpecTests", dependencies: ["Spec", "YAML", "OCI"], exclude: ["spec_schema.py"],
+            name: "SpecTests", dependencies: ["TestSupport", "Spec", "YAML", "OCI"],
+            exclude: ["spec_schema.py"],
             swiftSettings: strict),
         .testTarget(
-            name: "CollectTests", dependencies: ["Collect", "Spec", "BundleFormat", "YAML", "OCI"],
+            name: "CollectTests",
+            dependencies: ["TestSupport", "Collect", "Spec", "BundleFormat", "YAML", "OCI"],
             swiftSettings: strict),
         .testTarget(
-            name: "PushTests", dependencies: ["Push", "Registry", "BundleFormat", "Spec", "OCI"],
+            name: "PushTests",
+            dependencies: ["TestSupport", "Push", "Registry", "BundleFormat", "Spec", "OCI"],
             swiftSettings: strict),
         .testTarget(
-            name: "ApplyTests", dependencies: ["Apply", "Build", "Sealer", "BundleFormat", "Spec", "OCI"],
+            name: "ApplyTests",
+            dependencies: ["TestSupport", "Apply", "Build", "Sealer", "BundleFormat", "Spec", "OCI"],
             swiftSettings: strict),
         .testTarget(
-            name: "ServeTests", dependencies: ["Serve", "HTMLPages", "Export", "OCI"], swiftSettings: strict),
+            name: "ServeTests", dependencies: ["TestSupport", "Serve", "HTMLPages", "Export", "OCI"],
+            swiftSettings: strict),
         .testTarget(
             name: "MutationTests",
-            dependencies: ["OCI", "YAML", "Spec", "BundleFormat", "Registry", "Sealer", "Build", "Serve"],
+            dependencies: [
+                "TestSupport", "OCI", "YAML", "Spec", "BundleFormat", "Registry", "Sealer", "Build", "Serve",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "SealiftTests", dependencies: ["sealift", "BundleFormat", "OCI"], swiftSettings: strict),
-        .testTarget(name: "SBOMTests", dependencies: ["SBOM", "OCI"], swiftSettings: strict),
+        .testTarget(name: "SBOMTests", dependencies: ["TestSupport", "SBOM", "OCI"], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import BundleFormat
 import Foundation
+import TestSupport
 import OCI
 import Spec
 
@@ -199,7 +200,7 @@ func run(_ command: [String], in folder: String? = nil) throws -> Outcome {
     for name in [".out", ".err"] { try Data().write(to: URL(filePath: base + name)) }
     process.standardOutput = FileHandle(forWritingAtPath: base + ".out")
     process.standardError = FileHandle(forWritingAtPath: base + ".err")
-    try process.run()
+    try process.start()
     process.waitUntilExit()
     return Outcome(
         status: process.terminationStatus, data: try Data(contentsOf: URL(filePath: base + ".out")),

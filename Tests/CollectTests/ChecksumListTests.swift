@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Collect
@@ -79,7 +80,7 @@ import Testing
         sum.arguments = options + [path.path(percentEncoded: false)]
         let pipe = Pipe()
         sum.standardOutput = pipe
-        try sum.run()
+        try sum.start()
         let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         sum.waitUntilExit()
         let list = try ChecksumList(parsing: Array(text.utf8), artifact: "list")

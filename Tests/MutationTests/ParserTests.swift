@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Build
@@ -80,7 +81,7 @@ import Testing
             process.executableURL = URL(filePath: "/usr/bin/env")
             process.arguments = [tool, "-c"]
             (process.standardInput, process.standardOutput) = (input, output)
-            try process.run()
+            try process.start()
             try input.fileHandleForWriting.write(contentsOf: plain)
             try input.fileHandleForWriting.close()
             samples.append([UInt8](try output.fileHandleForReading.readToEnd() ?? Data()))

@@ -1,5 +1,6 @@
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 /// Sizes, depths and counts from outside: refused beyond their bounds, never a trap.
@@ -52,7 +53,7 @@ import Testing
             "import os\nfor n in range(3000):\n open('f','w').close(); os.mkdir('d'); os.mkdir('e'); os.chmod('e', 0); os.chdir('d')",
         ]
         made.currentDirectoryURL = URL(filePath: top + "/tree")
-        try made.run()
+        try made.start()
         made.waitUntilExit()
         #expect(made.terminationStatus == 0)
         try onOwnThread { () throws(Failure) in

@@ -5,6 +5,7 @@ import Glibc
 import OCI
 import Registry
 import Spec
+import TestSupport
 import Testing
 
 @testable import Push
@@ -179,7 +180,7 @@ final class RunningRegistry: Sendable {
         process.standardInput = input
         process.standardOutput = try FileHandle(forWritingTo: URL(filePath: log))
         process.standardError = process.standardOutput
-        try process.run()
+        try process.start()
         let place = /listening on (127\.0\.0\.1:\d+)/
         var found: String?
         for _ in 0..<3000 where found == nil {

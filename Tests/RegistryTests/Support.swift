@@ -2,6 +2,7 @@
 import Foundation
 import OCI
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Registry
@@ -68,7 +69,7 @@ final class Server: Sendable {
         process.standardInput = input
         process.standardOutput = file
         process.standardError = file
-        try process.run()
+        try process.start()
         return process
     }
 

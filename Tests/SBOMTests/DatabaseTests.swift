@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import SBOM
@@ -17,7 +18,7 @@ import Testing
         let python = Process()
         python.executableURL = URL(filePath: "/usr/bin/env")
         python.arguments = ["python3", script.path(), folder.path()]
-        try! python.run()
+        try! python.start()
         python.waitUntilExit()
         return ["rpmdb.sqlite", "Packages.db", "Packages"].map { name in
             (name, [UInt8](try! Data(contentsOf: folder.appending(path: name))))

@@ -2,6 +2,7 @@
 import Foundation
 import OCI
 import Serve
+import TestSupport
 import Testing
 
 /// Real clients, pulling.
@@ -58,7 +59,7 @@ import Testing
         ]
         daemon.standardError = FileHandle.nullDevice
         daemon.standardOutput = FileHandle.nullDevice
-        try daemon.run()
+        try daemon.start()
         defer {
             daemon.terminate()
             daemon.waitUntilExit()

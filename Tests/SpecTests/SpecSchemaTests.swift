@@ -2,6 +2,7 @@
 import Spec
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 /// The JSON Schema for editors agrees with the reader, said by Debian's python3-jsonschema.
@@ -20,7 +21,7 @@ import Testing
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let given = Given(schema: try String(contentsOf: schema, encoding: .utf8), specs: specs)
         let bytes = try JSONEncoder().encode(given)
         Thread {

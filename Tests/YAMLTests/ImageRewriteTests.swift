@@ -2,6 +2,7 @@
 import Foundation
 import YAML
 import OCI
+import TestSupport
 import Testing
 
 /// Rewrites of what is more than one plain value: parts, text in blocks, anchors; and what is refused.
@@ -193,7 +194,7 @@ import Testing
         patch.executableURL = URL(filePath: "/usr/bin/patch")
         patch.arguments = ["--binary", "--fuzz=0", "-s", "-p0", "-i", "diff"]
         patch.currentDirectoryURL = folder
-        try patch.run()
+        try patch.start()
         patch.waitUntilExit()
         #expect(patch.terminationStatus == 0, "\(diff)")
         let after = try Data(contentsOf: folder.appending(path: "x.yaml"))

@@ -2,6 +2,7 @@
 import Foundation
 import YAML
 import OCI
+import TestSupport
 import Testing
 
 /// Random Kubernetes-like files, edited and rewritten; PyYAML says whether only the meant value changed.
@@ -36,7 +37,7 @@ import Testing
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let writer = Thread {
             try? input.fileHandleForWriting.write(contentsOf: (try? JSONEncoder().encode(cases)) ?? Data())
             try? input.fileHandleForWriting.close()

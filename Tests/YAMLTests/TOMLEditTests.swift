@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 import YAML
 
@@ -277,7 +278,7 @@ import YAML
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let bytes = try JSONEncoder().encode(given)
         Thread {
             try? input.fileHandleForWriting.write(contentsOf: bytes)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Build
@@ -141,7 +142,7 @@ final class RunningRegistry {
         process.arguments = ["docker-registry", "serve", scratch("registry.yml")]
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
-        try process.run()
+        try process.start()
         let url = "http://127.0.0.1:\(port)/v2/"
         try Golden.run(
             "sh", "-c", "for i in $(seq 300); do curl -sf \(url) && exit 0; sleep 0.1; done; exit 1")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import OCI
 
 /// What a program of the system printed and how it ended.
@@ -29,7 +30,7 @@ func run(_ program: String, _ arguments: [String], input: Data? = nil) async thr
             process.standardInput = streams[0]
             process.standardOutput = streams[1]
             process.standardError = streams[2]
-            try process.run()
+            try process.start()
             process.waitUntilExit()
             return Outcome(
                 status: process.terminationStatus,
