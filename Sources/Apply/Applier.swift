@@ -92,7 +92,7 @@ package struct Applier: Sendable {
         return ApplyPlan(bundle: bundle.spec.name, store: store.path, platform: platform, steps: steps)
     }
 
-    /// Applies the bundle and returns the receipt, which then lies beside the store.
+    /// Applies the bundle and returns the receipt, which then is next to the store.
     /// - Throws: a ``Failure``; of kind `busy` where another sealift is writing there. What the store held
     ///   before is still there, and a further run does what is missing.
     package func run() throws(Failure) -> Receipt {
@@ -203,7 +203,7 @@ package struct Applier: Sendable {
         events(.note("the base states the id \(image.id); its content has, and is listed under, \(own)"))
     }
 
-    /// The receipt of this bundle and platform, if the store still has all that it tells of.
+    /// The receipt of this bundle and platform, if the store still has all that it lists.
     private func doneBefore() throws(Failure) -> Receipt? {
         let path = Receipt.path(store: store.path, bundle: bundle.indexDigest, platform: platform)
         guard let receipt = try Receipt.load(path), receipt.isDone, receipt.bundle == bundle.indexDigest,

@@ -28,7 +28,7 @@ extension Applier {
     }
 }
 
-/// Passes blobs on and tells how many bytes of them were read.
+/// Passes blobs on and reports how many bytes of them were read.
 struct ObservedSource: ContentSource {
     let inner: any ContentSource
     let read: @Sendable (Int64) -> Void

@@ -8,7 +8,7 @@ package struct BuildInputs: Sendable {
     package struct File: Sendable {
         /// Its content.
         package var descriptor: Descriptor
-        /// Where it came from; the name of a docker tarball tells its version.
+        /// Where it came from; the name of a docker tarball contains its version.
         package var url: String
 
         /// Creates a file.

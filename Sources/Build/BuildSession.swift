@@ -20,7 +20,7 @@ package final class BuildSession {
     package var smallLayers: Set<Digest> = []
     /// The YAML that the build prepared last ships, before its references are rewritten, and whether a step names it.
     package private(set) var shipped: [(path: String, node: FileNode, isNamed: Bool)] = []
-    private var repacks: [Digest: Repack.Outcome] = [:]
+    private var repacks: [Digest: TarballRepacker.Outcome] = [:]
     private var archives: [Digest: [ArchiveMember]] = [:]
 
     /// Prepares the builds of `inputs`.
@@ -104,18 +104,18 @@ package final class BuildSession {
     /// A file of the spec, repacked once.
     func repacked(
         _ file: BuildInputs.File, called name: String
-    ) throws(Failure) -> (content: FileContent, size: Int64, outcome: Repack.Outcome) {
+    ) throws(Failure) -> (content: FileContent, size: Int64, outcome: TarballRepacker.Outcome) {
         let digest = file.descriptor.digest
-        let marker = Array((DockerTraps.version(ofTarball: file.url) ?? "").utf8)
+        let marker = Array((DockerVersionPins.version(ofTarball: file.url) ?? "").utf8)
         let source = inputs.content
         var outcome = repacks[digest]
         let made = try maker.makeFile("repack \(digest)", from: [file.descriptor]) {
             (target) throws(Failure) in
-            outcome = try Repack(marker: marker).write(
+            outcome = try TarballRepacker(marker: marker).write(
                 { () throws(Failure) in try source.open(file.descriptor) }, artifact: name, to: target)
         }
         repacks[digest] = outcome
-        return (made.content, made.size, outcome ?? Repack.Outcome())
+        return (made.content, made.size, outcome ?? TarballRepacker.Outcome())
     }
 
     /// The members of a file of the spec that is an archive, and the file that has their contents one after another;

@@ -143,7 +143,7 @@ extension StaticCheck {
     private static func variables(
         of run: Kubefile.Instruction, kubefile: Kubefile, tag: Reference
     ) throws(Failure) {
-        let unknown = Set(try ShellWord.expand(run.value, values: kubefile.arguments).unknown).sorted()
+        let unknown = Set(try ShellLexer.expand(run.value, values: kubefile.arguments).unknown).sorted()
         guard let name = unknown.first else { return }
         throw Failure(
             .configuration, "build from", "the Kubefile of \(tag)",

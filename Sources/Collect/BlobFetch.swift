@@ -83,7 +83,7 @@ struct Sources: Sendable {
     private var places: [Digest: Source] = [:]
     /// Bundles at hand: blobs are copied out of them in place of the network.
     var known: [Bundle] { content.bundles }
-    let content: KnownContent
+    let content: ContentCache
     /// What the items of a transfer are called before people: blobs by digest, files by URL.
     private(set) var names: [String: String] = [:]
 

@@ -5,7 +5,7 @@ package import Spec
 
 /// What `collect` is asked for.
 package struct CollectOptions: Sendable {
-    /// The spec, and where it lies: the lock is beside it.
+    /// The spec, and where it is: the lock is next to it.
     package var spec: ParsedSpec
     /// Where the bundle goes; `nil` for `NAME.sealift` in the current folder.
     package var output: String?

@@ -14,7 +14,7 @@ extension Collector {
         do {
             return try await prepare(parsed, hold: hold, fetchingFiles: fetchingFiles)
         } catch {
-            Scratch(beside: hold.path).remove()
+            ScratchFolder(beside: hold.path).remove()
             throw (error as? Failure).map { Mistakes.joined(to: $0, in: parsed) } ?? error
         }
     }
@@ -29,9 +29,9 @@ extension Collector {
         if lock == nil {
             events(.note("no lock: tags are taken as they are now; `sealift lock \(parsed.path)` pins them"))
         }
-        let content = try await KnownContent(
+        let content = try await ContentCache(
             client: client, bundles: options.reuse, trusting: options.trust, at: output)
-        let scratch = Scratch(beside: output).path
+        let scratch = ScratchFolder(beside: output).path
         var files = try await FileResolver(
             client: client, lock: lock, spec: parsed.spec, folder: parsed.folder, scratch: scratch,
             mirrors: options.fileMirrors, fetches: fetchingFiles
@@ -39,11 +39,11 @@ extension Collector {
         let named = try await ImagesOfFiles(content: content, scratch: scratch, note: { events(.note($0)) })
             .read(parsed, files: files.files, lock: lock)
         files.files = named.files
-        let local = try await LocalImages(named.parsed.spec, folder: parsed.folder, scratch: scratch)
+        let local = try await ArchivedImages(named.parsed.spec, folder: parsed.folder, scratch: scratch)
         let repositories = ChartResolver(
             parsed.spec, content: content, lock: lock, mirrors: options.fileMirrors, scratch: scratch)
-        func resolver(of spec: Spec) -> Resolver {
-            Resolver(content: content, local: local, lock: lock, spec: spec, charts: repositories)
+        func resolver(of spec: Spec) -> ImageResolver {
+            ImageResolver(content: content, local: local, lock: lock, spec: spec, charts: repositories)
         }
         let charts = try await ChartImages(
             parsed: named.parsed, resolver: resolver(of: named.parsed.spec),
@@ -101,7 +101,7 @@ extension Collector {
 
     /// Resolves the base and the container images, in that order; those that cannot be are noted.
     private func resolve(
-        _ spec: Spec, with resolver: Resolver, faults: inout SpecFaults
+        _ spec: Spec, with resolver: ImageResolver, faults: inout SpecFaults
     ) async throws -> [ResolvedImage] {
         let carried = spec.images.filter {
             !spec.platforms(of: $0).isEmpty && !faults.absent.images.contains($0)
@@ -123,7 +123,7 @@ extension Collector {
 
     /// Notes where the base has not the layers that the spec pins, which its configs show.
     private func provePins(
-        of base: ResolvedImage, parsed: ParsedSpec, content: KnownContent, faults: inout SpecFaults
+        of base: ResolvedImage, parsed: ParsedSpec, content: ContentCache, faults: inout SpecFaults
     ) async throws {
         if base.instances.isEmpty {
             let failure = Failure(
@@ -151,8 +151,8 @@ extension Collector {
         }
     }
 
-    /// The blobs that the isolated host has, as `--since` tells: as they are, or unpacked as the base's layers.
-    private func had(base: ResolvedImage?, _ content: KnownContent) async throws -> Set<Digest> {
+    /// The blobs that the isolated host has, as `--since` says: as they are, or unpacked as the base's layers.
+    private func had(base: ResolvedImage?, _ content: ContentCache) async throws -> Set<Digest> {
         let (paths, trust) = (options.since, options.trust)
         let inventory = try await onThread { () throws(Failure) in
             Inventory(

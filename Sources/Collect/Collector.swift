@@ -12,7 +12,7 @@ package struct Collector: Sendable {
     let client: RegistryClient
     let events: @Sendable (CollectEvent) -> Void
 
-    /// A collector that fetches through `client` and tells `events` what happens.
+    /// A collector that fetches through `client` and reports to `events` what happens.
     package init(
         _ options: CollectOptions, client: RegistryClient, events: @escaping @Sendable (CollectEvent) -> Void
     ) {
@@ -35,7 +35,7 @@ package struct Collector: Sendable {
         var output: String { hold.path }
         /// Bundles at hand: blobs are copied out of them in place of the network.
         var known: [Bundle] { content.bundles }
-        let content: KnownContent
+        let content: ContentCache
         /// The executables that travel with it.
         let tools: [CarriedTool]
         /// The mistakes that were found so far.
@@ -71,7 +71,7 @@ package struct Collector: Sendable {
             over writer: BundleWriter, beside output: String, executesRun: Bool,
             _ events: @escaping @Sendable (CollectEvent) -> Void
         ) throws(Failure) -> Rehearsal {
-            let scratch = Scratch(beside: output).path
+            let scratch = ScratchFolder(beside: output).path
             try makeFolder(scratch)
             return Rehearsal(
                 parsed, images: bundled, files: lock.files, content: FirstSource(sources: [writer] + known),
@@ -99,18 +99,18 @@ package struct Collector: Sendable {
     /// - Throws: a `Failure` that lists the mistakes that show without them.
     package func plan() async throws -> Preview {
         let prepared = try await prepare(fetchingFiles: false)
-        Scratch(beside: prepared.output).remove()
+        ScratchFolder(beside: prepared.output).remove()
         try Mistakes(prepared.parsed, problems: prepared.faults.problems).report()
         return Preview(plan: prepared.plan, unknown: prepared.unknown)
     }
 
     /// Collects the bundle.
     ///
-    /// Afterwards it lies at its path whole and verified, and nothing else of it is left. After a failure
+    /// Afterwards it is at its path whole and verified, and nothing else of it is left. After a failure
     /// or a kill what lay there before is unchanged, and the next run resumes.
     package func run() async throws -> Collected {
         let prepared = try await prepare()
-        defer { Scratch(beside: prepared.output).remove() }
+        defer { ScratchFolder(beside: prepared.output).remove() }
         let (plan, output) = (prepared.plan, prepared.output)
         let coverage = RunCoverage(isAsked: options.rehearsesRun)
         try coverage.check(prepared.parsed.spec)

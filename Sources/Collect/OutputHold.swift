@@ -16,8 +16,8 @@ final class OutputHold: Sendable {
     /// - Throws: a ``Failure`` of kind `space` where a folder, a device or another special file is there, `busy` while
     ///   another run works there, `denied` where the scratch folder belongs to another user.
     init(_ output: String) throws(Failure) {
-        path = try Durable.target(of: output)
-        let scratch = Scratch(beside: path).path
+        path = try AtomicWrite.target(of: output)
+        let scratch = ScratchFolder(beside: path).path
         while true {
             guard mkdir(scratch, 0o700) == 0 || errno == EEXIST else {
                 throw Failure.system("create", artifact: path)

@@ -56,7 +56,7 @@ struct ExportedLayout {
         self.made = made
     }
 
-    /// Adds what `manifest` leads to; returns the instances that are there, with their platforms.
+    /// Adds what `manifest` points to; returns the instances that are there, with their platforms.
     private static func gather(
         _ manifest: Manifest, source: any ContentSource, seen: inout Set<Digest>,
         blobs: inout [Descriptor],
@@ -92,7 +92,7 @@ struct ExportedLayout {
         return instances
     }
 
-    /// The platform that an image's config tells; `nil` where it tells none.
+    /// The platform in an image's config; `nil` where it names none.
     static func platform(
         of config: Descriptor, source: any ContentSource
     ) throws(Failure) -> PlatformFields? {

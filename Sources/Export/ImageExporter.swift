@@ -20,7 +20,7 @@ package enum ImageExporter {
     /// - Parameters:
     ///   - platform: the instance to take of an index.
     ///   - path: a file, which appears whole or not at all; a pipe or device; or `-`, standard output.
-    ///   - progress: told the length so far, in bytes.
+    ///   - progress: receives the length so far, in bytes.
     /// - Throws: a ``Failure`` of kind `input` for a platform that an image does not have, and those of
     ///   ``DockerArchive/write(_:from:to:progress:)``.
     package static func dockerArchive(
@@ -47,7 +47,7 @@ package enum ImageExporter {
     ) throws(Failure) {
         let layout = try ExportedLayout(narrowed(images, to: platform, source: source), from: source)
         try output(path) { (file) throws(Failure) in
-            var archive = ArchiveWriter(file, progress: progress)
+            var archive = TarWriter(file, progress: progress)
             try archive.file("oci-layout", bytes: ExportedLayout.marker)
             try archive.file("index.json", bytes: layout.index)
             try archive.folder("blobs")
@@ -81,10 +81,10 @@ package enum ImageExporter {
             }
             throw Failure.system("write the image layout to", artifact: path)
         }
-        let temporary = Durable.temporaryPath(for: path)
+        let temporary = AtomicWrite.temporaryPath(for: path)
         do throws(Failure) {
             try write(layout, from: source, to: temporary, progress: progress)
-            try Durable.rename(temporary, to: path)
+            try AtomicWrite.rename(temporary, to: path)
         } catch {
             try? removeTree(at: temporary)
             throw error
@@ -101,16 +101,16 @@ package enum ImageExporter {
         }
         var written: Int64 = 0
         for blob in layout.blobs {
-            try Durable.write(to: "\(path)/\(blob.digest.layoutPath)") { (file) throws(Failure) in
+            try AtomicWrite.write(to: "\(path)/\(blob.digest.layoutPath)") { (file) throws(Failure) in
                 try copy(blob, from: source, to: file) { progress(written + $0) }
             }
             written += blob.size
         }
         for (descriptor, bytes) in layout.made {
-            try Durable.write(bytes, to: "\(path)/\(descriptor.digest.layoutPath)")
+            try AtomicWrite.write(bytes, to: "\(path)/\(descriptor.digest.layoutPath)")
         }
-        try Durable.write(ExportedLayout.marker, to: path + "/oci-layout")
-        try Durable.write(layout.index, to: path + "/index.json")
+        try AtomicWrite.write(ExportedLayout.marker, to: path + "/oci-layout")
+        try AtomicWrite.write(layout.index, to: path + "/index.json")
     }
 
     /// Writes the bytes of `file`; `path` as in ``dockerArchive(_:platform:from:to:progress:)``.
@@ -150,10 +150,10 @@ package enum ImageExporter {
             guard descriptor >= 0 else { throw Failure.system("open", artifact: path) }
             return try body(File(taking: descriptor, path: path))
         }
-        try Durable.write(to: path, mode: mode, body)
+        try AtomicWrite.write(to: path, mode: mode, body)
     }
 
-    /// The images, each led to its manifest for `platform`; artifacts that are for no platform as they are.
+    /// The images, each resolved to its manifest for `platform`; artifacts that are for no platform as they are.
     private static func narrowed(
         _ images: [NamedImage], to platform: Platform?, source: any ContentSource
     ) throws(Failure) -> [NamedImage] {
@@ -166,7 +166,7 @@ package enum ImageExporter {
         return narrowed
     }
 
-    /// The manifest for `platform` of what `image` leads to; the manifest itself where it is for no platform.
+    /// The manifest for `platform` of what `image` points to; the manifest itself where it is for no platform.
     /// - Throws: a ``Failure`` of kind `input` where it is for others only, or is not there for this one.
     private static func instance(
         of image: NamedImage, for platform: Platform, source: any ContentSource

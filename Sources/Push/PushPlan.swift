@@ -14,7 +14,7 @@ package struct PushOptions: Sendable {
     /// Fail where the registry refuses an index of which only some platforms are pushed, rather than give
     /// its tag to an index of those.
     package var isExact = false
-    /// Ask for every manifest and blob, also below a tag that leads to the image already: for a registry that lost some.
+    /// Ask for every manifest and blob, also below a tag that points to the image already: for a registry that lost some.
     package var asksForAll = false
     /// How many blobs are sent at once.
     package var jobs = 8
@@ -33,7 +33,7 @@ struct PushPlan: Sendable {
         let top: Manifest
         /// The manifests that are pushed before an index, each after all that it names.
         let children: [Manifest]
-        /// What the tag leads to where the registry does not take the whole index; `nil` where it is whole.
+        /// What the tag points to where the registry does not take the whole index; `nil` where it is whole.
         let narrowed: Manifest?
 
         /// All of its manifests.
@@ -57,7 +57,7 @@ struct PushPlan: Sendable {
         var repositories: [Reference]
     }
     private(set) var items: [Item] = []
-    /// In the order in which they lie in the bundle, so that a medium is read from its start to its end.
+    /// In the order in which they are in the bundle, so that a medium is read from its start to its end.
     private(set) var blobs: [Blob] = []
     private var places: [Digest: Int] = [:]
 

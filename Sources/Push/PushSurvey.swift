@@ -43,10 +43,10 @@ package struct PushSurvey: Sendable, Encodable {
         let item: PushPlan.Item
         /// The children that it has not.
         let missing: [Manifest]
-        /// What the name leads to.
+        /// What the name points to.
         let found: Digest?
 
-        /// Whether the name leads to the item, or, where that may be, to the narrowed index of it.
+        /// Whether the name points to the item, or, where that may be, to the narrowed index of it.
         func isInPlace(exact: Bool) -> Bool {
             guard let found else { return false }
             if found == item.top.descriptor.digest { return true }
@@ -77,7 +77,7 @@ package struct PushSurvey: Sendable, Encodable {
 }
 
 extension PushPlan.Item {
-    /// Whether its tag may lead to less than the whole index. One that is pinned by digest would no longer be
+    /// Whether its tag may point to less than the whole index. One that is pinned by digest would no longer be
     /// found under it.
     func mayBeNarrowed(exact: Bool) -> Bool { narrowed != nil && !exact && reference.digest == nil }
 }

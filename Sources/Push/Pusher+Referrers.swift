@@ -66,8 +66,8 @@ extension Pusher {
         return try await merge(entries, into: group.reference, name: "what belongs to \(group.subject)")
     }
 
-    /// After return the index that the tag of `reference` leads to has all of `entries`, and what it had before.
-    /// - Throws: a ``Failure`` of kind `data` where the tag leads to something other than an index.
+    /// After return the index that the tag of `reference` points to has all of `entries`, and what it had before.
+    /// - Throws: a ``Failure`` of kind `data` where the tag points to something other than an index.
     func merge(
         _ entries: [Descriptor], into reference: Reference, name: String
     ) async throws -> Pushed.Item {

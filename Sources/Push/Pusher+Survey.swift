@@ -2,7 +2,7 @@
 internal import OCI
 internal import Registry
 
-/// Asking what is there. A tag that leads to the image answers for all below it, and a manifest for its blobs:
+/// Asking what is there. A tag that points to the image answers for all below it, and a manifest for its blobs:
 /// registries take neither before they have what it names. ``PushOptions/asksForAll`` takes nothing for granted.
 extension Pusher {
     /// What a repository is known to have without having been asked.
@@ -89,7 +89,7 @@ extension Pusher {
         return false
     }
 
-    /// The digest of what `reference` leads to; `nil` where it leads to nothing. A HEAD request that names one of
+    /// The digest of what `reference` points to; `nil` where it points to nothing. A HEAD request that names one of
     /// `candidates`, and its size where it names any, is believed; what a registry does not say is fetched.
     private func digest(at reference: Reference, among candidates: [Manifest]) async throws -> Digest? {
         guard let claim = try await client.claim(of: reference) else { return nil }

@@ -22,7 +22,7 @@ package struct Pushed: Sendable, Encodable {
             case present
             /// Its manifests were put in place.
             case pushed
-            /// Its tag leads to an index of the carried platforms alone.
+            /// Its tag points to an index of only the carried platforms.
             case narrowed
             /// A list of referrers was there, and got those of the bundle.
             case merged
@@ -31,7 +31,7 @@ package struct Pushed: Sendable, Encodable {
         package let name: String
         /// What it is called in the registry.
         package let reference: Reference
-        /// What it leads to there.
+        /// What it points to there.
         package let digest: Digest
         /// How it came to be there.
         package let state: State

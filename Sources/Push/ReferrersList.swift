@@ -25,7 +25,7 @@ struct ReferrersList {
         (entries, known) = ([], [])
     }
 
-    /// The list that the tag leads to.
+    /// The list that the tag points to.
     /// - Throws: a ``Failure`` of kind `data` for anything but an index that names its manifests.
     init(parsing bytes: [UInt8], type promised: String?, artifact: String) throws(Failure) {
         func refuse(_ reason: String) -> Failure {
@@ -34,7 +34,7 @@ struct ReferrersList {
                 remedy: "delete or move that tag in the registry, then push again")
         }
         let manifest = try Manifest(parsing: bytes, type: promised, artifact: artifact)
-        guard case .index(let children) = manifest.content else { throw refuse("the tag leads to an image") }
+        guard case .index(let children) = manifest.content else { throw refuse("the tag points to an image") }
         guard let root = try? JSONNode(bytes, within: JSONBounds(depth: JSONText.deepest)),
             case .object(let members) = root.content,
             let list = members.first(where: { $0.key == "manifests" })?.value

@@ -8,15 +8,15 @@ package import OCI
 package struct NameMapping: Sendable {
     /// `host[:port]` of the registry.
     package let domain: String
-    /// What stands before each name; empty, or with a slash at its end.
+    /// The prefix of each name; empty, or with a slash at its end.
     package let prefix: String
     private let rules: [Rule]
 
-    /// `FROM=TO`: names that are FROM, or lie below it, are called TO, or lie below TO.
+    /// `FROM=TO`: names that are FROM, or are below it, become TO, or names below TO.
     package struct Rule: Sendable, Hashable {
         /// The start of a name, whole components of it, with or without its domain: `quay.io/tigera`, `calico`.
         package let from: String
-        /// What stands in its place, below the target; may be empty.
+        /// What replaces it, below the target; may be empty.
         package let to: String
 
         /// Parses `FROM=TO`.
@@ -82,7 +82,7 @@ package struct NameMapping: Sendable {
                 let rest = name.dropFirst(rule.from.count)
                 return rule.to.isEmpty ? String(rest.dropFirst()) : rule.to + rest
             }
-            // A domain alone stands for all of its images.
+            // A domain without a path means all of its images.
             if rule.from == image.domain { return rule.to + "/" + image.repository }
         }
         return image.repository

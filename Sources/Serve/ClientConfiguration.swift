@@ -21,7 +21,7 @@ package struct ClientConfiguration: Sendable {
     package var address: String
     /// Whether it speaks TLS.
     package var tls: Bool
-    /// Where its certificate lies on the client; `nil` when the client trusts it anyway.
+    /// Where its certificate is on the client; `nil` when the client trusts it anyway.
     package var certificatePath: String?
     /// The registries that its images come from: `docker.io`, `quay.io`.
     package var domains: [String]

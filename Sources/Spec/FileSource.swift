@@ -19,7 +19,7 @@ extension Spec.FileSource {
         path.map { Placeholders.fill($0, for: platform, release: release) }
     }
 
-    /// What tells that the file is the same: the first URL, `file:PATH`, or `text:DIGEST`.
+    /// What shows that the file is the same: the first URL, `file:PATH`, or `text:DIGEST`.
     package func origin(for platform: Platform, release: String?) -> String {
         if let text { return "text:\(Digest(of: Array(text.utf8)))" }
         if let path = path(for: platform, release: release) { return "file:\(path)" }

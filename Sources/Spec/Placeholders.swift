@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
 
-/// The words in braces that texts of a spec may have: `{machine}` stands for x86_64, `{arch}` for amd64, `{os}` for linux,
+/// The words in braces that texts of a spec may have: `{machine}` means x86_64, `{arch}` amd64, `{os}` linux,
 /// `{release}` for the spec's release.
 enum Placeholders {
     /// Those that differ from platform to platform.

@@ -10,7 +10,7 @@ package struct Spec: Sendable, Codable, Equatable {
     package var version: Int
     /// The bundle's name, also the stem of file names.
     package var name: String
-    /// What `{release}` stands for.
+    /// The value of `{release}`.
     package var release: String?
     /// The platforms to carry, in order; at least one.
     package var platforms: [Platform]
@@ -172,7 +172,7 @@ package struct Spec: Sendable, Codable, Equatable {
         case edit(path: String, remove: [String], set: [Assignment], append: [Assignment]? = nil)
         /// Leads every image reference in the YAML files that `path` means to ``Spec/registry``.
         case rewrite(path: String)
-        /// Writes `imageList`: the images that a pattern means (`*`: any run of characters), led to ``Spec/registry``.
+        /// Writes `imageList`: the images that a pattern means (`*`: any run of characters), rewritten to ``Spec/registry``.
         case imageList(patterns: [String])
     }
 

@@ -6,7 +6,7 @@ internal import Spec
 
 /// A bundle as the server wants it: names and places, without what opening it has read. Of ten thousand images the one
 /// takes 5 MB, the other 50.
-struct BundleShelf: Shelf {
+struct BundleShelf: ServedContent {
     /// The path of the bundle, and where its cluster pulls from.
     let path: String
     let registry: String

@@ -39,7 +39,7 @@ struct ImageFiles {
         }
     }
 
-    /// Finds the images of a file: of an imageList where nothing in it looks like YAML. Tells what stands in the
+    /// Finds the images of a file: of an imageList where nothing in it looks like YAML. Reports what is in the
     /// place of one and names none.
     /// - Parameter known: the images that count wherever they are named.
     static func scan(_ file: Found, known: CarriedImages = CarriedImages()) throws(Failure) -> ImageScan {

@@ -46,7 +46,7 @@ struct Sealift: AsyncParsableCommand {
             Console.report(failure)
             _exit(failure.kind.exitCode)
         }
-        Interruption.watch()
+        SignalHandling.watch()
         // A peer that closes its socket must be an error of that transfer, not the end of the program.
         signal(SIGPIPE, SIG_IGN)
         for name in options.unknown { Console.say("no command has the option that \(name) would set") }
@@ -80,7 +80,7 @@ struct Sealift: AsyncParsableCommand {
         _exit(0)
     }
 
-    /// Why the arguments, or the variables that stand for options, cannot be used as they were given; `nil` where they
+    /// Why the arguments, or the variables that set options, cannot be used as they were given; `nil` where they
     /// can. Text that is not UTF-8 would name another file.
     private static func faultOfArguments() -> Failure? {
         guard CommandLine.argc > 0 else {

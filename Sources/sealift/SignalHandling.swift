@@ -6,7 +6,7 @@ internal import Synchronization
 /// Ctrl-C, SIGTERM and SIGHUP. All state on disk survives a kill at any moment, so the program says what comes next and ends at
 /// once: by SIGINT itself, so that a shell ends its loop, or with code 75. A server, which waits for just that,
 /// ends in its own way.
-enum Interruption {
+enum SignalHandling {
     private static let waiting = Mutex<CheckedContinuation<Void, Never>?>(nil)
     /// What is thrown away when the program is interrupted: it has no use half-made.
     private static let halfMade = Mutex<String?>(nil)
@@ -29,7 +29,7 @@ enum Interruption {
             }
             signal(number) { number in
                 var byte = UInt8(truncatingIfNeeded: number)
-                _ = write(Interruption.pipeEnd, &byte, 1)
+                _ = write(SignalHandling.pipeEnd, &byte, 1)
             }
         }
         let readEnd = ends[0]

@@ -27,7 +27,7 @@ extension Sealift {
             .compactMap { $0.configuration.commandName }
         if !commands.isEmpty, let word = rest.first(where: { !$0.hasPrefix("-") }) {
             reason = "'\(word.prefix(60))' is not a command"
-            if let meant = Likeness.nearest(to: word, among: commands) {
+            if let meant = Suggestion.nearest(to: word, among: commands) {
                 reason += "; did you mean '\(meant)'?"
             } else {
                 remedies.append("the commands are \(commands.joined(separator: ", "))")

@@ -12,7 +12,7 @@ import Testing
     ])
     func findsThePinnedVersion(script: String, version: String) throws {
         let bytes = Array(script.utf8)
-        let range = try #require(DockerTraps.pinnedVersion(in: bytes))
+        let range = try #require(DockerVersionPins.pinnedVersion(in: bytes))
         #expect(String(decoding: bytes[range], as: UTF8.self) == version)
     }
 
@@ -21,15 +21,15 @@ import Testing
         "DOCKER_VERSION=\"$(docker version)\"\n", "MY_DOCKER_VERSION=1\n",
     ])
     func takesNothingElseForAPin(script: String) {
-        #expect(DockerTraps.pinnedVersion(in: Array(script.utf8)) == nil)
+        #expect(DockerVersionPins.pinnedVersion(in: Array(script.utf8)) == nil)
     }
 
     @Test func readsTheVersionOfATarballsName() {
         let folder = "https://download.docker.com/linux/static/stable/x86_64"
-        #expect(DockerTraps.version(ofTarball: "\(folder)/docker-19.03.15.tgz") == "19.03.15")
-        #expect(DockerTraps.version(ofTarball: "\(folder)/docker-20.10.24-rc1.tgz") == "20.10.24")
-        #expect(DockerTraps.version(ofTarball: "\(folder)/docker.tgz") == nil)
-        #expect(DockerTraps.version(ofTarball: "\(folder)/containerd-1.6.20.tgz") == nil)
+        #expect(DockerVersionPins.version(ofTarball: "\(folder)/docker-19.03.15.tgz") == "19.03.15")
+        #expect(DockerVersionPins.version(ofTarball: "\(folder)/docker-20.10.24-rc1.tgz") == "20.10.24")
+        #expect(DockerVersionPins.version(ofTarball: "\(folder)/docker.tgz") == nil)
+        #expect(DockerVersionPins.version(ofTarball: "\(folder)/containerd-1.6.20.tgz") == nil)
     }
 
     @Test func findsTheRegistryThatAScriptStarts() {
@@ -39,6 +39,7 @@ import Testing
               -v x:/var/lib/registry registry:2.7.1 || true
             docker tag "registry:2.8"
             """
-        #expect(DockerTraps.registryImages(in: Array(script.utf8)) == ["registry:2.7.1", "registry:2.8"])
+        #expect(
+            DockerVersionPins.registryImages(in: Array(script.utf8)) == ["registry:2.7.1", "registry:2.8"])
     }
 }

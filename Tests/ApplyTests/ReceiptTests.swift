@@ -25,7 +25,7 @@ final class ReceiptTests {
     {
         let layer = try #require(
             try writer.stageLayer { (folder) throws(Failure) in
-                try Durable.write(Array(content.utf8), to: "\(folder)/file")
+                try AtomicWrite.write(Array(content.utf8), to: "\(folder)/file")
             })
         var image = SealerImage()
         image.name = name.description

@@ -38,11 +38,11 @@ import Testing
     }
 
     func repack(_ name: String, to result: String = "out.tar.gz", marker: String = "19.03.15") throws
-        -> Repack.Outcome
+        -> TarballRepacker.Outcome
     {
         let source = folder.appending(path: name).path()
         let target = try File.create(folder.appending(path: result).path(), exclusive: true)
-        return try Repack(marker: Array(marker.utf8)).write(
+        return try TarballRepacker(marker: Array(marker.utf8)).write(
             { () throws(Failure) in
                 let file = try File.open(source)
                 return file.stream(count: try file.size())
@@ -111,14 +111,14 @@ import Testing
         let text = Array("....needle....".utf8)
         for cut in 0...text.count {
             for second in cut...text.count {
-                var search = Search(Array("needle".utf8))
+                var search = ByteSearch(Array("needle".utf8))
                 for piece in [text[..<cut], text[cut..<second], text[second...]] {
                     Array(piece).withUnsafeBytes { search.feed($0) }
                 }
                 #expect(search.found)
             }
         }
-        var other = Search(Array("needle".utf8))
+        var other = ByteSearch(Array("needle".utf8))
         Array("needl needl e".utf8).withUnsafeBytes { other.feed($0) }
         #expect(!other.found)
     }

@@ -4,7 +4,7 @@ import Foundation
 /// Feeds a parser with inputs that come from `samples` by changes that a seed determines. The parser may refuse; it
 /// must not end the program.
 ///
-/// The budget of a test run is `rounds` inputs. With `TEST_FUZZ_SECONDS=N` it goes on for N seconds, from a seed
+/// The budget of a test run is `rounds` inputs. With `TEST_FUZZ_SECONDS=N` it continues for N seconds, from a seed
 /// that is printed and can be set by `TEST_FUZZ_SEED`; with `TEST_FUZZ_KEEP=FILE` each input is written there
 /// before it is tried, so that the one that ended the program can be looked at.
 func mutate(

@@ -27,7 +27,7 @@ import Testing
             _ = JSONText.fault(in: bytes)
             _ = try? Manifest(parsing: bytes, type: nil, artifact: "x").children
             _ = try? Sealer.Tree(json: bytes, artifact: "x")
-            _ = try? YamlDocument(json: SourceText(bytes, path: "x.json"))
+            _ = try? YAMLDocument(json: SourceText(bytes, path: "x.json"))
             _ = try? Inventory.decode(bytes, path: "x")
             _ = try? Lock.decode(bytes, path: "x")
             _ = try? SealerImage(config: bytes, artifact: "x")
@@ -102,7 +102,7 @@ import Testing
             "- |\n  text\n- >-\n  more\n- ? k\n  : v\n",
         ]
         mutate("yaml", samples, words: ["*x", "&x", "<<: ", "? ", "- - - -", "!!binary"]) { bytes in
-            _ = try? YamlDocuments.all(SourceText(bytes, path: "x.yaml"))
+            _ = try? YAMLDocuments.all(SourceText(bytes, path: "x.yaml"))
             _ = try? Sealer.Tree(yaml: bytes, artifact: "x")
             _ = try? SealerImage(storeYAML: bytes, artifact: "x")
             _ = try? YAML.ImageScan.yaml(bytes, path: "x.yaml")
@@ -129,7 +129,7 @@ import Testing
         mutate("kubefile", samples, words: ["${A:-", "RUN ", "COPY ", "\\\n", "$("]) { bytes in
             let text = String(decoding: bytes, as: UTF8.self)
             _ = try? Kubefile(parsing: text)
-            _ = try? ShellWord.expand(text, values: ["A": "1", "B": ""])
+            _ = try? ShellLexer.expand(text, values: ["A": "1", "B": ""])
         }
     }
 
@@ -145,7 +145,7 @@ import Testing
             let head = ResponseHead(
                 status: 206, fields: [("content-range", text), ("content-length", text), ("range", text)])
             _ = (head.range, head.length, head.confirmedBytes, head.encoding)
-            _ = try? WebAddress(text)
+            _ = try? HTTPURL(text)
             _ = Int64(sizeFromOutside: text)
         }
     }
@@ -161,7 +161,7 @@ import Testing
             _ = try? Htpasswd(text, path: "x")
             _ = Htpasswd.credentials(in: text)
             _ = ByteRange(text, size: 1 << 40)
-            _ = Target(text)
+            _ = RequestTarget(text)
             _ = try? ListenAddress(text)
         }
     }
@@ -178,7 +178,7 @@ import Testing
             """
         mutate("bundle", [document, index], words: ["\"images\":[", "\"manifests\":[", "\"outcome\":{"]) {
             bytes in
-            _ = try? Document.decode(bytes, artifact: "x")
+            _ = try? BundleDocument.decode(bytes, artifact: "x")
             _ = try? IndexHead(parsing: bytes)
         }
     }

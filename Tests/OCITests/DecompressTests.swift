@@ -176,7 +176,7 @@ import Testing
         #expect(failure?.kind == .data && seen == sample.count)
     }
 
-    /// Endless; tells when it is released.
+    /// Endless; says when it is released.
     private final class Endless: ByteStream, @unchecked Sendable {
         // Unchecked: the semaphore is all that two threads share.
         let released: DispatchSemaphore

@@ -21,7 +21,9 @@ final class OutputTests {
         #expect(symlink("nowhere", "\(folder)/dangling") == 0)
         #expect(symlink("pipe", "\(folder)/to-pipe") == 0)
         for name in ["pipe", "folder", "device", "dangling", "to-pipe", "new/"] {
-            let failure = #expect(throws: Failure.self) { try Durable.write([1], to: "\(folder)/\(name)") }
+            let failure = #expect(throws: Failure.self) {
+                try AtomicWrite.write([1], to: "\(folder)/\(name)")
+            }
             #expect(failure?.kind == .space, "\(name)")
         }
         #expect(throws: Failure.self) { try File.open("\(folder)/pipe") }
@@ -35,17 +37,17 @@ final class OutputTests {
     }
 
     @Test func aLinkToAFileStaysALink() throws {
-        try Durable.write([1], to: "\(folder)/file")
+        try AtomicWrite.write([1], to: "\(folder)/file")
         #expect(symlink("file", "\(folder)/link") == 0)
-        try Durable.write([2, 3], to: "\(folder)/link")
+        try AtomicWrite.write([2, 3], to: "\(folder)/link")
         #expect(try FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/link") == "file")
         #expect(try File.open("\(folder)/file").size() == 2)
     }
 
     /// A private folder's lock, a key in the making: no other user may foresee the name and be there first.
     @Test func temporaryNamesAreRandom() throws {
-        let name = Durable.temporaryPath(for: "x")
-        #expect(name == Durable.temporaryPath(for: "x"))
+        let name = AtomicWrite.temporaryPath(for: "x")
+        #expect(name == AtomicWrite.temporaryPath(for: "x"))
         #expect(!name.contains("\(getpid())."))
         #expect(name.count > "x..tmp".count + 8)
     }

@@ -54,7 +54,7 @@ func tarBlock(_ header: TarHeader, _ change: (inout [UInt8]) -> Void) -> [UInt8]
         for name in names { utimensat(AT_FDCWD, scratch("tree/" + name), &times, 0) }
     }
 
-    /// Offsets are where the contents lie, also where they are passed over instead of read.
+    /// Offsets are where the contents are, also where they are passed over instead of read.
     @Test(arguments: ["gnu", "posix"]) func passesOverContents(format: String) throws {
         let scratch = try TarScratch()
         try Self.tree(scratch, longNames: true)

@@ -227,7 +227,7 @@ final class RunningRegistry: Sendable {
         return try await pusher.run(try await pusher.survey())
     }
 
-    /// The bytes that a tag or digest leads to; `nil` where it leads to nothing.
+    /// The bytes that a tag or digest points to; `nil` where it points to nothing.
     func content(_ name: String) async throws -> [UInt8]? {
         var settings = TransferSettings(environment: [:])
         settings.insecureHosts = [host]

@@ -98,8 +98,8 @@ import Testing
 
     @Test("gives no login to a realm on this host that a registry elsewhere names")
     func localRealm() throws {
-        var outcome = Outcome(
-            ending: .complete, peer: "192.0.2.1", address: try WebAddress("https://registry.example/v2/"))
+        var outcome = HTTPResponse(
+            ending: .complete, peer: "192.0.2.1", address: try HTTPURL("https://registry.example/v2/"))
         let bad = [
             "https://localhost/t", "https://127.0.0.1/t", "https://127.1/t", "https://0x7f000001/t",
             "https://2130706433/t", "https://[::1]/t", "https://[::ffff:127.0.0.1]/t",
@@ -107,7 +107,9 @@ import Testing
             "https://a.localhost/t", "https://user@auth.example/t", "file:///etc/passwd", "/token", "",
         ]
         for realm in bad {
-            #expect(throws: Setback.self, "\(realm)") { try Realm(realm, named: outcome, artifact: "it") }
+            #expect(throws: AttemptError.self, "\(realm)") {
+                try Realm(realm, named: outcome, artifact: "it")
+            }
         }
         let good = try Realm("https://auth.example/t", named: outcome, artifact: "it")
         #expect(good.refusesLocalPeer)
@@ -118,7 +120,7 @@ import Testing
 
     @Test("sends nothing to a name that turns out to be this host")
     func localPeer() async throws {
-        var request = Request(address: try WebAddress("http://\(server.plain)/file/good/\(id)"))
+        var request = HTTPRequest(address: try HTTPURL("http://\(server.plain)/file/good/\(id)"))
         request.refusesLocalPeer = true
         let outcome = await client.web.engine.perform(request)
         guard case .broken(let error) = outcome.ending else {

@@ -39,19 +39,19 @@ import Testing
     }
 
     @Test func addresses() throws {
-        let base = try WebAddress("https://A.io/x/y?z#f")
+        let base = try HTTPURL("https://A.io/x/y?z#f")
         #expect(base.text == "https://a.io/x/y?z")
         #expect("\(base)" == "https://a.io/x/y")
         #expect(base.authority == "a.io")
-        #expect(try WebAddress("../w", relativeTo: base).text == "https://a.io/w")
-        #expect(try WebAddress("//b.io:8443/q", relativeTo: base).authority == "b.io:8443")
-        #expect(try WebAddress("https://a.io:443/", relativeTo: base).isSameOrigin(as: base))
-        #expect(try !WebAddress("http://a.io/").isSameOrigin(as: base))
-        #expect(try !WebAddress("https://a.io:444/").isSameOrigin(as: base))
+        #expect(try HTTPURL("../w", relativeTo: base).text == "https://a.io/w")
+        #expect(try HTTPURL("//b.io:8443/q", relativeTo: base).authority == "b.io:8443")
+        #expect(try HTTPURL("https://a.io:443/", relativeTo: base).isSameOrigin(as: base))
+        #expect(try !HTTPURL("http://a.io/").isSameOrigin(as: base))
+        #expect(try !HTTPURL("https://a.io:444/").isSameOrigin(as: base))
         for bad in [
             "", "a.io", "ftp://a.io/", "https://", "https://u:p@a.io/", "https://a b/", "https://a.io:0/",
         ] {
-            #expect(throws: Failure.self, "\(bad)") { try WebAddress(bad) }
+            #expect(throws: Failure.self, "\(bad)") { try HTTPURL(bad) }
         }
     }
 
@@ -63,11 +63,11 @@ import Testing
         ("a.io", "https://a.io/", false), ("10.0.0.0/8,[::2]", "http://[::1]/", false),
         ("::1:5000", "http://[::1]:5000/", false),
     ]) func proxyExceptions(_ list: String, _ url: String, _ isNamed: Bool) throws {
-        let proxies = Proxies(environment: [
+        let proxies = ProxySettings(environment: [
             "no_proxy": list, "http_proxy": "http://[::1]:3128", "https_proxy": "u:p@x",
         ])
         // A name without a port is left to libcurl.
-        #expect(try proxies.exceptions(for: WebAddress(url)) == (isNamed ? "*" : list))
+        #expect(try proxies.exceptions(for: HTTPURL(url)) == (isNamed ? "*" : list))
         #expect(proxies.port(.http) == 3128 && proxies.port(.https) == 1080)
     }
 

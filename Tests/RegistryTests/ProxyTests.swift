@@ -124,7 +124,7 @@ import Testing
     func localProxy() async throws {
         let proxy = try await Proxy()
         let settings = try settings(["HTTP_PROXY": "http://127.0.0.1:\(proxy.port)"])
-        var request = Request(address: try WebAddress("http://\(server.plain)/file/good/\(id)"))
+        var request = HTTPRequest(address: try HTTPURL("http://\(server.plain)/file/good/\(id)"))
         request.refusesLocalPeer = true
         request.limit = 2 << 20
         let outcome = try await RegistryClient(settings).web.engine.perform(request)
@@ -135,11 +135,11 @@ import Testing
 
     @Test("reads the variables as others do")
     func variables() throws {
-        func proxies(_ variables: [String: String]) -> Proxies { Proxies(environment: variables) }
+        func proxies(_ variables: [String: String]) -> ProxySettings { ProxySettings(environment: variables) }
         #expect(proxies(["http_proxy": "a:1", "HTTP_PROXY": "b:2"]).proxy(.http) == "a:1")
         #expect(proxies(["HTTP_PROXY": "b:2", "REQUEST_METHOD": "GET"]).proxy(.http) == "")
         #expect(proxies(["HTTP_PROXY": "b:2"]).proxy(.https) == "")
-        let address = try WebAddress("http://a.example:5000/x")
+        let address = try HTTPURL("http://a.example:5000/x")
         for (value, isDirect) in [
             ("a.example:5000", true), (".example:5000", true), ("x, example:5000", true),
             ("*.example:5000", true),

@@ -25,14 +25,14 @@ import Testing
         #expect(lines.first == "cannot read x.sealift: it is short")
         #expect(lines.dropFirst() == ["  → \(kind.advice)"])
         #expect(kind.advice.first?.isLowercase == true && kind.advice.last != ".")
-        #expect(try JSONSerialization.dictionary(Event(bare))["remedy"] == kind.advice)
+        #expect(try JSONSerialization.dictionary(JSONEvent(bare))["remedy"] == kind.advice)
         let own = Failure(kind, "read", "x.sealift", because: "it is short", remedy: "copy it")
         #expect("\(own)".hasSuffix("\n  → copy it"))
     }
 
     @Test func anEventOfAFailureHasAllFourParts() throws {
         let failure = Failure(.data, "read", "x.sealift", because: "it is short", remedy: "copy it again")
-        let event = try JSONSerialization.dictionary(Event(failure))
+        let event = try JSONSerialization.dictionary(JSONEvent(failure))
         #expect(event["event"] == "failure")
         #expect(event["name"] == "x.sealift")
         #expect(event["text"] == "read: it is short")

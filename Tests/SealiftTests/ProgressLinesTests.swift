@@ -22,7 +22,7 @@ import Testing
     func fits(_ width: Int) {
         for height in [4, 10, 50] {
             for parts in [0, 1, 8, 100] {
-                let lines = ProgressLines(state(parts)).drawn(width: width, height: height)
+                let lines = ProgressRenderer(state(parts)).drawn(width: width, height: height)
                 #expect(lines.allSatisfy { $0.count < width }, "\(width)×\(height): \(lines)")
                 #expect(lines.count <= max(height, 3), "\(width)×\(height): \(lines.count) lines")
                 #expect(lines[0].contains("25%"))
@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test func aWideTerminalShowsSpeedAndTimeLeft() {
-        let line = ProgressLines(state()).drawn(width: 120, height: 24)[0]
+        let line = ProgressRenderer(state()).drawn(width: 120, height: 24)[0]
         #expect(line.contains("256 MiB of 1.0 GiB"))
         #expect(line.contains("1.0 MiB/s"))
         #expect(line.contains("12:48 left"))
@@ -40,22 +40,22 @@ import Testing
     @Test func controlCharactersOfNamesAreEscaped() {
         var state = state()
         state.parts["evil\u{1B}[2J\u{202E}name"] = Progress.State.Part(done: 1, total: 2)
-        for line in ProgressLines(state).drawn(width: 100, height: 24) {
+        for line in ProgressRenderer(state).drawn(width: 100, height: 24) {
             #expect(!line.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x202E })
         }
     }
 
     @Test func withoutATotalThereIsNoPercentage() {
-        let lines = ProgressLines(state(total: nil))
+        let lines = ProgressRenderer(state(total: nil))
         #expect(!lines.log.contains("%"))
         #expect(lines.event.total == nil && lines.event.secondsLeft == nil)
     }
 
     @Test func moreThanTheTotalIsNotMoreThanAll() {
-        let line = ProgressLines(state(total: 100, done: 250, speed: 10)).drawn(width: 100, height: 24)[0]
+        let line = ProgressRenderer(state(total: 100, done: 250, speed: 10)).drawn(width: 100, height: 24)[0]
         #expect(line.contains("100%"))
-        #expect(ProgressLines(state(total: 100, done: 250, speed: 10)).event.secondsLeft == 0)
-        #expect(ProgressLines(state(total: 0, done: 0, speed: 0)).log.contains("100%"))
+        #expect(ProgressRenderer(state(total: 100, done: 250, speed: 10)).event.secondsLeft == 0)
+        #expect(ProgressRenderer(state(total: 0, done: 0, speed: 0)).log.contains("100%"))
     }
 
     @Test func theLongestWaitIsLogged() {
@@ -64,7 +64,7 @@ import Testing
             state.parts[name]?.reason = "waits \(seconds)"
             state.parts[name]?.until = .now + .seconds(seconds)
         }
-        #expect(ProgressLines(state).log.contains("waits 30, 0:30 to wait"))
+        #expect(ProgressRenderer(state).log.contains("waits 30, 0:30 to wait"))
     }
 
     @Test func speedIsThatOfTheLastSeconds() {

@@ -43,7 +43,7 @@ import Testing
                 state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
                 bytes[Int(state >> 33) % bytes.count] = UInt8(truncatingIfNeeded: state >> 20)
             }
-            let target = Target(String(decoding: bytes, as: UTF8.self))
+            let target = RequestTarget(String(decoding: bytes, as: UTF8.self))
             if let target {
                 #expect(target.path.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "\u{7F}" })
             }

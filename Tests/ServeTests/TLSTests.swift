@@ -6,7 +6,7 @@ import Testing
 
 /// TLS as openssl, curl and hostile clients see it.
 @Suite struct TLSTests {
-    static func with(_ shelf: any Shelf, _ body: (Served) async throws -> Void) async throws {
+    static func with(_ shelf: any ServedContent, _ body: (Served) async throws -> Void) async throws {
         let settings = ServerSettings(tls: try TLSIdentity(selfSignedFor: "127.0.0.1"))
         try await Served.with(shelf, settings: settings, body)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The table of mistakes: a piece of the good spec, what stands there instead, the place of the report, its words.
+/// The table of mistakes: a piece of the good spec, what is there instead, the place of the report, its words.
 extension SpecErrorTests {
     static let sections: [(String, String, String, String)] = [
         ("images:", "imges:", "15:1", "unknown key 'imges' in the spec; did you mean 'images'?"),

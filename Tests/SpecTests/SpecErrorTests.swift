@@ -53,7 +53,7 @@ import Testing
 
         """
 
-    static func problems(_ text: String) -> [SpecProblem] {
+    static func problems(_ text: String) -> [SpecDiagnostic] {
         if case .problems(let problems, _) = SpecReader.examine(Array(text.utf8), path: "s.yaml") {
             problems
         } else {

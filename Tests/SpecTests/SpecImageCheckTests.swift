@@ -43,7 +43,7 @@ import Testing
         present: Set<Reference> = []
     ) throws -> [SpecFinding] {
         let file = ShippedFile(path: path, bytes: Array(yaml.utf8))
-        return try SpecImageCheck.findings(ofBuild: 0, in: parsed, shipped: [file], present: present)
+        return try ImageListLint.findings(ofBuild: 0, in: parsed, shipped: [file], present: present)
     }
 
     @Test func theGuidesTypoIsNamedWithBothPlaces() throws {

@@ -4,7 +4,7 @@ import YAML
 import OCI
 import Testing
 
-/// Image references: what is one, where it stands, and what a rewrite leaves alone.
+/// Image references: what is one, where it is, and what a rewrite leaves alone.
 @Suite struct ImageReferenceTests {
     static func scan(_ text: String, known: [String] = []) throws -> ImageScan {
         let known = CarriedImages(try known.map { try Reference($0) })

@@ -50,7 +50,7 @@ import Testing
     }
 
     /// Every field of a document: its path and the parts PyYAML needs.
-    static func fields(_ node: YamlNode, _ text: String = "", _ parts: [Part] = []) -> [(String, [Part])] {
+    static func fields(_ node: YAMLNode, _ text: String = "", _ parts: [Part] = []) -> [(String, [Part])] {
         var all: [(String, [Part])] = []
         if case .mapping(let entries, _) = node.content {
             for entry in entries {
@@ -76,7 +76,7 @@ import Testing
         for round in 0..<120 {
             let text = RandomYaml.file(&random, documents: 1, lineBreak: round % 4 == 0 ? "\r\n" : "\n")
             let source = SourceText(Array(text.utf8), path: "r.yaml")
-            let root = try #require(YamlDocuments.all(source).first).root
+            let root = try #require(YAMLDocuments.all(source).first).root
             for (path, parts) in Self.fields(root).shuffled(using: &random).prefix(8) {
                 let value = ["new", "yes", "1.20", "a: b", "#x", "", " é\t", "it's", "sea.hub:5000"]
                     .randomElement(using: &random)!

@@ -3,10 +3,10 @@ import YAML
 import OCI
 import Testing
 
-/// The tree: what it says, where its parts stand, and its bounds.
+/// The tree: what it says, where its parts are, and its bounds.
 @Suite struct YamlTests {
-    static func documents(_ text: String) throws -> [YamlDocument] {
-        try YamlDocuments.all(SourceText(Array(text.utf8), path: "x.yaml"))
+    static func documents(_ text: String) throws -> [YAMLDocument] {
+        try YAMLDocuments.all(SourceText(Array(text.utf8), path: "x.yaml"))
     }
 
     /// The bytes of the node at the end of the keys.
@@ -79,18 +79,18 @@ import Testing
         #expect(throws: Failure.self) {
             try Self.documents("[" + String(repeating: "a,", count: 300_000) + "]")
         }
-        let large = SourceText([UInt8](repeating: 0x20, count: YamlDocuments.largestText + 1), path: "x")
-        #expect(throws: Failure.self) { try YamlDocuments.all(large) }
+        let large = SourceText([UInt8](repeating: 0x20, count: YAMLDocuments.largestText + 1), path: "x")
+        #expect(throws: Failure.self) { try YAMLDocuments.all(large) }
         #expect(throws: Failure.self) {
             try Self.documents(String(decoding: [0x61, 0x3A, 0xFF], as: UTF8.self) + "\u{0}")
         }
         #expect(throws: Failure.self) {
-            try YamlDocuments.all(SourceText([0xFF, 0xFE, 0x61, 0x00], path: "x"))
+            try YAMLDocuments.all(SourceText([0xFF, 0xFE, 0x61, 0x00], path: "x"))
         }
     }
 
     @Test(arguments: [
-        ("", YamlScalarType.null), ("~", .null), ("Null", .null), ("yes", .bool), ("y", .bool),
+        ("", YAMLScalarType.null), ("~", .null), ("Null", .null), ("yes", .bool), ("y", .bool),
         ("Off", .bool), ("0x1F", .int),
         ("017", .int), ("0b11", .int), ("0o17", .int), ("1_000", .int), ("190:20:30", .int), ("-1", .int),
         ("+12", .int),
@@ -103,8 +103,8 @@ import Testing
         (".", .string), ("e3", .string), ("0x", .string), ("+", .string), ("1:99", .string), ("--1", .string),
         ("1e", .string),
     ])
-    func plainScalarsHaveTheTypesOfYAML11(text: String, type: YamlScalarType) {
-        #expect(YamlScalarType(plain: text) == type)
+    func plainScalarsHaveTheTypesOfYAML11(text: String, type: YAMLScalarType) {
+        #expect(YAMLScalarType(plain: text) == type)
     }
 
     /// Each alias holds the one before it: written out, the value would be as deep as the chain is long.
@@ -113,13 +113,13 @@ import Testing
             var text = "- &a0 x\n"
             for number in 1...length { text += "- &a\(number) [*a\(number - 1)]\n" }
             let refused = #expect(throws: Failure.self) {
-                try YamlDocuments.all(SourceText(Array(text.utf8), path: "chain.yaml"))
+                try YAMLDocuments.all(SourceText(Array(text.utf8), path: "chain.yaml"))
             }
             #expect(refused?.reason.contains("deeper") == true)
         }
         for text in [String(repeating: "[", count: 100_000), String(repeating: "{a: ", count: 100_000)] {
             #expect(throws: Failure.self) {
-                try YamlDocuments.all(SourceText(Array(text.utf8), path: "deep.yaml"))
+                try YAMLDocuments.all(SourceText(Array(text.utf8), path: "deep.yaml"))
             }
         }
     }

@@ -9,7 +9,7 @@ extension Applier {
         return try store.survey().layers.filter { ids.contains($0.id) }.clampedTotal(\.size)
     }
 
-    /// Proves that what `receipt` tells of is in the store as it was put there: every layer is read again and
+    /// Proves that what `receipt` lists is in the store as it was put there: every layer is read again and
     /// verified against its id, every image to what the bundle and its own id say.
     /// - Parameter progress: given the bytes read since the last call, from any thread.
     /// - Throws: a ``Failure`` of kind `data` that names what is damaged.

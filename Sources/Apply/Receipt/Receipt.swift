@@ -11,7 +11,7 @@ package import Sealer
 package struct Receipt: Sendable, Codable, Equatable {
     /// The version of the form: 2.
     package var version = 2
-    /// Where the receipt lies.
+    /// Where the receipt is.
     package var path: String
     /// How many applies the store had seen, this one counted: the highest is the last.
     package var sequence: Int
@@ -79,7 +79,7 @@ package struct Receipt: Sendable, Codable, Equatable {
 
     static func folder(of store: String) -> String { "\(store)/sealift/receipts" }
 
-    /// Where the receipt of an apply lies.
+    /// Where the receipt of an apply is.
     static func path(store: String, bundle: Digest, platform: Platform) -> String {
         let platform = platform.description.replacing("/", with: "-")
         return "\(folder(of: store))/\(bundle.hex)-\(platform).json"
@@ -126,7 +126,7 @@ package struct Receipt: Sendable, Codable, Equatable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
-            try Durable.write(Array(encoder.encode(self)) + [UInt8(ascii: "\n")], to: path)
+            try AtomicWrite.write(Array(encoder.encode(self)) + [UInt8(ascii: "\n")], to: path)
         } catch let failure as Failure {
             throw failure
         } catch {
@@ -140,6 +140,6 @@ package struct Receipt: Sendable, Codable, Equatable {
             guard errno == ENOENT || errno == ENOTDIR else { throw Failure.system("remove", artifact: path) }
             return
         }
-        try Durable.flushFolder(of: path)
+        try AtomicWrite.flushFolder(of: path)
     }
 }

@@ -77,7 +77,7 @@ struct ApplyRecord {
 
     /// Puts back the receipt that was there before, byte for byte; where there was none, nothing is left of this one.
     func takeBack() throws(Failure) {
-        if let earlier { return try Durable.write(earlier, to: started.path) }
+        if let earlier { return try AtomicWrite.write(earlier, to: started.path) }
         try started.remove()
         // Folders that hold other receipts stay.
         let folder = Receipt.folder(of: store.path)

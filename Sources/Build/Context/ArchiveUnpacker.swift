@@ -64,7 +64,7 @@ struct ArchiveUnpacker {
         var reader = TarReader(head.stream(plain), artifact: artifact)
         while let entry = try reader.next() {
             let header = entry.header
-            if let fault = Repack.fault(of: header) { throw refuse(fault) }
+            if let fault = TarballRepacker.fault(of: header) { throw refuse(fault) }
             if header.kind == .hardLink {
                 try add(hardLink: header)
                 continue
@@ -89,7 +89,9 @@ struct ArchiveUnpacker {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
         defer { buffer.deallocate() }
         while let member = try reader.next() {
-            if let fault = Repack.fault(of: TarHeader(name: member.name, mode: 0)) { throw refuse(fault) }
+            if let fault = TarballRepacker.fault(of: TarHeader(name: member.name, mode: 0)) {
+                throw refuse(fault)
+            }
             let at = written.bytes
             guard try add(member.name, kind: member.kind, mode: member.mode, link: member.linkName),
                 member.kind == .file

@@ -27,7 +27,7 @@ extension ContextAssembler {
     /// Sets a pinned docker version in `scripts/` to that of the tarball (sealer rule 6.4).
     func repin(to version: String?, isCertain: Bool, tarball: String) throws(Failure) {
         for (name, script) in try scripts() {
-            guard let range = DockerTraps.pinnedVersion(in: script) else { continue }
+            guard let range = DockerVersionPins.pinnedVersion(in: script) else { continue }
             let pinned = String(decoding: script[range], as: UTF8.self)
             if pinned == version { continue }
             guard let version, isCertain else {
@@ -50,7 +50,7 @@ extension ContextAssembler {
     func checkRegistry(_ saved: Reference) throws(Failure) {
         guard saved.repository.hasSuffix("/registry"), let tag = saved.tag else { return }
         for (name, script) in try scripts() where name == "init-registry.sh" {
-            let started = DockerTraps.registryImages(in: script)
+            let started = DockerVersionPins.registryImages(in: script)
             guard let other = started.first, !started.contains("registry:\(tag)") else { continue }
             throw Failure(
                 .configuration, "save", saved.familiar,

@@ -191,7 +191,8 @@ final class ContextAssembler {
         try checkStripping(of: path)
         guard outcome.programs.contains("dockerd") else { return }
         try repin(
-            to: DockerTraps.version(ofTarball: file.url), isCertain: outcome.holdsMarker, tarball: file.url)
+            to: DockerVersionPins.version(ofTarball: file.url), isCertain: outcome.holdsMarker,
+            tarball: file.url)
     }
 
     private func putSaved(_ path: String, reference: Reference, mode: UInt32?) throws(Failure) {

@@ -5,7 +5,7 @@ internal import Sealer
 
 /// The traps of a docker base image that an operator must never meet (sealer rules 6.4
 /// and 6.5): found in the scripts of an assembled context.
-package enum DockerTraps {
+package enum DockerVersionPins {
     /// The assignment by which newer bases demand one version of docker: `DOCKER_VERSION="19.03.14-sealer"`.
     static let pin = "DOCKER_VERSION="
 

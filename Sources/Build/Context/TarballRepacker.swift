@@ -5,7 +5,7 @@ internal import Sealer
 
 /// A tarball as upstream ships it, made into the one that a base image holds: its single top folder
 /// stripped, reproducible, gzip.
-package struct Repack {
+package struct TarballRepacker {
     /// What must be known of the members afterwards.
     package struct Outcome {
         /// Regular files at the top level, in order.
@@ -27,7 +27,7 @@ package struct Repack {
     ///
     /// Members keep order, mode, times and content; owners become root. A tarball with more than one name
     /// at the top level keeps its shape. It is opened once, or twice where its first member looked like a
-    /// single top folder and a later one lies beside it.
+    /// single top folder and a later one is next to it.
     /// - Throws: a `Failure` of kind `data` for a tarball that is damaged or has no member.
     package func write(
         _ tarball: () throws(Failure) -> any ByteStream, artifact: String, to target: File
@@ -44,7 +44,7 @@ package struct Repack {
         return outcome
     }
 
-    /// Copies all members; `nil` where they are to be stripped of a top folder that not all lie below.
+    /// Copies all members; `nil` where they are to be stripped of a top folder that not all are below.
     private func copy(
         _ tarball: any ByteStream, artifact: String, to target: File, stripping: Bool
     ) throws(Failure) -> Outcome? {
@@ -84,7 +84,7 @@ package struct Repack {
             if header.kind == .file, !header.name.contains(UInt8(ascii: "/")) {
                 outcome.programs.append(String(decoding: header.name, as: UTF8.self))
             }
-            var search = Search(marker)
+            var search = ByteSearch(marker)
             try reader.forEachChunk { (bytes) throws(Failure) in
                 search.feed(bytes)
                 try writer.write(bytes)
@@ -106,7 +106,7 @@ package struct Repack {
     }
 }
 
-extension Repack {
+extension TarballRepacker {
     static func refuse(_ artifact: String, fault: String) -> Failure {
         Failure(
             .data, "repack", artifact, because: fault,
@@ -218,7 +218,7 @@ extension TarHeader {
 }
 
 /// A search for a short run of bytes in a stream that comes in pieces.
-struct Search {
+struct ByteSearch {
     private let needle: [UInt8]
     private var tail: [UInt8] = []
     /// Whether it has occurred so far.

@@ -44,7 +44,7 @@ package struct SealerBuilder: Sendable {
         let (folder, context) = (try writer.stagingFolder(), try writer.stagingFolder())
         do throws(Failure) {
             try Layer.write(build.context, into: context)
-            let place = SealerPlace(folder: folder, store: writer.store)
+            let place = SealerSandbox(folder: folder, store: writer.store)
             try place.prepare(base: base, platform: build.platform)
             let output = try File.create("\(folder)/output", exclusive: true)
             let status = try start(build, place: place, base: base, context: context, output: output)
@@ -54,7 +54,7 @@ package struct SealerBuilder: Sendable {
                     because: "it ended with status \(status); \(try RunLayer.end(of: output))",
                     remedy: Self.remedy)
             }
-            let outcome = try SealerResult(place: place, build: build, base: base, program: program)
+            let outcome = try SealerOutput(place: place, build: build, base: base, program: program)
                 .taken(into: writer)
             for folder in [folder, context] { try writer.discard(folder) }
             return outcome
@@ -66,27 +66,27 @@ package struct SealerBuilder: Sendable {
 
     /// Runs sealer and gives its exit status.
     private func start(
-        _ build: LiteBuild, place: SealerPlace, base: SealerImage, context: String, output: File
+        _ build: LiteBuild, place: SealerSandbox, base: SealerImage, context: String, output: File
     ) throws(Failure) -> Int32 {
         let network = SealerNetwork(build.images.map(\.reference), registry: build.registry)
-        try Durable.write(Array(network.hosts.utf8), to: place.hosts)
+        try AtomicWrite.write(Array(network.hosts.utf8), to: place.hosts)
         var arguments = [
-            SealerPlace.program, "build", "--mode", "lite", "--no-cache", "-f",
-            "\(SealerPlace.context)/Kubefile",
+            SealerSandbox.program, "build", "--mode", "lite", "--no-cache", "-f",
+            "\(SealerSandbox.context)/Kubefile",
             "-t", build.name.description, "--platform", "\(build.platform.os)/\(build.platform.architecture)",
         ]
         for (key, value) in build.arguments.sorted(by: { $0.key < $1.key }) {
             arguments += ["--build-arg", "\(key)=\(value)"]
         }
-        arguments.append(SealerPlace.context)
+        arguments.append(SealerSandbox.context)
         let environment = [
-            "PATH": "\(SealerPlace.bin):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": "\(SealerSandbox.bin):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/tmp/home",
         ]
         let (words, program, layers) = (arguments, program, base.layerIDs)
         // Once it has a process namespace the thread of the isolation can start no thread, and a server needs some.
         let helper = try HelperThread()
-        return try Isolation(operation: "start \(program) for", artifact: build.name.description).run {
+        return try Namespaces(operation: "start \(program) for", artifact: build.name.description).run {
             (isolation) throws(Failure) in
             try place.mount(layers, program: program, context: context, isolation: isolation)
             let sockets = try network.sockets(isolation)
@@ -124,7 +124,7 @@ struct SealerNetwork {
     }
 
     /// A socket bound to each port of the loopback of this thread's namespace.
-    func sockets(_ isolation: Isolation) throws(Failure) -> [File] {
+    func sockets(_ isolation: Namespaces) throws(Failure) -> [File] {
         var sockets: [File] = []
         for port in ports {
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)

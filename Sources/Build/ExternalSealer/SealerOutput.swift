@@ -5,8 +5,8 @@ internal import Sealer
 internal import Spec
 
 /// What the real sealer left in its own store, verified against what was asked of it.
-struct SealerResult {
-    let place: SealerPlace
+struct SealerOutput {
+    let place: SealerSandbox
     let build: LiteBuild
     let base: SealerImage
     let program: String

@@ -5,7 +5,7 @@ internal import OCI
 internal import Sealer
 
 /// The folder in which the real sealer works: a store of its own, and the files that take the place of the host's.
-struct SealerPlace: Sendable {
+struct SealerSandbox: Sendable {
     /// The empty folder below the store's staging.
     let folder: String
     /// The store that has the base.
@@ -32,18 +32,18 @@ struct SealerPlace: Sendable {
         }
         var list = ImageList()
         if !base.name.isEmpty {
-            try Durable.write(base.storeYAML, to: own.imageFile(base.id))
+            try AtomicWrite.write(base.storeYAML, to: own.imageFile(base.id))
             list.set(
                 StoredImage(
                     name: base.name, id: base.id, created: "1970-01-01T00:00:00Z", size: 0,
                     platform: base.platform))
         }
-        try Durable.write(list.bytes, to: own.listFile)
+        try AtomicWrite.write(list.bytes, to: own.listFile)
     }
 
     /// Puts everything where sealer looks for it, in the namespaces of this thread; all else becomes read only.
     func mount(
-        _ layers: [Digest], program: String, context: String, isolation: Isolation
+        _ layers: [Digest], program: String, context: String, isolation: Namespaces
     ) throws(Failure) {
         let own = try own
         let bind = UInt(sealift_mount_bind)
@@ -51,7 +51,7 @@ struct SealerPlace: Sendable {
             try isolation.mount(store.layerFolder(id), on: own.layerFolder(id), flags: bind)
             try isolation.mount(store.layerDatabase(id), on: own.layerDatabase(id), flags: bind)
         }
-        // Store, context and program may lie below the folders that are hidden now: they are held open.
+        // Store, context and program may be below the folders that are hidden now: they are held open.
         let folders = (store: try Folder.open(own.path), context: try Folder.open(context))
         let files = (program: try File.open(program), hosts: try File.open(hosts))
         defer { withExtendedLifetime((folders, files)) {} }
@@ -64,9 +64,9 @@ struct SealerPlace: Sendable {
             try isolation.mount("tmpfs", on: folder, type: "tmpfs", options: "mode=1777")
         }
         for folder in [Self.bin, "/tmp/home"] { try makeFolders(folder) }
-        try Durable.write([], to: Self.program, mode: 0o755)
+        try AtomicWrite.write([], to: Self.program, mode: 0o755)
         // The kernel has overlayfs, or the mount of one would fail; sealer asks a program that many hosts lack.
-        try Durable.write(Array("#!/bin/sh\nexit 0\n".utf8), to: "\(Self.bin)/modprobe", mode: 0o755)
+        try AtomicWrite.write(Array("#!/bin/sh\nexit 0\n".utf8), to: "\(Self.bin)/modprobe", mode: 0o755)
         for (source, target, isFolder) in sources {
             if isFolder { try makeFolders(target) }
             try isolation.mount("/proc/self/fd/\(source)", on: target, flags: bind)

@@ -2,12 +2,12 @@
 internal import OCI
 internal import Sealer
 
-/// What a line of a chart's template says once the chart is rendered with its own values, as far as that can be told
+/// What a line of a chart's template says once the chart is rendered with its own values, as far as that can be known
 /// without running templates: values, chart fields, text, and the few functions by which charts put an
 /// image's name together.
 ///
 /// sealer renders with helm's engine and the release name `dryrun`. What needs more than this (`include`, `tpl`, a
-/// loop's own variable, …) is told to be unknown, never guessed.
+/// loop's own variable, …) is reported as unknown, never guessed.
 struct ChartTemplate {
     private let values: Tree
     private let chart: Tree

@@ -7,8 +7,8 @@ internal import YAML
 package struct RegistryImage: Sendable {
     /// Where it was fetched from.
     package var reference: Reference
-    /// The manifests that lead to it: what the reference led to first, the platform's image manifest last;
-    /// one alone where the reference led to an image manifest.
+    /// The manifests from the reference down to it: what the reference resolved to first, the platform's image manifest last;
+    /// a single one where the reference resolved to an image manifest.
     package var manifests: [Manifest]
 
     /// Creates an image.
@@ -40,7 +40,7 @@ struct RegistryCatalog {
     private let images: [RegistryImage]
     private let registry: String?
 
-    /// - Parameter registry: the registry that every rewritten name leads to; a name in it means the image
+    /// - Parameter registry: the registry that every rewritten name points to; a name in it means the image
     ///   that has its path, wherever that was fetched from.
     init(_ images: [RegistryImage], registry: String?) {
         self.images = images
@@ -76,7 +76,7 @@ struct RegistryCatalog {
         }
         let same = images.map(\.reference).filter { stem($0) == stem(reference) }.sorted()
         if !same.isEmpty { return same }
-        let meant = Likeness.nearest(to: reference.repository, among: images.map(\.reference.repository))
+        let meant = Suggestion.nearest(to: reference.repository, among: images.map(\.reference.repository))
         return images.map(\.reference).filter { $0.repository == meant }.sorted()
     }
 }

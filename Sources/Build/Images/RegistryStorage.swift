@@ -5,9 +5,9 @@ package import Sealer
 /// Container images as the storage of a docker registry, which sealer mounts on `/var/lib/registry` of the
 /// registry that it runs: `docker/registry/v2` with `blobs` and `repositories`.
 ///
-/// A tag leads to what the reference led to, verbatim, so to the whole manifest list; only the chosen
+/// A tag points to what the reference resolved to, verbatim, so to the whole manifest list; only the chosen
 /// platform's manifest, config and layers are there. Folders have mode 0750, files 0600, links 71 bytes. The
-/// domain of a reference is dropped, since the cluster's registry stands in for all of them. What a registry
+/// domain of a reference is dropped, since the cluster's registry replaces all of them. What a registry
 /// would have besides is an empty `_uploads` folder in each repository: it makes that itself when it needs it.
 ///
 /// Source: distribution's `registry/storage/paths.go`; sealer rules 5.5 and 5.6.

@@ -18,7 +18,7 @@ package struct Kubefile: Sendable, Equatable {
     package struct Instruction: Sendable, Equatable {
         /// What it does.
         package var keyword: Keyword
-        /// What stands after the keyword.
+        /// What follows the keyword.
         package var value: String
         /// The line it begins on, from 1.
         package var line: Int

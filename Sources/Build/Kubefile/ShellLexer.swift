@@ -7,7 +7,7 @@ internal import Sealer
 /// shell sees it. A name that is no argument becomes nothing, shell variables included.
 ///
 /// Source: sealer 0.8.6, `build/buildinstruction/cmd.go`, which uses buildkit's `shell.Lex`.
-struct ShellWord {
+struct ShellLexer {
     private let values: [String: String]
     private var rest: Substring.UnicodeScalarView
     /// Names that were looked for and are no arguments.
@@ -24,7 +24,7 @@ struct ShellWord {
     static func expand(
         _ text: String, values: [String: String]
     ) throws(Failure) -> (text: String, unknown: [String]) {
-        var word = ShellWord(text, values: values)
+        var word = ShellLexer(text, values: values)
         let result = try word.process(until: nil)
         return (result, word.unknown)
     }

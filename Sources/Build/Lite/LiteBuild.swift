@@ -34,7 +34,7 @@ package struct LiteBuild {
     /// The registry that the cluster pulls from: `sea.hub:5000/calico/node:v3` means whichever of
     /// ``images`` has that path.
     package var registry: String?
-    /// Whether a text that stands where an image is named names none.
+    /// Whether a text in a place where an image is named names none.
     package var isNoImage: (String) -> Bool = { _ in false }
     /// Layers of another image of the store whose container images the built one shall have as well.
     ///
@@ -42,7 +42,7 @@ package struct LiteBuild {
     /// images in the base's other `registry/` layers would be lost. They are named here, usually what
     /// ``Store/registryLayers(of:)`` says of the base less what the context has. A layer that holds nothing
     /// but `registry/` is shared, with the id and the words it has; of any other one only its `registry/` is
-    /// taken, as a new layer. They lie above the base and below what the Kubefile copies: so where both have
+    /// taken, as a new layer. They are above the base and below what the Kubefile copies: so where both have
     /// a tag, the build's own wins, and blobs are the same wherever they come from.
     package var carried: [SealerImage.Layer] = []
     /// The time of folders that no source has, and of all of `registry/`: seconds since 1970.

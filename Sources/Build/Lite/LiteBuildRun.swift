@@ -84,7 +84,7 @@ struct LiteBuildRun {
     private mutating func execute(_ instruction: Kubefile.Instruction) throws(Failure) -> Digest? {
         let values = build.kubefile.arguments.merging(build.arguments) { $1 }
         let expanded = try problems.attempt(at: place, line: instruction.line) { () throws(Failure) in
-            try ShellWord.expand(instruction.value, values: values)
+            try ShellLexer.expand(instruction.value, values: values)
         }
         guard let (command, unknown) = expanded else { return nil }
         notes += Set(unknown).sorted().map {

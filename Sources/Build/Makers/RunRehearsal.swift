@@ -31,7 +31,7 @@ package final class RunRehearsal {
         let (upper, work) = (try folder(), try folder())
         let run = RunLayer(
             lower: folders, command: command.command, time: command.time,
-            isolation: Isolation(
+            isolation: Namespaces(
                 operation: "run \(command.instruction.value) for", artifact: command.image.description),
             hidden: [scratch])
         try run.run(into: upper, scratch: work)

@@ -44,7 +44,7 @@ package final class StoreLayerMaker: LayerMaker {
         }
         let run = RunLayer(
             lower: folders, command: command.command, time: command.time,
-            isolation: Isolation(
+            isolation: Namespaces(
                 operation: "run \(command.instruction.value) for", artifact: command.image.description),
             hidden: [writer.store.path])
         let scratch = try folder()

@@ -11,10 +11,10 @@ internal import OCI
 /// limits, capabilities, no_new_privs, system calls.
 struct Confinement {
     /// For the steps and their errors.
-    let isolation: Isolation
+    let isolation: Namespaces
     /// An empty folder, on which the root is mounted.
     let root: String
-    /// Folders of sealift that are hidden where they lie below a folder of programs.
+    /// Folders of sealift that are hidden where they are below a folder of programs.
     let hidden: [String]
 
     /// The host's folders of programs.

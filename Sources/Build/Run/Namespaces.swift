@@ -6,7 +6,7 @@ internal import Sealer
 
 /// A thread with namespaces of its own: what is mounted there is seen by no other process, and gone with it,
 /// also when the process is killed; and so are the programs that it starts.
-struct Isolation {
+struct Namespaces {
     /// What runs there, for errors: `run the RUN of line 4`.
     var operation: String
     /// The image that it is for.
@@ -15,7 +15,7 @@ struct Isolation {
     /// Runs `body` on such a thread, with no network but a loopback, and waits for it.
     /// - Throws: a ``Failure`` of kind `denied` where this user may not do that, or what `body` throws.
     func run<Result: Sendable>(
-        _ body: @escaping @Sendable (Isolation) throws(Failure) -> Result
+        _ body: @escaping @Sendable (Namespaces) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try onOwnThread { [self] () throws(Failure) in
             try check(

@@ -10,7 +10,7 @@ internal import Sealer
 /// last folder of PATH. Unlike with sealer nothing else is in reach: ``Confinement`` says what is there.
 ///
 /// What changed gets ``LiteBuild/time``; a time that the command set itself, older than its start, stays. So
-/// equal commands give equal layers, unless the content that they write tells a moment, a random number or
+/// equal commands give equal layers, unless the content that they write contains a moment, a random number or
 /// the host.
 struct RunLayer {
     /// The folders of the layers below, the lowest first.
@@ -20,7 +20,7 @@ struct RunLayer {
     /// Seconds since 1970.
     var time: Int64
     /// Names what runs in errors.
-    var isolation: Isolation
+    var isolation: Namespaces
     /// What it may use.
     var limits = RunLimits()
     /// Folders of sealift, which it must not see.

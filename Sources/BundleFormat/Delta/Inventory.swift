@@ -2,7 +2,7 @@
 package import OCI
 
 /// What an isolated host has already: the value that `sealift inventory` prints, and `collect --since` reads.
-/// It is the one form of it; a bundle stands for one too, as a host that took it has what it holds.
+/// It is the one form of it; a bundle serves as one too, as a host that took it has what it holds.
 package struct Inventory: Sendable, Codable, Equatable {
     /// The version of the form: 1.
     package var version: Int
@@ -31,11 +31,11 @@ package struct Inventory: Sendable, Codable, Equatable {
         self.init(blobs: parts.flatMap(\.blobs), layers: parts.flatMap(\.layers))
     }
 
-    /// Reads what lies at `path`: a bundle, also in volumes, or an inventory as JSON.
+    /// Reads what is at `path`: a bundle, also in volumes, or an inventory as JSON.
     /// - Throws: a `Failure` of kind `input` where nothing is there, of kind `data` for what is neither.
     package init(at path: String, trusting trust: Trust = .none) throws(Failure) {
         if let file = try? File.open(path), try file.begins(with: UInt8(ascii: "{")) {
-            self = try .decode(file.bytes(limit: Document.largestSize), path: path)
+            self = try .decode(file.bytes(limit: BundleDocument.largestSize), path: path)
         } else {
             self.init(of: try Bundle(opening: path, trusting: trust))
         }
@@ -51,7 +51,7 @@ package struct Inventory: Sendable, Codable, Equatable {
         let remedy = "print it again on that host with 'sealift inventory'"
         let read = try StrictJSON.decode(
             Inventory.self, from: bytes, kind: .data, verb: "read the inventory", artifact: path,
-            remedy: remedy, limit: Document.largestSize)
+            remedy: remedy, limit: BundleDocument.largestSize)
         guard read.version == 1 else {
             throw Failure(
                 .data, "read the inventory", path,

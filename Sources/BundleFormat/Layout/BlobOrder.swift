@@ -4,7 +4,7 @@ internal import Spec
 
 /// The blobs of a bundle, each once, in the order that it keeps: the small ones, then the large ones in
 /// order of first use.
-struct Contents {
+struct BlobOrder {
     struct Item {
         var descriptor: Descriptor
         /// What it belongs to, for people: a reference, or the title of a file.

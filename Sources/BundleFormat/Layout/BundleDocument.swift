@@ -19,7 +19,7 @@ enum FormatName {
 }
 
 /// The config of the bundle document: what is carried, and what is left to be had elsewhere.
-struct Document: Codable, Equatable {
+struct BundleDocument: Codable, Equatable {
     // In the order of their keys, so that no part of a long document is moved when it is written.
     var lock: Lock
     /// What apply must produce; absent where no rehearsal has derived it.
@@ -59,10 +59,11 @@ struct Document: Codable, Equatable {
     /// The largest document that is read: 64 MiB.
     static let largestSize = 64 << 20
 
-    static func decode(_ bytes: [UInt8], artifact: String) throws(Failure) -> Document {
+    static func decode(_ bytes: [UInt8], artifact: String) throws(Failure) -> BundleDocument {
         let remedy = "use a sealift that knows this form, or collect the bundle again"
         var document = try StrictJSON.decode(
-            Document.self, from: bytes, kind: .data, verb: "read the bundle document of", artifact: artifact,
+            BundleDocument.self, from: bytes, kind: .data, verb: "read the bundle document of",
+            artifact: artifact,
             remedy: remedy, limit: largestSize)
         func refuse(_ reason: String) -> Failure {
             Failure(
@@ -88,7 +89,7 @@ struct Document: Codable, Equatable {
     }
 }
 
-/// The artifact manifest that leads to the document and to the files.
+/// The artifact manifest that points to the document and to the files.
 struct ArtifactManifest: Codable {
     var schemaVersion = 2
     var mediaType = MediaType.manifest
@@ -99,7 +100,7 @@ struct ArtifactManifest: Codable {
 
 /// An OCI image index as it is written.
 struct ImageIndex: Codable {
-    // In the order of their keys: see ``Document``.
+    // In the order of their keys: see ``BundleDocument``.
     var annotations: [String: String]?
     var manifests: [Descriptor]
     var mediaType = MediaType.index

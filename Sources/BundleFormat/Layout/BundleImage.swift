@@ -6,10 +6,10 @@ package import Spec
 package struct BundleImage: Sendable {
     /// Reference, digests and platforms.
     package let locked: Lock.Image
-    /// What the reference leads to: a manifest or an index, verbatim.
+    /// What the reference points to: a manifest or an index, verbatim.
     package let top: Manifest
     /// The manifests of the lock's platforms, in their order. That of the whole is the only one where the reference
-    /// leads to a manifest; none where it has no platform.
+    /// points to a manifest; none where it has no platform.
     package let instances: [Manifest]
     /// What is carried of an index besides, each after all that it names.
     package let others: [Manifest]
@@ -75,7 +75,7 @@ package struct BundleImage: Sendable {
         locked.platforms.firstIndex { $0.platform == platform }.map { instances[$0] }
     }
 
-    /// The manifests from what the reference leads to down to that of `platform`, each named by the one before it; none
+    /// The manifests from what the reference points to down to that of `platform`, each named by the one before it; none
     /// where the platform is not carried.
     package func manifests(leadingTo platform: Platform) -> [Manifest] {
         guard let instance = instance(for: platform) else { return [] }
@@ -88,7 +88,7 @@ package struct BundleImage: Sendable {
         return chain
     }
 
-    /// All manifests and indexes that are carried, each once: what the reference leads to, then the rest, each after all
+    /// All manifests and indexes that are carried, each once: what the reference points to, then the rest, each after all
     /// that it names.
     package var manifests: [Manifest] {
         var seen: Set<Digest> = [top.descriptor.digest]
@@ -106,7 +106,7 @@ package struct BundleImage: Sendable {
 }
 
 extension Lock.Image {
-    /// An OCI index that leads to the carried docker manifests, `nil` for an OCI image.
+    /// An OCI index that points to the carried docker manifests, `nil` for an OCI image.
     ///
     /// Readers of image layouts (containers/image up to at least 5.24) look for OCI types alone in
     /// index.json, but follow an OCI index to docker manifests.

@@ -12,7 +12,7 @@ package struct BundlePlan: Sendable {
         package let descriptor: Descriptor
         /// What it belongs to, for people: a reference, or the title of a file.
         package let owner: String
-        /// Where its first byte lies, counted from the start of the bundle.
+        /// Where its first byte is, counted from the start of the bundle.
         package let offset: Int64
         /// The content, where it is known without fetching: manifests and the bundle document.
         package let bytes: [UInt8]?
@@ -33,7 +33,7 @@ package struct BundlePlan: Sendable {
     package struct PlacedTool: Sendable {
         /// What it is.
         package let tool: CarriedTool
-        /// Where its first byte lies, counted from the start of the bundle.
+        /// Where its first byte is, counted from the start of the bundle.
         package let offset: Int64
     }
 
@@ -75,14 +75,14 @@ package struct BundlePlan: Sendable {
                 .data, "lay out", "the bundle \(spec.name)",
                 because: "the images at hand are not those of the lock")
         }
-        var contents = try Contents(spec: spec, lock: lock, images: images, have: have)
+        var contents = try BlobOrder(spec: spec, lock: lock, images: images, have: have)
         let tools = tools.sorted { $0.name < $1.name }
-        let document = Document(
+        let document = BundleDocument(
             lock: lock, outcome: outcome, required: contents.required.map(\.descriptor.digest), spec: spec,
-            tools: tools.isEmpty ? nil : tools, version: version ?? Document.version(with: tools),
+            tools: tools.isEmpty ? nil : tools, version: version ?? BundleDocument.version(with: tools),
             volumeSize: volumeSize)
         let leader = try Self.leader(of: document, images: images, in: &contents)
-        var layout = Layout()
+        var layout = TarOffsets()
         for item in contents.small { try layout.add(item.descriptor, artifact: "the bundle \(spec.name)") }
         for tool in tools { try layout.add(tool.name, size: tool.size, artifact: "the bundle \(spec.name)") }
         for item in contents.large { try layout.add(item.descriptor, artifact: "the bundle \(spec.name)") }
@@ -108,7 +108,7 @@ package struct BundlePlan: Sendable {
 
     /// The bytes of `index` with the size of the whole in them, and that size.
     private static func closed(
-        _ index: ImageIndex, over layout: Layout
+        _ index: ImageIndex, over layout: TarOffsets
     ) throws(Failure) -> (bytes: [UInt8], size: Int64) {
         var index = index
         index.annotations?[FormatName.size] = ""
@@ -127,9 +127,9 @@ package struct BundlePlan: Sendable {
         return (bytes, size)
     }
 
-    /// Puts the bundle document before the other blobs and returns the descriptor that leads to it.
+    /// Puts the bundle document before the other blobs and returns the descriptor that points to it.
     private static func leader(
-        of document: Document, images: [BundleImage], in contents: inout Contents
+        of document: BundleDocument, images: [BundleImage], in contents: inout BlobOrder
     ) throws(Failure) -> Descriptor {
         let owner = "the bundle document"
         let config = try document.bytes(images: images)

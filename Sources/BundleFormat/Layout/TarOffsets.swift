@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 
-/// Where the members of a bundle lie, in multiples of 512 bytes, as POSIX tar wants it.
-struct Layout {
+/// Where the members of a bundle are, in multiples of 512 bytes, as POSIX tar wants it.
+struct TarOffsets {
     /// Offsets of the blobs' first bytes, counted from the end of the `index.json` member.
     private(set) var offsets: [Int64] = []
     private var end: Int64 = 0

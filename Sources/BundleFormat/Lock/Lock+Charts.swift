@@ -16,7 +16,7 @@ extension Lock {
             case templates
         }
 
-        // In the order of their keys: see ``Document``.
+        // In the order of their keys: see ``BundleDocument``.
         /// As the spec means it: the reference without a digest, or the path of a chart on the collecting host.
         package var chart: String
         /// The digest of its manifest; of a chart on the collecting host that of the archive, or of the folder's files.

@@ -59,7 +59,7 @@ extension Lock.Image {
     /// What it answers to: the digest of what the reference resolved to, and of each manifest that is carried of it.
     package var digests: [Digest] { [digest] + platforms.map(\.digest) + (others ?? []).map(\.digest) }
 
-    /// What the reference led to.
+    /// What the reference resolved to.
     package var descriptor: Descriptor { Descriptor(mediaType: mediaType, digest: digest, size: size) }
 
     fileprivate var fault: String? {

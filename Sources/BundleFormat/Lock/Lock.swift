@@ -5,7 +5,7 @@ package import OCI
 ///
 /// Two collects from equal locks give the same bytes.
 package struct Lock: Sendable, Codable, Equatable {
-    // In the order of their keys: see ``Document``.
+    // In the order of their keys: see ``BundleDocument``.
     /// What the charts of the spec need, in order of chart; absent where there is none.
     package var charts: [Chart]?
     /// The files, in order of name and platform.
@@ -19,7 +19,7 @@ package struct Lock: Sendable, Codable, Equatable {
     package struct Image: Sendable, Codable, Equatable {
         /// The reference, as the spec means it.
         package var reference: Reference
-        /// What the reference led to: a manifest, or an index.
+        /// What the reference resolved to: a manifest, or an index.
         package var mediaType: String
         /// Its digest.
         package var digest: Digest
@@ -74,7 +74,7 @@ package struct Lock: Sendable, Codable, Equatable {
         package var platform: Platform
         /// Its media type.
         package var mediaType: String
-        /// Its digest; that of the whole where the reference led to a manifest.
+        /// Its digest; that of the whole where the reference resolved to a manifest.
         package var digest: Digest
         /// Its size in bytes.
         package var size: Int64

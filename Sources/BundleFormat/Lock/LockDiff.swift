@@ -70,7 +70,7 @@ extension Lock {
         return changes
     }
 
-    /// What a name stands for: the whole, and the parts of it that are carried.
+    /// What a name means: the whole, and the parts of it that are carried.
     private struct Content {
         var whole: Digest
         var parts: [Platform: Digest] = [:]

@@ -11,7 +11,7 @@ extension Bundle {
         package let descriptor: Descriptor
         /// What it belongs to: a reference, or the title of a file.
         package let owner: String
-        /// The files that its bytes lie in.
+        /// The files that its bytes are in.
         package let files: [String]
         /// What was found, and what to do.
         package let failure: Failure

@@ -31,7 +31,7 @@ package final class Bundle: ContentSource {
     package let indexDigest: Digest
     /// Its size in bytes, all volumes together.
     package let size: Int64
-    /// Whether it lies in volumes.
+    /// Whether it is in volumes.
     package let isSplit: Bool
     /// The trusted keys that have signed it; none where it was opened without any.
     package let signers: [Signer]
@@ -56,10 +56,10 @@ package final class Bundle: ContentSource {
     package init(
         opening path: String, with overlays: [Bundle] = [], trusting trust: Trust = .none
     ) throws(Failure) {
-        let set = try VolumeSet(opening: path, trusting: trust)
+        let set = try VolumeDiscovery(opening: path, trusting: trust)
         let members = try MemberTable(set)
         let signed = if let signed = set.signed { signed } else { try members.signed(trust) }
-        let contents = try BundleContents(set, members: members)
+        let contents = try BundleIndexReader(set, members: members)
         guard contents.plan.index == signed.index else {
             throw members.refuse("its index.json changed while it was read")
         }
@@ -106,7 +106,7 @@ package final class Bundle: ContentSource {
         }
     }
 
-    /// Where the bytes of a tool lie; none for one of another bundle.
+    /// Where the bytes of a tool are; none for one of another bundle.
     func regions(of tool: CarriedTool) -> [Region] {
         toolMembers[tool.name].map { volumes.regions(at: $0.offset, count: $0.size) } ?? []
     }
@@ -129,7 +129,7 @@ package final class Bundle: ContentSource {
     /// The blobs that are neither in it nor in its overlays.
     package var missing: [BundlePlan.Item] { required.filter { !contains($0.descriptor.digest) } }
 
-    /// The paths and sizes of the files that it lies in.
+    /// The paths and sizes of the files that it is in.
     package var fileSizes: [(path: String, size: Int64)] {
         Volumes.names(path, size: size, volumeSize: isSplit ? volumeSize : nil)
     }
@@ -154,7 +154,7 @@ package final class Bundle: ContentSource {
         members[digest] != nil || overlays.contains { $0.contains(digest) }
     }
 
-    /// Where the blob's bytes lie, in order, in it or in an overlay; `nil` where they do not. For
+    /// Where the blob's bytes are, in order, in it or in an overlay; `nil` where it has none. For
     /// `sendfile` and `copy_file_range`: the bytes are not verified.
     package func regions(of digest: Digest) -> [Region]? {
         if let member = members[digest] { return volumes.regions(at: member.offset, count: member.size) }

@@ -2,9 +2,9 @@
 internal import FoundationEssentials
 internal import OCI
 
-/// What a bundle says that it holds: the document that its index leads to, and the plan that follows.
-struct BundleContents {
-    let document: Document
+/// What a bundle says that it holds: the document that its index points to, and the plan that follows.
+struct BundleIndexReader {
+    let document: BundleDocument
     /// In the lock's order.
     let images: [BundleImage]
     let plan: BundlePlan
@@ -14,7 +14,7 @@ struct BundleContents {
 
     /// Reads the index, the document and all manifests, each verified by its digest.
     /// - Throws: a `Failure` of kind `data` unless the index is, to the byte, what the document gives.
-    init(_ set: VolumeSet, members: MemberTable) throws(Failure) {
+    init(_ set: VolumeDiscovery, members: MemberTable) throws(Failure) {
         guard try members.document(FormatName.layoutMember, limit: 4096) == FormatName.layout else {
             var failure = members.refuse("it is an OCI image layout that sealift has not made")
             failure.remedy =
@@ -31,8 +31,8 @@ struct BundleContents {
         guard case .image(let config, _) = artifact.content, config.mediaType == FormatName.config else {
             throw members.refuse("what its index leads with is not a bundle document")
         }
-        document = try Document.decode(
-            members.bytes(of: config, limit: Int64(Document.largestSize)), artifact: set.base)
+        document = try BundleDocument.decode(
+            members.bytes(of: config, limit: Int64(BundleDocument.largestSize)), artifact: set.base)
         images = try CarriedManifests(of: document.lock, from: members).images(of: document.lock)
         // With this bound no sum of some of its sizes can overflow.
         _ = try (images.flatMap(\.blobs) + document.lock.files.map(\.descriptor))

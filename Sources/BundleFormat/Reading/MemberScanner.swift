@@ -23,7 +23,7 @@ struct Member {
         size < 1 << 33 && name.utf8.count <= 100 ? TarBlock.size : header(name, size: size).count
     }
 
-    /// The digest that the name tells; `nil` for a member that is not a blob.
+    /// The digest in the name; `nil` for a member that is not a blob.
     var digest: Digest? { Digest(layoutPath: name) }
 }
 
@@ -31,7 +31,7 @@ struct Member {
 ///
 /// A tar made by others from the same members passes too: with `./` before the names, with directories,
 /// other owners, times and order. What is not a member of a bundle does not.
-struct MemberScan {
+struct MemberScanner {
     private let volumes: Volumes
     private var position: Int64 = 0
 
@@ -100,11 +100,11 @@ struct MemberScan {
 
     /// A tar ends with two zero blocks; GNU tar fills up its last record of 10240 bytes.
     private func checkEnd(_ trailer: [UInt8]) throws(Failure) {
-        guard trailer.count >= Layout.trailer else {
+        guard trailer.count >= TarOffsets.trailer else {
             throw refuse("it ends at byte \(volumes.size), before the end of the tar", at: volumes.size - 1)
         }
-        let filled = volumes.size % 10240 == 0 && trailer.count < 10240 + Int(Layout.trailer)
-        guard trailer.allSatisfy({ $0 == 0 }), trailer.count == Layout.trailer || filled else {
+        let filled = volumes.size % 10240 == 0 && trailer.count < 10240 + Int(TarOffsets.trailer)
+        guard trailer.allSatisfy({ $0 == 0 }), trailer.count == TarOffsets.trailer || filled else {
             throw refuse(
                 "\(trailer.count) bytes follow its last member, where 1024 zeros are expected",
                 at: volumes.size - 1)

@@ -21,7 +21,7 @@ final class MemberTable {
     let isLaidOut: Bool
     /// The descriptor that the index leads with, where it is known already.
     let leader: Descriptor?
-    private let set: VolumeSet
+    private let set: VolumeDiscovery
     /// Where the header of the next small blob begins.
     private var next: Int64 = 0
     private var window = Window()
@@ -39,7 +39,7 @@ final class MemberTable {
 
     /// Finds the first members, or all of them by a scan.
     /// - Throws: a `Failure` of kind `data` for what is not a bundle's tar, or a member that is there twice.
-    init(_ set: VolumeSet) throws(Failure) {
+    init(_ set: VolumeDiscovery) throws(Failure) {
         self.set = set
         let size = set.volumes.size
         guard let leading = set.leading, leading.layout.isCanonical, leading.index.isCanonical,
@@ -49,7 +49,7 @@ final class MemberTable {
             try scan()
             return
         }
-        let start = leading.index.offset + Layout.padded(leading.index.size)
+        let start = leading.index.offset + TarOffsets.padded(leading.index.size)
         let header = Member.header(leader.digest.layoutPath, size: leader.size)
         guard start + Int64(header.count) <= size,
             try set.volumes.bytes(at: start, count: header.count) == header
@@ -65,7 +65,7 @@ final class MemberTable {
     }
 
     private func scan() throws(Failure) {
-        var scan = MemberScan(set.volumes)
+        var scan = MemberScanner(set.volumes)
         while let member = try scan.next() {
             let place = MemberPlace(offset: member.offset, size: member.size)
             let before =
@@ -117,7 +117,7 @@ final class MemberTable {
         let place = MemberPlace(offset: next + Int64(header), size: descriptor.size)
         let size = set.volumes.size
         guard place.offset <= size, place.size <= size - place.offset else { return nil }
-        next = place.offset + Layout.padded(place.size)
+        next = place.offset + TarOffsets.padded(place.size)
         blobs[descriptor.digest] = place
         return place
     }
@@ -206,7 +206,7 @@ final class MemberTable {
         let headers = PlannedHeader.all(of: plan)
         for header in headers where CarriedTool.isName(header.name) { try check(header) }
         if set.isSplit { for header in set.volumes.firstHeaders(of: headers) { try check(header) } }
-        let end = try set.volumes.bytes(at: plan.size - Layout.trailer, count: Int(Layout.trailer))
+        let end = try set.volumes.bytes(at: plan.size - TarOffsets.trailer, count: Int(TarOffsets.trailer))
         guard end.allSatisfy({ $0 == 0 }) else {
             throw refuse("its last 1024 bytes are not the zeros that end a tar", at: plan.size - 1)
         }
@@ -234,7 +234,7 @@ final class MemberTable {
 
     /// The trusted keys that have signed `index.json`, wherever in the tar it is, and its bytes.
     func signed(_ trust: Trust) throws(Failure) -> (signers: [Signer], index: [UInt8]) {
-        let index = try document(FormatName.indexMember, limit: BundleContents.largestIndex)
+        let index = try document(FormatName.indexMember, limit: BundleIndexReader.largestIndex)
         guard trust.isConfigured else { return ([], index) }
         return (try trust.signers(of: index, signatures: set.base + ".sig", bundle: set.base), index)
     }

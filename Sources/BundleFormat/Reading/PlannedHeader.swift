@@ -34,7 +34,7 @@ struct PlannedHeader {
 }
 
 extension Volumes {
-    /// Of `headers`, those that lie wholly in a further volume: a volume that is another's, or out of order, has other
+    /// Of `headers`, those that are wholly in a further volume: a volume that is another's, or out of order, has other
     /// bytes there.
     func firstHeaders(of headers: [PlannedHeader]) -> [PlannedHeader] {
         headers.filter { header in

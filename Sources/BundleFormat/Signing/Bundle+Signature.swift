@@ -3,7 +3,7 @@ internal import Glibc
 package import OCI
 
 extension Bundle {
-    /// Where the signatures of a bundle lie: beside it, with `.sig` after its name.
+    /// Where the signatures of a bundle are: next to it, with `.sig` after its name.
     package var signaturePath: String { path + ".sig" }
 
     /// Signs ``index`` with each of `keys` and puts the signatures at ``signaturePath``.
@@ -22,7 +22,7 @@ extension Bundle {
                 because: "it would have more than \(SignatureFile.mostSignatures) signatures",
                 remedy: "sign without --add")
         }
-        try Durable.write(file.bytes, to: signaturePath)
+        try AtomicWrite.write(file.bytes, to: signaturePath)
     }
 
     /// Verifies the signatures at ``signaturePath`` over ``index``.

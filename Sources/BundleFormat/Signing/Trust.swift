@@ -22,7 +22,7 @@ extension Signer: CustomStringConvertible {
 package struct Trust: Sendable {
     /// No key: signatures are not looked at.
     package static let none = Trust(keys: [])
-    /// Where the keys of a host lie: `*.pub`.
+    /// Where the keys of a host are: `*.pub`.
     package static let standardFolder = "/etc/sealift/keys.d"
     /// The largest key file in bytes.
     private static let largestKey = 1 << 16
@@ -69,7 +69,7 @@ package struct Trust: Sendable {
     /// The trusted keys that have signed `index`.
     /// - Parameters:
     ///   - index: the raw bytes of the bundle's `index.json`.
-    ///   - path: where the signatures lie.
+    ///   - path: where the signatures are.
     /// - Throws: a `Failure` of kind `data` unless there is one.
     func signers(of index: [UInt8], signatures path: String, bundle: String) throws(Failure) -> [Signer] {
         func refuse(_ reason: String, remedy: String) -> Failure {

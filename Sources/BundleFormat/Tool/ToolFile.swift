@@ -7,7 +7,7 @@ package struct ToolFile: Sendable {
     package let tool: CarriedTool
     private let file: File
 
-    /// Where it lies.
+    /// Where it is.
     package var path: String { file.path }
 
     /// Reads and hashes the executable at `path`.

@@ -4,11 +4,11 @@ internal import Glibc
 internal import OCI
 
 /// The files of a bundle at a path, all there and of the right size.
-struct VolumeSet {
+struct VolumeDiscovery {
     /// The path of the file, or the base of the volumes' names.
     let base: String
     let volumes: Volumes
-    /// Whether the bundle lies in volumes.
+    /// Whether the bundle is in volumes.
     let isSplit: Bool
     /// The trusted keys that have signed the index, and the bytes that they signed; `nil` where the index does
     /// not come second, as in a bundle that was written, and is still to be verified.
@@ -116,10 +116,10 @@ struct LeadingMembers {
 
     /// Reads them; `nil` where others come first.
     init?(of first: Volumes) throws(Failure) {
-        var scan = MemberScan(first)
+        var scan = MemberScanner(first)
         guard let layout = try scan.next(), layout.name == FormatName.layoutMember,
             let index = try scan.next(), index.name == FormatName.indexMember,
-            index.size <= BundleContents.largestIndex
+            index.size <= BundleIndexReader.largestIndex
         else { return nil }
         self.layout = layout
         self.index = index

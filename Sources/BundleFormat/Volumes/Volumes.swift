@@ -31,8 +31,8 @@ final class Volumes: Sendable {
         }
     }
 
-    /// Where the bytes lie, file by file.
-    /// - Precondition: the range lies within ``size``.
+    /// Where the bytes are, file by file.
+    /// - Precondition: the range is within ``size``.
     func regions(at offset: Int64, count: Int64) -> [Region] {
         precondition(offset >= 0 && count >= 0 && offset + count <= size, "outside of the bundle")
         var regions: [Region] = []
@@ -45,12 +45,12 @@ final class Volumes: Sendable {
             offset += take
             left -= take
         }
-        // Content of no bytes lies somewhere too.
+        // Content of no bytes is somewhere too.
         if regions.isEmpty { regions.append(Region(file: files[0], offset: 0, count: 0)) }
         return regions
     }
 
-    /// The paths of the files that the bytes lie in, for errors.
+    /// The paths of the files that the bytes are in, for errors.
     func paths(at offset: Int64, count: Int64) -> String {
         let start = min(max(0, offset), size)
         let left = min(max(0, count), size - start)

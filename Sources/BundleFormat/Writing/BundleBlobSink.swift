@@ -4,7 +4,7 @@ internal import OCI
 /// Writes one blob of a bundle to its place and hashes it on the way.
 ///
 /// Unchecked, as a `BlobSink` is used by one thread at a time: its user orders all accesses.
-final class WriterSink: BlobSink, @unchecked Sendable {
+final class BundleBlobSink: BlobSink, @unchecked Sendable {
     /// So much of the blob is fetched again at most when the writer is killed: 256 KiB, or a thousandth.
     private let noteEvery: Int64
 

@@ -5,7 +5,7 @@ extension BundleWriter {
     /// Copies the pending `blob` out of `bundle` and holds the copy to its digest on the way.
     ///
     /// Read and written rather than copied inside the kernel: the bytes must be hashed anyway, and members
-    /// of tars, at multiples of 512 bytes, do not lie where file systems could share blocks.
+    /// of tars, at multiples of 512 bytes, are not where file systems could share blocks.
     /// - Returns: whether it is in place now; `false` where `bundle` does not have it, or has it damaged:
     ///   then it is pending as before, from its first byte.
     package func reuse(_ blob: Descriptor, from bundle: Bundle) throws(Failure) -> Bool {

@@ -77,7 +77,7 @@ package final class BundleWriter: Sendable {
     }
 
     /// Where the bytes of a pending blob go. What is there of it is read and hashed before this returns,
-    /// so that `received` of the sink tells where to go on.
+    /// so that `received` of the sink says where to resume.
     /// - Throws: a `Failure` of kind `fault` for a blob that is not pending or has a sink already.
     package func sink(for blob: Descriptor) throws(Failure) -> any BlobSink {
         let digest = blob.digest
@@ -93,7 +93,7 @@ package final class BundleWriter: Sendable {
         }
         guard let received else { throw refuse(digest, wanted: "pending and without a sink") }
         do throws(Failure) {
-            return try WriterSink(place, files: files.volumes, resumingAt: received, of: self)
+            return try BundleBlobSink(place, files: files.volumes, resumingAt: received, of: self)
         } catch {
             close(digest)
             throw error

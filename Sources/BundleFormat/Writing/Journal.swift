@@ -2,7 +2,7 @@
 internal import Glibc
 internal import OCI
 
-/// What a writer has done so far, line by line, so that another process can go on.
+/// What a writer has done so far, line by line, so that another process can resume.
 ///
 /// A line is the first 8 digits of the SHA-256 of the rest, a space, and the rest. Reading stops at the
 /// first line that is torn. The open journal is locked: one writer at a time.

@@ -41,7 +41,7 @@ final class PartialFiles: Sendable {
             damaged = []
         }
         if state.identity != identity || !state.isLaidOut || !Self.allThere(names) {
-            let leftovers = Leftovers(state, at: base)
+            let leftovers = StalePartialFiles(state, at: base)
             volumes = try Self.begin(plan, identity: identity, names: names, journal: journal, tools: tools)
             state = Journal.State(identity: identity, isLaidOut: true)
             state.blobs = try leftovers?.move(to: plan, in: volumes, journal) ?? [:]
@@ -181,7 +181,7 @@ final class PartialFiles: Sendable {
             var next = names.count + 1
             while unlink(Volumes.name(base, number: next)) == 0 { next += 1 }
         }
-        try Durable.flushFolder(of: base)
+        try AtomicWrite.flushFolder(of: base)
         journal.remove()
     }
 
@@ -194,7 +194,7 @@ extension BundlePlan {
         var start: [UInt8] = []
         for (name, bytes) in [(FormatName.layoutMember, FormatName.layout), (FormatName.indexMember, index)] {
             start += Member.header(name, size: Int64(bytes.count)) + bytes
-            start += [UInt8](repeating: 0, count: Int(Layout.padded(Int64(bytes.count))) - bytes.count)
+            start += [UInt8](repeating: 0, count: Int(TarOffsets.padded(Int64(bytes.count))) - bytes.count)
         }
         try volumes.write(start, at: 0)
         for blob in blobs {

@@ -3,7 +3,7 @@ internal import Glibc
 internal import OCI
 
 /// What the writer of another bundle has left at the same path: kept open, already without a name.
-struct Leftovers {
+struct StalePartialFiles {
     private let volumes: Volumes
     private let blobs: [Digest: Journal.Progress]
 
@@ -17,7 +17,7 @@ struct Leftovers {
             guard let file = try? File.open(path), (try? file.size()) == name.size else { return nil }
             files.append(file)
         }
-        // Unnamed at once: two bundles never lie about, and their space comes back when we are done.
+        // Unnamed at once: two bundles are never left over, and their space comes back when we are done.
         for name in names { unlink(name.path + PartialFiles.partial) }
         volumes = Volumes(files, size: identity.size, volumeSize: identity.volumeSize)
         blobs = state.blobs

@@ -11,7 +11,7 @@ struct ChartArtifact: ContentSource {
     let version: String
     private let config: (descriptor: Descriptor, bytes: [UInt8])
     private let layer: Descriptor
-    /// Where the archive lies.
+    /// Where the archive is.
     private let path: String
 
     /// The largest archive that is carried, as it is and unpacked. Helm refuses a chart of more than 100 MiB.

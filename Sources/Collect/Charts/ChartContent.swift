@@ -26,12 +26,12 @@ struct ChartContent: Sendable {
         path = "\(scratch)/\(name)"
         self.digest = digest
         form = .archive(bytes)
-        try Durable.write(bytes, to: path)
+        try AtomicWrite.write(bytes, to: path)
     }
 
     /// The chart at `path` on this host, an archive or a folder. Blocking.
     /// - Throws: a ``Failure`` of kind `input` where nothing is there, `data` where it is too large, or has links that
-    ///   lead to folders or out of it.
+    ///   point to folders or out of it.
     init(at path: String) throws(Failure) {
         self.path = path
         var isFolder = false
@@ -78,7 +78,7 @@ struct ChartContent: Sendable {
             if status.st_mode & S_IFMT == S_IFDIR { continue }
             if status.st_mode & S_IFMT == S_IFLNK {
                 guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-                    throw refuse("\(name) is a link that leads to no file")
+                    throw refuse("\(name) is a link that points to no file")
                 }
             }
             guard files.count < mostFiles else { throw refuse("it has more than \(mostFiles) files") }

@@ -9,7 +9,7 @@ internal import YAML
 /// say themselves.
 struct ChartImages: Sendable {
     let parsed: ParsedSpec
-    let resolver: Resolver
+    let resolver: ImageResolver
     /// Whether what differs from the lock is taken as it is now, rather than refused.
     let renewsLock: Bool
     let helm: Helm?

@@ -8,7 +8,7 @@ struct ChartIndex: Sendable {
     /// One version of a chart.
     struct Release: Sendable, Equatable {
         var version: String
-        /// As they are written: a URL, or a path that begins where the index lies.
+        /// As they are written: a URL, or a path that begins where the index is.
         var urls: [String]
         /// That of the archive; `nil` where the index gives none.
         var digest: Digest?
@@ -31,7 +31,7 @@ struct ChartIndex: Sendable {
         guard bytes.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) != UInt8(ascii: "<") else {
             throw refuse("it is a page for a browser, perhaps of a login")
         }
-        let found = try YamlDocuments.values(
+        let found = try YAMLDocuments.values(
             of: names, below: "entries", in: SourceText(bytes, path: address))
         guard !found.keys.isEmpty else { throw refuse("it has no 'entries'") }
         self.names = found.keys
@@ -39,7 +39,7 @@ struct ChartIndex: Sendable {
         releases = found.values.mapValues { ($0.items ?? []).compactMap(Self.release) }
     }
 
-    private static func release(_ node: YamlNode) -> Release? {
+    private static func release(_ node: YAMLNode) -> Release? {
         guard let version = node["version"]?.text else { return nil }
         let written = node["digest"]?.text ?? ""
         return Release(
@@ -56,7 +56,7 @@ struct ChartIndex: Sendable {
                 because: "\(address) \(reason)", remedy: remedy)
         }
         guard let all = releases[chart.name] else {
-            let nearest = Likeness.nearest(to: chart.name, among: names).map { "; did you mean '\($0)'?" }
+            let nearest = Suggestion.nearest(to: chart.name, among: names).map { "; did you mean '\($0)'?" }
             throw missing(
                 "lists \(names.count) charts, and none of that name" + (nearest ?? ""),
                 "correct the name in the spec; names are as the index has them, letter by letter")

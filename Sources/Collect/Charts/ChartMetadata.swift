@@ -10,13 +10,13 @@ struct ChartMetadata {
     let version: String
     /// The config's bytes: equal to those that `helm push` writes.
     let config: [UInt8]
-    private let fields: YamlNode
+    private let fields: YAMLNode
 
     /// - Parameter requirements: `requirements.yaml`, which lists the dependencies of a chart of `apiVersion: v1`.
     /// - Throws: a ``Failure`` of kind `data` for what is not one YAML mapping with a name and a version.
     init(parsing bytes: [UInt8], requirements: [UInt8]?, artifact: String) throws(Failure) {
-        func root(_ bytes: [UInt8], _ name: String) throws(Failure) -> YamlNode? {
-            try YamlDocuments.all(SourceText(bytes, path: "\(name) of \(artifact)")).first?.root
+        func root(_ bytes: [UInt8], _ name: String) throws(Failure) -> YAMLNode? {
+            try YAMLDocuments.all(SourceText(bytes, path: "\(name) of \(artifact)")).first?.root
         }
         guard let fields = try root(bytes, "Chart.yaml"), let name = fields["name"]?.goText, !name.isEmpty,
             let version = fields["version"]?.goText, !version.isEmpty
@@ -59,12 +59,12 @@ struct ChartMetadata {
         return all
     }
 
-    private static func config(_ fields: YamlNode, _ dependencies: YamlNode?) -> Tree {
-        func text(_ key: String, in node: YamlNode) -> Tree? { node[key]?.cleanText.flatMap(Tree.text) }
-        func list(_ key: String, in node: YamlNode) -> Tree? {
+    private static func config(_ fields: YAMLNode, _ dependencies: YAMLNode?) -> Tree {
+        func text(_ key: String, in node: YAMLNode) -> Tree? { node[key]?.cleanText.flatMap(Tree.text) }
+        func list(_ key: String, in node: YAMLNode) -> Tree? {
             Tree.list((node[key]?.items ?? []).map { $0.cleanText ?? "" })
         }
-        func many(_ node: YamlNode?, _ one: (YamlNode) -> Tree) -> Tree? {
+        func many(_ node: YAMLNode?, _ one: (YAMLNode) -> Tree) -> Tree? {
             let all = (node?.items ?? []).map(one)
             return all.isEmpty ? nil : .array(all)
         }
@@ -103,7 +103,7 @@ struct ChartMetadata {
     }
 }
 
-extension YamlNode {
+extension YAMLNode {
     /// The text that Go puts into a string: plain numbers and truth values in Go's own spelling; `nil` for nothing.
     fileprivate var goText: String? {
         guard let text else { return nil }

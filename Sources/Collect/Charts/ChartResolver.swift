@@ -10,14 +10,14 @@ internal import Spec
 /// index is fetched once, for all charts that the spec takes from it.
 actor ChartResolver {
     private let charts: [Spec.Chart]
-    private let content: KnownContent
+    private let content: ContentCache
     private let lock: Lock?
     private let mirrors: FileMirrors
     /// The folder for archives; made if it is needed.
     private let scratch: String
     private var indexes: [String: Task<ChartIndex, any Error>] = [:]
 
-    init(_ spec: Spec, content: KnownContent, lock: Lock?, mirrors: FileMirrors, scratch: String) {
+    init(_ spec: Spec, content: ContentCache, lock: Lock?, mirrors: FileMirrors, scratch: String) {
         charts = (spec.charts ?? []).filter { $0.repo != nil }
         self.content = content
         self.lock = lock
@@ -139,7 +139,7 @@ actor ChartResolver {
             remedy: "find out why it changed; then correct the digest in the spec")
     }
 
-    /// The place without what stands behind the colon of its last part.
+    /// The place without what is behind the colon of its last part.
     private static func withoutTag(_ place: String) -> String {
         let last = place.split(separator: "/").last ?? ""
         return String(place.dropLast(last.firstIndex(of: ":").map { last[$0...].count } ?? 0))

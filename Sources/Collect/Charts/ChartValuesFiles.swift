@@ -35,7 +35,7 @@ struct ChartValuesFiles: Sendable {
         if let values = rendering.values {
             let path = "\(scratch)/\(name)"
             let bytes = Array(values.utf8)
-            try Durable.write(bytes, to: path)
+            try AtomicWrite.write(bytes, to: path)
             paths.append(path)
             contents.append(bytes)
         }

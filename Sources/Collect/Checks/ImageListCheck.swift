@@ -7,11 +7,11 @@ internal import YAML
 
 /// Holds the image lists of a spec against the YAML that its builds ship, before any image is fetched.
 ///
-/// The YAML lies in the base. Layers of at most ``largestProbe`` bytes are fetched and looked into; what a
+/// The YAML is in the base. Layers of at most ``largestProbe`` bytes are fetched and looked into; what a
 /// larger one holds is not known here, and nothing is said of it.
 struct ImageListCheck: Sendable {
     let parsed: ParsedSpec
-    let content: KnownContent
+    let content: ContentCache
     let note: @Sendable (String) -> Void
 
     /// The largest compressed layer that is looked into: 4 MiB.
@@ -46,7 +46,7 @@ struct ImageListCheck: Sendable {
             for (number, build) in filled.builds.enumerated() {
                 let shipped = shipped(build, layers: found)
                 if shipped.isEmpty { continue }
-                findings += try SpecImageCheck.findings(ofBuild: number, in: parsed, shipped: shipped)
+                findings += try ImageListLint.findings(ofBuild: number, in: parsed, shipped: shipped)
             }
         }
         return findings.filter { $0.severity != .note }

@@ -5,12 +5,12 @@ internal import OCI
 internal import Registry
 internal import Spec
 
-/// A file of the spec for one platform, led to digest and size.
+/// A file of the spec for one platform, resolved to digest and size.
 struct ResolvedFile: Sendable {
     let locked: Lock.File
     /// All URLs that may serve it, in order.
     let urls: [String]
-    /// Where its content lies already: it had to be fetched to learn its digest, or it is this host's own.
+    /// Where its content is already: it had to be fetched to learn its digest, or it is this host's own.
     var local: String?
     /// Whether it is this host's own file, or the spec's own text.
     var isOwn = false
@@ -29,7 +29,7 @@ struct FileResolver: Sendable {
     /// Whether a file may be fetched to learn its digest.
     var fetches = true
 
-    /// Resolves every file for every platform that its URL tells apart.
+    /// Resolves every file for every platform that its URL distinguishes.
     func files() async throws -> [ResolvedFile] {
         let found = try await known()
         if let first = found.failures.first { throw first.failure }

@@ -4,7 +4,7 @@ internal import OCI
 internal import Spec
 
 /// The images of a spec that come from archives on this host, opened.
-struct LocalImages: Sendable {
+struct ArchivedImages: Sendable {
     private let images: [Reference: [(platform: Platform?, image: ArchivedImage)]]
     /// Why an image cannot be had.
     private let failures: [Reference: Failure]

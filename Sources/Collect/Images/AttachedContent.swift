@@ -8,7 +8,7 @@ internal import Spec
 /// Each is carried as an image of its own: `REPOSITORY:sha256-….sig`, or `REPOSITORY@DIGEST` for a referrer.
 struct AttachedContent: Sendable {
     let spec: Spec
-    let resolver: Resolver
+    let resolver: ImageResolver
 
     /// A signature of a signature of an SBOM is as far as it goes.
     private static let deepest = 4

@@ -18,7 +18,7 @@ struct CarriedContent: Sendable {
         self.platforms = platforms
     }
 
-    /// Fetches what `top` leads to as far as it is carried.
+    /// Fetches what `top` points to as far as it is carried.
     /// - Throws: a `Failure` of kind `unavailable`, or `input` for an archive, where it is for other platforms than the
     ///   spec's.
     func choose(of top: Manifest) async throws -> Chosen {
@@ -44,7 +44,7 @@ struct CarriedContent: Sendable {
         )
     }
 
-    /// The indexes that `top` leads to, by digest.
+    /// The indexes that `top` points to, by digest.
     private func nested(in top: Manifest) async throws -> [Digest: Manifest] {
         var found: [Digest: Manifest] = [:]
         var level = [top]
@@ -109,7 +109,7 @@ struct CarriedContent: Sendable {
         return PlatformFields(config: bytes)?.named
     }
 
-    /// All of `manifests` that `top` leads to, each once and after all that it names.
+    /// All of `manifests` that `top` points to, each once and after all that it names.
     private static func ordered(_ top: Manifest, manifests: [Digest: Manifest]) -> [Manifest] {
         var (done, order): (Set<Digest>, [Manifest]) = ([top.descriptor.digest], [])
         var pending: [(manifest: Manifest, isOpen: Bool)] = [(top, false)]

@@ -6,7 +6,7 @@ internal import Registry
 /// Content of images that is at hand: from the bundles to reuse and from the bundle that a collect is about
 /// to renew, where they have it, from what was fetched before, and from the registry otherwise. So a collect of what has
 /// not changed asks for no blob, and none is asked for twice.
-final class KnownContent: Sendable {
+final class ContentCache: Sendable {
     let client: RegistryClient
     /// Those to reuse, in order, then the one at the place of the new one, where there is one.
     let bundles: [Bundle]
@@ -47,7 +47,7 @@ final class KnownContent: Sendable {
     /// The verified bytes of a blob that ``bytes(_:of:limit:)`` has fetched; `nil` for any other.
     func kept(_ digest: Digest) -> [UInt8]? { fetched.locked { $0.blobs[digest] } }
 
-    /// What `reference` leads to now. Where a bundle has the image, the registry is only asked for the digest.
+    /// What `reference` points to now. Where a bundle has the image, the registry is only asked for the digest.
     func top(_ reference: Reference) async throws(Failure) -> Manifest {
         guard bundles.contains(where: { $0.image(reference) != nil }) else {
             return try await client.manifest(reference, expecting: nil)

@@ -35,19 +35,19 @@ struct ResolvedImage: Sendable {
     }
 }
 
-/// What lies on this host already: an archive of the spec, or what had to be fetched to be resolved.
+/// What is on this host already: an archive of the spec, or what had to be fetched to be resolved.
 struct LocalContent: Sendable {
     let source: any ContentSource
     /// Whether this run has fetched it.
     let isFetched: Bool
-    /// The archive or bundle that it lies in; of what was fetched, what events call it.
+    /// The archive or bundle that it is in; of what was fetched, what events call it.
     let place: String?
 }
 
 /// Resolves references to content, verified against a lock where there is one.
-struct Resolver: Sendable {
-    let content: KnownContent
-    let local: LocalImages
+struct ImageResolver: Sendable {
+    let content: ContentCache
+    let local: ArchivedImages
     let lock: Lock?
     let spec: Spec
     let charts: ChartResolver
@@ -83,7 +83,7 @@ struct Resolver: Sendable {
             })
     }
 
-    /// Holds what a reference leads to now to the lock, and to the digest that it names itself.
+    /// Verifies what a reference resolves to now against the lock, and against the digest that it names itself.
     private func check(
         _ found: Descriptor, of reference: Reference, in place: String
     ) throws(Failure) {

@@ -9,9 +9,9 @@ struct ImageSource: Sendable {
     let reference: Reference
     /// The archives; `nil` for an image of a registry.
     let local: LocalImage?
-    let content: KnownContent
+    let content: ContentCache
 
-    /// What the reference leads to.
+    /// What the reference points to.
     func top() async throws -> Manifest {
         guard let local else { return try await content.top(reference) }
         return try await onThread { () throws(Failure) in try local.manifest(local.descriptor) }

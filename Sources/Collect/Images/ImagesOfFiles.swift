@@ -9,7 +9,7 @@ internal import YAML
 
 /// Reads the images that files of a spec name, as its `imagesFrom` asks.
 struct ImagesOfFiles: Sendable {
-    let content: KnownContent
+    let content: ContentCache
     /// The folder for what has to be fetched; made if it is needed.
     let scratch: String
     /// Takes what a person should know.
@@ -222,7 +222,7 @@ struct ImagesOfFiles: Sendable {
         return failures
     }
 
-    /// Reports what stands where an image should and is none, and what only may be one.
+    /// Reports what is where an image should and is none, and what only may be one.
     private func tell(_ scans: [ImageScan], of parsed: ParsedSpec) {
         for scan in scans {
             for value in scan.unreadable {
@@ -231,7 +231,7 @@ struct ImagesOfFiles: Sendable {
                 )
             }
         }
-        let findings = SpecImageCheck.missing(
+        let findings = ImageListLint.missing(
             from: parsed, neededBy: scans, severityOfPossible: .warning
         ).findings.filter { $0.severity == .warning }
         for finding in findings.prefix(Self.mostShown) { note("\(finding)") }

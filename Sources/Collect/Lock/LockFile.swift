@@ -7,7 +7,7 @@ package import Spec
 
 /// The lock that belongs to a spec: `NAME.lock.json` beside `NAME.yaml`.
 package struct LockFile: Sendable {
-    /// Where the lock lies.
+    /// Where the lock is.
     package let path: String
 
     /// The lock of the spec at `spec`.
@@ -46,7 +46,7 @@ package struct LockFile: Sendable {
     }
 
     /// Puts the lock in place, atomically.
-    package func save(_ lock: Lock) throws(Failure) { try Durable.write(lock.encoded(), to: path) }
+    package func save(_ lock: Lock) throws(Failure) { try AtomicWrite.write(lock.encoded(), to: path) }
 }
 
 /// Writes the lock of a spec.
@@ -72,7 +72,7 @@ package struct Locker: Sendable {
 
     /// What a lock came to.
     package struct Outcome: Sendable {
-        /// Where it lies.
+        /// Where it is.
         package let path: String
         /// What it was before; `nil` where there was none.
         package let before: Lock?
@@ -86,9 +86,9 @@ package struct Locker: Sendable {
     package func run(update: [String]?) async throws -> Outcome {
         let file = LockFile(forSpec: parsed.path)
         let before = try file.load()
-        let scratch = Scratch(beside: file.path)
+        let scratch = ScratchFolder(beside: file.path)
         defer { scratch.remove() }
-        let content = try await KnownContent(client: client)
+        let content = try await ContentCache(client: client)
         let files = try await FileResolver(
             client: client, lock: Lock(images: [], files: keptFiles(before, update: update)),
             spec: parsed.spec, folder: parsed.folder, scratch: scratch.path, mirrors: mirrors
@@ -98,20 +98,20 @@ package struct Locker: Sendable {
         // What was locked of charts may be named, and stays as long as the charts need it.
         var kept = try keptImages(
             before, update: update, spec: named.parsed.adding(chartsOf: before).spec)
-        let local = try await LocalImages(named.parsed.spec, folder: parsed.folder, scratch: scratch.path)
+        let local = try await ArchivedImages(named.parsed.spec, folder: parsed.folder, scratch: scratch.path)
         let old = Lock(images: kept, files: [], charts: keptCharts(before, update: update))
         let repositories = ChartResolver(
             parsed.spec, content: content, lock: old, mirrors: mirrors, scratch: scratch.path)
         let charts = try await ChartImages(
             parsed: named.parsed,
-            resolver: Resolver(
+            resolver: ImageResolver(
                 content: content, local: local, lock: old, spec: named.parsed.spec, charts: repositories),
             renewsLock: true, helm: Helm(at: helm), scratch: scratch.path, note: note
         ).found().checked()
         let parsed = charts.parsed
         kept = try keptImages(old, update: nil, spec: parsed.spec)
         let known = Set(kept.map(\.reference))
-        let resolver = Resolver(
+        let resolver = ImageResolver(
             content: content, local: local, lock: nil, spec: parsed.spec, charts: repositories)
         let wanted = parsed.spec.images.filter { !known.contains($0) }
         var images = charts.charts.filter { !known.contains($0.reference) }

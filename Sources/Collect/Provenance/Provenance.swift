@@ -2,7 +2,7 @@
 internal import OCI
 internal import Registry
 
-/// Where a bundle's content came from: what was asked for, who answered, when. It differs at each run, so it lies beside the
+/// Where a bundle's content came from: what was asked for, who answered, when. It differs at each run, so it is beside the
 /// bundle and is not part of it. Nothing in it is a secret.
 package struct Provenance: Sendable, Encodable {
     /// A file by its path and the digest of its bytes.

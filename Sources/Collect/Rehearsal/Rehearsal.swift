@@ -260,7 +260,7 @@ final class Rehearsal: @unchecked Sendable {
                 files.append(ShippedFile(path: file.path, bytes: bytes))
             }
             if files.isEmpty { continue }
-            let found = try SpecImageCheck.findings(
+            let found = try ImageListLint.findings(
                 ofBuild: number, in: parsed, shipped: files, present: present.union(absent.images))
             for finding in found where finding.severity != .note {
                 // A whole layer of the base may hold YAML that is never applied.

@@ -40,7 +40,7 @@ package func decompressed(
     let plain: any ByteStream =
         switch form {
         case .gzip: GzipReader(source, artifact: artifact)
-        case .zstd, .xz, .bzip2: try FilterReader(source, form: form!, artifact: artifact)
+        case .zstd, .xz, .bzip2: try LibarchiveFilterReader(source, form: form!, artifact: artifact)
         case nil: source
         }
     return CappedStream(

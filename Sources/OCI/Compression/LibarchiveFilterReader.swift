@@ -3,7 +3,7 @@ internal import CArchive
 internal import Glibc
 
 /// Decompresses zstd, xz or bzip2 with libarchive's filters over its raw format.
-final class FilterReader: ByteStream {
+final class LibarchiveFilterReader: ByteStream {
     private static let inputSize = 1 << 17
 
     private let archive: OpaquePointer
@@ -47,7 +47,7 @@ final class FilterReader: ByteStream {
         if count < 0 { try check(Int32(clamping: count)) }
         guard count == 0 else { return count }
         ended = true
-        // What the filter left unread stands after the end of the compressed data.
+        // What the filter left unread follows the end of the compressed data.
         let left = try feed.total() - archive_filter_bytes(archive, -1)
         if left > 0 { throw refuse("something else follows its compressed data") }
         return 0

@@ -2,7 +2,7 @@
 
 /// Takes the bytes of one blob, in order. Used by one thread at a time; may block.
 package protocol BlobSink: AnyObject, Sendable {
-    /// How many bytes it holds already, from the first: where a transfer goes on.
+    /// How many bytes it holds already, from the first: where a transfer resumes.
     var received: Int64 { get }
     /// Takes the next bytes.
     /// - Throws: a ``Failure``: of kind `data` beyond the promised size, `space` when there is none left.

@@ -124,7 +124,7 @@ package struct VerifyingStream: ByteStream {
     }
 }
 
-/// A stream of bytes that lie in memory.
+/// A stream of bytes that are in memory.
 package struct MemoryStream: ByteStream {
     private var rest: ArraySlice<UInt8>
 

@@ -27,14 +27,14 @@ package struct ReadAhead: ByteStream {
         try consumer.read(into: buffer)
     }
 
-    /// Gives the next bytes to `body` where they lie, without a copy; `false` when there are none left.
+    /// Gives the next bytes to `body` in place, without a copy; `false` when there are none left.
     package mutating func withNext(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) -> Bool {
         try consumer.withNext(body)
     }
 
-    /// Holds the ring for the consumer alone; when it goes, the thread is told.
+    /// Holds the ring for the consumer alone; when it goes, the thread is notified.
     private final class Consumer {
         private let ring: Ring
         private var rest = UnsafeRawBufferPointer(start: nil, count: 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A run of bytes of an open file: where a blob, or a part of it, lies.
+/// A run of bytes of an open file: where a blob, or a part of it, is.
 package struct Region: Sendable {
     /// The file that holds it.
     package let file: File

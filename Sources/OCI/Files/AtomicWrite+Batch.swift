@@ -2,7 +2,7 @@
 internal import Glibc
 
 extension File {
-    /// The absolute path of what `path` leads to, without symbolic links.
+    /// The absolute path of what `path` resolves to, without symbolic links.
     package static func resolve(_ path: String) throws(Failure) -> String {
         guard let resolved = realpath(path, nil) else { throw Failure.system("open", artifact: path) }
         defer { free(resolved) }
@@ -10,7 +10,7 @@ extension File {
     }
 }
 
-extension Durable {
+extension AtomicWrite {
     /// Gives several existing files new content, each with the mode and the owner that it has; a symbolic
     /// link stays one. All of it is written and flushed before the first file is exchanged, and where an
     /// exchange fails, those before it are taken back: after a failure every file is as it was. A kill
@@ -37,8 +37,8 @@ extension Durable {
         private let target: String
         private let owner: (user: uid_t, group: gid_t)
         private let mode: mode_t
-        private var new: String { Durable.temporaryPath(for: target) }
-        private var old: String { "\(target).\(Durable.token).old" }
+        private var new: String { AtomicWrite.temporaryPath(for: target) }
+        private var old: String { "\(target).\(AtomicWrite.token).old" }
 
         init(_ path: String) throws(Failure) {
             target = try File.resolve(path)
@@ -64,7 +64,7 @@ extension Durable {
             _ = link(target, old)
         }
 
-        func commit() throws(Failure) { try Durable.rename(new, to: target) }
+        func commit() throws(Failure) { try AtomicWrite.rename(new, to: target) }
         func takeBack() { _ = Glibc.rename(old, target) }
 
         func clean() {

@@ -2,7 +2,7 @@
 internal import Glibc
 
 /// Writes that are whole or not there: a temporary file beside the target, flushed, then renamed.
-package enum Durable {
+package enum AtomicWrite {
     /// Puts `bytes` at `path`: after return they are on the medium under that name; after a failure or a
     /// kill the old file, if there was one, is unchanged.
     /// - Parameters:

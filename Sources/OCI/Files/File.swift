@@ -113,7 +113,7 @@ package final class File: Sendable {
         }
     }
 
-    /// Writes all of `bytes` where the descriptor stands, which may be a pipe.
+    /// Writes all of `bytes` at the descriptor's offset; it may be a pipe.
     /// - Throws: a ``Failure`` of kind `space` when there is none left.
     package func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
         var done = 0
@@ -178,7 +178,7 @@ package struct FileStream: ByteStream {
         return count
     }
 
-    /// Goes on further behind; whether the file is long enough shows when bytes are read there.
+    /// Continues further behind; whether the file is long enough shows when bytes are read there.
     package mutating func skip(_ count: Int64) throws(Failure) -> Int64 {
         let step = min(max(0, count), left)
         offset += step
@@ -188,13 +188,13 @@ package struct FileStream: ByteStream {
 }
 
 extension Failure {
-    /// The failure that `errno` tells of, its kind chosen by the number. Call it before anything else
+    /// The failure that `errno` reports, its kind chosen by the number. Call it before anything else
     /// can change `errno`.
     package static func system(_ operation: String, artifact: String) -> Failure {
         system(operation, artifact: artifact, code: errno)
     }
 
-    /// The failure that the error number `code` tells of.
+    /// The failure that the error number `code` reports.
     package static func system(_ operation: String, artifact: String, code: Int32) -> Failure {
         let (kind, remedy): (Kind, String) =
             switch code {

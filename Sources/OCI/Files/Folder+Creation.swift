@@ -120,7 +120,7 @@ extension Folder {
         {
             throw Failure.owner(of: shown(name), uid: uid, gid: gid)
         }
-        // fchmodat follows links, so what stands here was looked at; we alone write in this folder.
+        // fchmodat follows links, so what is here was looked at; only we write in this folder.
         if let mode, old.kind != .symlink, withName(name, body: { fchmodat(descriptor, $0, mode, 0) }) != 0 {
             throw fault("set the mode of", name: name)
         }
@@ -188,7 +188,7 @@ private func setOpen(
 }
 
 extension Failure {
-    /// The failure of a chown, told by `errno`.
+    /// The failure of a chown, from `errno`.
     fileprivate static func owner(of path: String, uid: UInt32, gid: UInt32) -> Failure {
         guard errno == EPERM else { return Failure.system("set the owner of", artifact: path) }
         return Failure(

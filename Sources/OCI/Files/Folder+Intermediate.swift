@@ -20,7 +20,7 @@ package func makeFolders(_ path: String) throws(Failure) {
 }
 
 extension Folder {
-    /// The bytes of everything below that is not a folder, as lstat tells them.
+    /// The bytes of everything below that is not a folder, as lstat reports them.
     /// - Throws: a ``Failure`` also for a tree deeper than ``deepest`` folders.
     package func sizeOfFiles() throws(Failure) -> Int64 {
         var sum = ByteTotal()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where an image archive lies, and which of its images is meant: `docker-archive:PATH[:NAME]`,
+/// Where an image archive is, and which of its images is meant: `docker-archive:PATH[:NAME]`,
 /// `oci-archive:PATH[:NAME]`, `oci:PATH[:NAME]`, as skopeo and podman write it.
 package struct ArchiveLocation: Sendable, Equatable {
     /// The form of the archive.

@@ -4,9 +4,9 @@ internal import FoundationEssentials
 /// What `docker save` has written, read as ``DockerArchive`` writes it. Source: moby `image/spec/v1.2.md`.
 ///
 /// Such an archive has no registry manifest, so one is made: docker schema 2 over the config and the layers
-/// as they lie there, uncompressed or not; the same archive gives the same bytes. It is what skopeo and
+/// as they are there, uncompressed or not; the same archive gives the same bytes. It is what skopeo and
 /// podman make of the archive but for the type of uncompressed layers, which they call gzip.
-struct SavedImages {
+struct DockerArchiveReader {
     private struct Entry: Decodable {
         var Config: String
         var RepoTags: [String]?
@@ -62,7 +62,7 @@ struct SavedImages {
             manifest.descriptor, in: files, names: names, made: [manifest.descriptor.digest: raw])
     }
 
-    /// The layer as it lies there. Uncompressed, its digest is the `diff_id`, to which it is held when it is
+    /// The layer as it is there. Uncompressed, its digest is the `diff_id`, against which it is verified when it is
     /// read; compressed, it is read here and what it unpacks to is verified against the `diff_id`.
     private func layer(_ name: String, diffID: Digest) throws(Failure) -> Descriptor {
         let region = try files.region(name, followingLink: true)

@@ -46,7 +46,7 @@ package enum DockerArchive {
                 plans.append(plan)
             }
         }
-        var archive = ArchiveWriter(output, progress: progress)
+        var archive = TarWriter(output, progress: progress)
         try archive.file("manifest.json", bytes: try encode(plans.map(\.entry)))
         for plan in plans { try archive.file(plan.configName, bytes: plan.configBytes) }
         var written: Set<Digest> = []

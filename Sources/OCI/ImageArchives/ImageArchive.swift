@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Images that lie on this host in a form that other tools write: what `docker save`, `podman save` and
+/// Images that are on this host in a form that other tools write: what `docker save`, `podman save` and
 /// `skopeo copy` leave. Nothing is unpacked; names in it are only looked up, never made into paths.
 package struct ImageArchive: Sendable {
     /// A form of an archive. The raw values are the transports of skopeo and podman.
@@ -13,7 +13,7 @@ package struct ImageArchive: Sendable {
         case oci
     }
 
-    /// Where the archive lies, for errors.
+    /// Where the archive is, for errors.
     package let path: String
     private let form: Form
     private let files: ArchiveFiles
@@ -61,7 +61,7 @@ package struct ImageArchive: Sendable {
     ///   `data` for an archive that is not of its form.
     package func image(_ name: String?, for reference: Reference) throws(Failure) -> ArchivedImage {
         switch form {
-        case .dockerArchive: try SavedImages(files).image(name, for: reference)
+        case .dockerArchive: try DockerArchiveReader(files).image(name, for: reference)
         case .ociArchive, .oci: try ImageLayout(files).image(name, for: reference)
         }
     }
@@ -72,7 +72,7 @@ package struct ArchivedImage: ContentSource {
     /// The manifest or index that the image begins with.
     package let descriptor: Descriptor
     private let files: ArchiveFiles
-    /// What lies in the archive under another name than its digest.
+    /// What is in the archive under another name than its digest.
     private let names: [Digest: String]
     /// What is not in the archive, but made of it.
     private let made: [Digest: [UInt8]]
@@ -115,7 +115,7 @@ enum ArchiveFiles: Sendable {
     case folder(Folder)
     case tar(TarIndex)
 
-    /// Where the archive lies, for errors.
+    /// Where the archive is, for errors.
     var path: String {
         switch self {
         case .folder(let folder): folder.path
@@ -123,7 +123,7 @@ enum ArchiveFiles: Sendable {
         }
     }
 
-    /// Where the file's bytes lie. In a folder no symbolic link is followed; in a tar one, if that is allowed:
+    /// Where the file's bytes are. In a folder no symbolic link is followed; in a tar one, if that is allowed:
     /// `docker save` writes a layer that two images share once.
     func region(_ name: String, followingLink: Bool = false) throws(Failure) -> Region {
         switch self {

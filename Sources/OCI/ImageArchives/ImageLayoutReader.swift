@@ -31,7 +31,7 @@ struct ImageLayout {
     /// As ``ImageArchive/image(_:for:)``.
     func image(_ name: String?, for reference: Reference) throws(Failure) -> ArchivedImage {
         if name == nil, Set(images.map(\.digest)).count == 1 { return image(images[0]) }
-        // containerd's key has the full name; the other may be no more than a tag, or lead to a copy.
+        // containerd's key has the full name; the other may be no more than a tag, or point to a copy.
         let keys = ["io.containerd.image.name", "org.opencontainers.image.ref.name"]
         for key in keys {
             let found = images.filter { Self.means($0.annotations?[key], name: name, reference: reference) }

@@ -20,7 +20,7 @@ package struct IndexSelection: Sendable {
     package static let subjectAnnotation = "vnd.docker.reference.digest"
 
     /// Lists what `top` names.
-    /// - Parameter nested: the indexes that it leads to, by digest; one that is not there counts as left out.
+    /// - Parameter nested: the indexes that it points to, by digest; one that is not there counts as left out.
     /// - Throws: a ``Failure`` of kind `data` for indexes nested deeper than ``Manifest/deepestNesting``.
     package init(_ top: Manifest, nested: [Digest: Manifest], artifact: String) throws(Failure) {
         var pending: [(manifest: Manifest, platform: Platform?, path: [Digest])] = [(top, nil, [])]
@@ -62,7 +62,7 @@ package struct IndexSelection: Sendable {
         return all.first { $0 == platform } ?? all.first { platform.runs($0) }
     }
 
-    /// The manifest that stands for `platform`; `nil` where none does.
+    /// The manifest that represents `platform`; `nil` where none does.
     package func instance(for platform: Platform) -> Descriptor? {
         guard let chosen = serving(platform) else { return nil }
         return leaves.first { $0.platform == chosen && MediaType.accepted.contains($0.descriptor.mediaType) }?
@@ -70,7 +70,7 @@ package struct IndexSelection: Sendable {
     }
 
     /// The digests of all that is kept for `platforms`: every entry of a platform that serves one of them; entries without
-    /// a platform, but for attestations of what is left out; and the indexes that lead to any of it.
+    /// a platform, but for attestations of what is left out; and the indexes that point to any of it.
     package func kept(for platforms: [Platform]) -> Set<Digest> {
         let chosen = Set(platforms.compactMap(serving))
         var known: [Digest: Bool] = [:]

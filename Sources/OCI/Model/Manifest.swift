@@ -91,7 +91,7 @@ package struct Manifest: Sendable {
         }
         let content: Content
         let found: String
-        // `null` is an empty list to the tools that write it; what the content is, its type tells then.
+        // `null` is an empty list to the tools that write it; what the content is, its type says then.
         let isIndex = MediaType.indexes.contains(fields.mediaType ?? promised ?? "")
         switch (fields.manifests ?? (isIndex ? [] : nil), fields.config, fields.layers) {
         case (let manifests?, nil, nil):

@@ -14,11 +14,11 @@ package struct Reference: Sendable, Hashable {
     /// The digest that pins the content, where one is given.
     package let digest: Digest?
 
-    /// What a short name stands for.
+    /// The defaults of a short name.
     package struct Defaults: Sendable {
         /// The domain of a name without one.
         package let domain: String
-        /// What stands before a name without a slash.
+        /// The prefix of a name without a slash.
         package let namespace: String
 
         /// Docker's: `nginx` is `docker.io/library/nginx`.

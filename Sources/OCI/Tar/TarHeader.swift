@@ -4,7 +4,7 @@
 ///
 /// Source: POSIX.1-2017 `pax`, "ustar Interchange Format" and "pax Extended Header".
 package struct TarHeader: Sendable, Hashable {
-    /// What an entry stands for; the raw value is the ustar type flag.
+    /// What an entry represents; the raw value is the ustar type flag.
     package enum Kind: UInt8, Sendable, CaseIterable {
         /// A regular file: the one kind that has content.
         case file = 0x30

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where the files of an uncompressed tar lie. Only headers are read; contents are passed over.
+/// Where the files of an uncompressed tar are. Only headers are read; contents are passed over.
 struct TarIndex: Sendable {
     private enum Member {
         case file(offset: Int64, size: Int64)
@@ -40,7 +40,7 @@ struct TarIndex: Sendable {
         }
     }
 
-    /// Where the file's bytes lie.
+    /// Where the file's bytes are.
     /// - Parameter followingLink: take a link for the file that it names, once and inside the tar.
     func region(of name: String, followingLink: Bool = false) throws(Failure) -> Region {
         switch members[name] {

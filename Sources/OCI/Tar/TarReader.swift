@@ -21,7 +21,7 @@ package struct TarReader: ByteStream {
     enum Bound {
         /// One extended header: as in Go's `archive/tar`.
         static let record = 1 << 20
-        /// All that may stand between two contents, or after the last.
+        /// All that may be between two contents, or after the last.
         static let raw = 4 << 20
     }
 

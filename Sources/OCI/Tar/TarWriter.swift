@@ -3,14 +3,14 @@ internal import Glibc
 
 /// Writes a tar whose bytes depend on nothing but its members: owner 0, mode 0644 or 0755, and the time
 /// 0. Goes to a file or, member after member, to a pipe.
-package struct ArchiveWriter: ~Copyable {
+package struct TarWriter: ~Copyable {
     private let output: File
     /// Where the archive begins in a file that can be written at any place; `nil` for a pipe.
     private let origin: Int64?
     private var position: Int64 = 0
     private let progress: (Int64) -> Void
 
-    /// Begins an archive where `output` stands.
+    /// Begins an archive at the offset of `output`.
     /// - Parameters:
     ///   - output: a file or a pipe.
     ///   - progress: given the archive's length so far, in bytes, after each piece.

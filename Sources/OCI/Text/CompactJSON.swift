@@ -126,7 +126,7 @@ package enum CompactJSON {
     }
 }
 
-/// Writes one value where the writer stands.
+/// Writes one value where the writer is.
 private struct ValueEncoder: Encoder, SingleValueEncodingContainer {
     let writer: CompactJSON.Writer
     var codingPath: [any CodingKey] { [] }

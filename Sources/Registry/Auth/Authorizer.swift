@@ -10,21 +10,21 @@ actor Authorizer {
         var expiry: ContinuousClock.Instant?
     }
     private struct Key: Hashable {
-        var access: Access
+        var access: AccessScope
         /// A token for https is not sent over http.
-        var scheme: WebAddress.Scheme
+        var scheme: HTTPURL.Scheme
     }
     private let credentials: Credentials
     private var entries: [Key: Entry] = [:]
-    private var running: [Key: Task<Result<Entry?, Setback>, Never>] = [:]
+    private var running: [Key: Task<Result<Entry?, AttemptError>, Never>] = [:]
 
     /// The logins that were found, in words.
-    private var logins: [Access: String] = [:]
+    private var logins: [AccessScope: String] = [:]
 
     init(_ credentials: Credentials) { self.credentials = credentials }
 
     /// The value of `Authorization` that was good for `access` before, as long as it is.
-    func known(_ access: Access, at address: WebAddress) -> String? {
+    func known(_ access: AccessScope, at address: HTTPURL) -> String? {
         guard access.authority == address.authority,
             let entry = entries[Key(access: access, scheme: address.scheme)]
         else { return nil }
@@ -33,15 +33,16 @@ actor Authorizer {
     }
 
     /// Whose login it is that was found for `access`, and where; `nil` where none was.
-    func login(for access: Access) -> String? { logins[access] }
+    func login(for access: AccessScope) -> String? { logins[access] }
 
     /// A value of `Authorization` that answers one of `challenges`; `nil` where there is no login to.
     /// Requests that are challenged at the same time share one token.
     /// - Parameter isOwn: gets a token that no other request is given.
     func answer(
-        _ challenges: [Challenge], from outcome: Outcome, for access: Access, rejected: String?, isOwn: Bool,
-        through web: Web, artifact: String
-    ) async throws(Setback) -> String? {
+        _ challenges: [Challenge], from outcome: HTTPResponse, for access: AccessScope, rejected: String?,
+        isOwn: Bool,
+        through web: HTTPClient, artifact: String
+    ) async throws(AttemptError) -> String? {
         let key = Key(access: access, scheme: outcome.address.scheme)
         if isOwn {
             let own = try await obtain(
@@ -52,7 +53,7 @@ actor Authorizer {
         let task =
             running[key]
             ?? Task {
-                do throws(Setback) {
+                do throws(AttemptError) {
                     return .success(
                         try await obtain(
                             challenges, outcome: outcome, access: access, web: web, artifact: artifact))
@@ -69,8 +70,9 @@ actor Authorizer {
     }
 
     private func obtain(
-        _ challenges: [Challenge], outcome: Outcome, access: Access, web: Web, artifact: String
-    ) async throws(Setback) -> Entry? {
+        _ challenges: [Challenge], outcome: HTTPResponse, access: AccessScope, web: HTTPClient,
+        artifact: String
+    ) async throws(AttemptError) -> Entry? {
         let credentials = credentials
         let stored: StoredLogin?
         do throws(Failure) {
@@ -78,7 +80,7 @@ actor Authorizer {
                 try credentials.login(for: access.authority, access.repository)
             }
         } catch {
-            throw Setback(error, elsewhere: false)
+            throw AttemptError(error, elsewhere: false)
         }
         logins[access] = stored?.description
         let login = stored?.login
@@ -93,14 +95,14 @@ actor Authorizer {
     }
 
     private func token(
-        _ challenge: Challenge, outcome: Outcome, access: Access, login: Login?, web: Web,
+        _ challenge: Challenge, outcome: HTTPResponse, access: AccessScope, login: Login?, web: HTTPClient,
         artifact: String
-    ) async throws(Setback) -> Entry {
+    ) async throws(AttemptError) -> Entry {
         let realm = try Realm(challenge.parameters["realm"] ?? "", named: outcome, artifact: artifact)
         let scopes = access.scopes(challenged: challenge.parameters["scope"])
         var query: [(String, String)] = []
         if let service = challenge.parameters["service"] { query.append(("service", service)) }
-        var request = Request(address: realm.address)
+        var request = HTTPRequest(address: realm.address)
         request.refusesLocalPeer = realm.refusesLocalPeer
         request.limit = 1 << 20
         if case .identity(let token) = login {
@@ -117,13 +119,13 @@ actor Authorizer {
             request.address = realm.address.adding(query: Self.form(query))
             if let basic = login?.basic { request.authorize(basic) }
         }
-        let answer: Outcome
-        do throws(Setback) {
+        let answer: HTTPResponse
+        do throws(AttemptError) {
             let (prepared, sent) = (request, logins[access])
-            answer = try await web.persist(artifact, at: realm.address.authority) { () throws(Setback) in
+            answer = try await web.persist(artifact, at: realm.address.authority) { () throws(AttemptError) in
                 var outcome = try await web.follow(prepared, artifact: artifact)
                 outcome.login = sent
-                guard outcome.head?.status == 200 else { throw Setback(outcome, artifact: artifact) }
+                guard outcome.head?.status == 200 else { throw AttemptError(outcome, artifact: artifact) }
                 return outcome
             }
         } catch {
@@ -134,12 +136,12 @@ actor Authorizer {
         return try Self.parse(answer, artifact: artifact)
     }
 
-    private static func parse(_ answer: Outcome, artifact: String) throws(Setback) -> Entry {
-        if answer.head?.isPage == true { throw Setback.page(answer.address, artifact: artifact) }
+    private static func parse(_ answer: HTTPResponse, artifact: String) throws(AttemptError) -> Entry {
+        if answer.head?.isPage == true { throw AttemptError.page(answer.address, artifact: artifact) }
         let fields = try? JSONDecoder().decode(TokenAnswer.self, from: Data(answer.body))
         guard let text = fields?.token, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else {
-            throw Setback(
+            throw AttemptError(
                 Failure(
                     .unavailable, "fetch", artifact,
                     because: "the answer of \(answer.address.authority) holds no token",
@@ -189,37 +191,37 @@ private struct TokenAnswer: Decodable {
 /// Where a registry sends its users for tokens. A hostile registry may name a place that gets at a login or
 /// at services of this host (CVE-2026-48978).
 struct Realm {
-    let address: WebAddress
-    /// The connection must not lead to this host either, whatever its name resolves to.
+    let address: HTTPURL
+    /// The connection must not reach this host either, whatever its name resolves to.
     let refusesLocalPeer: Bool
 
     /// - Throws: a failure of kind `denied` for a realm that a registry at `outcome` may not name.
-    init(_ text: String, named outcome: Outcome, artifact: String) throws(Setback) {
+    init(_ text: String, named outcome: HTTPResponse, artifact: String) throws(AttemptError) {
         let registry = outcome.address
-        func refuse(_ reason: String) -> Setback {
-            Setback(
+        func refuse(_ reason: String) -> AttemptError {
+            AttemptError(
                 Failure(
                     .denied, "fetch", artifact,
                     because: "\(registry.authority) asks for the login to be sent \(reason)",
                     remedy: "do not log in to this registry before its operator has explained it"),
                 elsewhere: false)
         }
-        do throws(Failure) { address = try WebAddress(text) } catch {
+        do throws(Failure) { address = try HTTPURL(text) } catch {
             throw refuse("to a place that is not one: \(error.reason)")
         }
         if registry.scheme == .https, address.scheme == .http {
             throw refuse("over plain HTTP, to \(address)")
         }
-        let registryIsLocal = registry.isLocal || WebAddress.isLocal(address: outcome.peer)
+        let registryIsLocal = registry.isLocal || HTTPURL.isLocal(address: outcome.peer)
         refusesLocalPeer = !registryIsLocal
         if address.isLocal, !registryIsLocal { throw refuse("to this host itself, at \(address)") }
     }
 }
 
-extension WebAddress {
+extension HTTPURL {
     /// The same with more in its query.
-    func adding(query: String) -> WebAddress {
+    func adding(query: String) -> HTTPURL {
         let joint = target.contains("?") ? "&" : "?"
-        return WebAddress(scheme: scheme, host: host, port: port, target: target + joint + query)
+        return HTTPURL(scheme: scheme, host: host, port: port, target: target + joint + query)
     }
 }

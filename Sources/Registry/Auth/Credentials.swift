@@ -127,7 +127,7 @@ struct AuthFile: Decodable {
         }
     }
 
-    /// The entry with the longest path that `repository` lies below.
+    /// The entry with the longest path that `repository` is below.
     private func entry(for hosts: [String], _ repository: String) -> Entry? {
         guard let auths else { return nil }
         var parts = repository.split(separator: "/")

@@ -7,7 +7,7 @@ internal import OCI
 /// no server ever has all the bytes.
 // Unchecked: read by one feed at a time; the next part is asked for when the one before was taken whole,
 // which the feed's lock orders.
-final class BlobParts: @unchecked Sendable {
+final class BlobChunks: @unchecked Sendable {
     private var stream: any ByteStream
     private let size: Int64
     /// How many bytes were given out.
@@ -26,10 +26,10 @@ final class BlobParts: @unchecked Sendable {
     func part(_ count: Int64) -> some ByteStream { Part(of: self, count: count) }
 
     private struct Part: ByteStream {
-        let blob: BlobParts
+        let blob: BlobChunks
         var left: Int64
 
-        init(of blob: BlobParts, count: Int64) {
+        init(of blob: BlobChunks, count: Int64) {
             self.blob = blob
             left = count
         }

@@ -3,32 +3,32 @@ internal import OCI
 
 /// One place where an item may be had.
 struct Source: Sendable {
-    let access: Access?
+    let access: AccessScope?
     let authority: String
     /// Found out only when it is this source's turn.
-    let address: @Sendable () async throws(Setback) -> WebAddress
+    let address: @Sendable () async throws(AttemptError) -> HTTPURL
     /// Told that the server does not answer.
     var onUnreachable: @Sendable () async -> Void = {}
 }
 
 /// Fetches one item into its sink: from the first source that has it, resuming.
-final class Download: Sendable {
-    private let web: Web
+final class BlobDownload: Sendable {
+    private let web: HTTPClient
     private let item: String
     private let artifact: String
     /// Bytes in all, where known before.
     private let size: Int64?
-    private let channel: Channel
+    private let channel: SinkQueue
     /// The entity tags by URL, for If-Range: a resumed body must be of the same version.
-    private let tags = Monitor<[WebAddress: String]>([:])
+    private let tags = Monitor<[HTTPURL: String]>([:])
 
-    init(_ web: Web, item: String, artifact: String, size: Int64?, into sink: any BlobSink) {
+    init(_ web: HTTPClient, item: String, artifact: String, size: Int64?, into sink: any BlobSink) {
         self.web = web
         self.item = item
         self.artifact = artifact
         self.size = size
         let onEvent = web.settings.onEvent
-        channel = Channel(sink) { count in
+        channel = SinkQueue(sink) { count in
             onEvent?(count.map { .received(item: item, bytes: $0) } ?? .restarted(item: item))
         }
     }
@@ -52,7 +52,7 @@ final class Download: Sendable {
         var mismatches = 0
         while !queue.isEmpty {
             let source = queue.removeFirst()
-            do throws(Setback) {
+            do throws(AttemptError) {
                 try await fetch(from: source, isLast: queue.isEmpty)
             } catch {
                 failures.append(error.failure)
@@ -71,7 +71,7 @@ final class Download: Sendable {
                 if queue.isEmpty { queue.append(source) }
             }
         }
-        throw Setback.combined(failures)
+        throw AttemptError.combined(failures)
     }
 
     private func explain(_ failure: Failure, source: Source) -> Failure {
@@ -82,14 +82,14 @@ final class Download: Sendable {
                 "if it stays so, \(source.authority) holds other content than was promised: ask its operator")
     }
 
-    private func fetch(from source: Source, isLast: Bool) async throws(Setback) {
+    private func fetch(from source: Source, isLast: Bool) async throws(AttemptError) {
         let sink = channel.sink
         // With others to ask, the first is not waited for long.
         let attempts = isLast ? nil : min(2, web.settings.retry.attempts)
         try await web.persist(
             item, at: source.authority, attempts: attempts, progress: { sink.received }
-        ) { () throws(Setback) in
-            do throws(Setback) {
+        ) { () throws(AttemptError) in
+            do throws(AttemptError) {
                 try await once(from: try await source.address(), as: source.access)
             } catch {
                 if error.forgetsBytes { try await empty() }
@@ -98,7 +98,7 @@ final class Download: Sendable {
         }
     }
 
-    private func empty() async throws(Setback) {
+    private func empty() async throws(AttemptError) {
         let channel = channel
         do throws(Failure) {
             try await web.engine.writers.run(channel) { () throws(Failure) in
@@ -107,14 +107,14 @@ final class Download: Sendable {
                 channel.onProgress(nil)
             }
         } catch {
-            throw Setback(error, elsewhere: false)
+            throw AttemptError(error, elsewhere: false)
         }
     }
 
-    private func once(from address: WebAddress, as access: Access?) async throws(Setback) {
+    private func once(from address: HTTPURL, as access: AccessScope?) async throws(AttemptError) {
         let offset = channel.sink.received
         if let size, offset == size { return }
-        var request = Request(address: address)
+        var request = HTTPRequest(address: address)
         request.limit = 64 << 10
         let known = tags.locked { $0[address] }
         if offset > 0 {
@@ -124,8 +124,8 @@ final class Download: Sendable {
         let expected = Expectation(
             offset: offset, size: size, tag: known, artifact: artifact, address: address)
         let tags = tags
-        let answer: Result<Outcome, Setback>
-        do throws(Setback) {
+        let answer: Result<HTTPResponse, AttemptError>
+        do throws(AttemptError) {
             answer = .success(
                 try await web.attempt(request, as: access, artifact: artifact, into: channel) { head in
                     // A weak tag does not promise equal bytes (RFC 9110, 13.1.5).
@@ -138,33 +138,33 @@ final class Download: Sendable {
         }
         // The sink has still to take what arrived before it may be asked anything.
         do throws(Failure) { try await web.engine.writers.run(channel) } catch {
-            throw Setback(explain(error, named: address), elsewhere: error.kind == .data)
+            throw AttemptError(explain(error, named: address), elsewhere: error.kind == .data)
         }
         let outcome = try answer.get()
         try check(outcome, offset: offset)
         web.tell(item, asked: address, outcome: outcome)
     }
 
-    private func explain(_ failure: Failure, named address: WebAddress) -> Failure {
+    private func explain(_ failure: Failure, named address: HTTPURL) -> Failure {
         explain(
             failure, source: Source(access: nil, authority: address.authority, address: { () in address }))
     }
 
-    private func check(_ outcome: Outcome, offset: Int64) throws(Setback) {
+    private func check(_ outcome: HTTPResponse, offset: Int64) throws(AttemptError) {
         let status = outcome.head?.status ?? 0
         if status == 416, offset > 0 {
             // Without a size it may be that nothing is missing; then finish() decides.
             if size == nil, outcome.head?.range?.total == offset { return }
-            var setback = Setback(outcome, artifact: artifact)
+            var setback = AttemptError(outcome, artifact: artifact)
             setback.failure.kind = .data
             setback.failure.reason += ": it has not the \(offset) bytes that are there already"
             setback.isTransient = true
             setback.forgetsBytes = true
             throw setback
         }
-        guard status == 200 || status == 206 else { throw Setback(outcome, artifact: artifact) }
+        guard status == 200 || status == 206 else { throw AttemptError(outcome, artifact: artifact) }
         if let size, channel.sink.received < size {
-            throw Setback(
+            throw AttemptError(
                 Failure(
                     .data, "fetch", artifact,
                     because:
@@ -181,10 +181,10 @@ struct Expectation: Sendable {
     var size: Int64?
     var tag: String?
     var artifact: String
-    var address: WebAddress
+    var address: HTTPURL
 
     /// Looks at the head of a success.
-    func judge(_ head: ResponseHead) -> Disposition {
+    func judge(_ head: ResponseHead) -> BodyDisposition {
         if let encoding = head.encoding, !isOwn(encoding, head: head) {
             return .refuse(.encoded(encoding, artifact: artifact, address: address))
         }
@@ -202,7 +202,7 @@ struct Expectation: Sendable {
         }
     }
 
-    private func judge(part head: ResponseHead) -> Disposition {
+    private func judge(part head: ResponseHead) -> BodyDisposition {
         guard offset > 0 else { return refuse("\(address.authority) sent a part, though all was asked for") }
         guard let range = head.range, range.first == offset else {
             return refuse("\(address.authority) sent another part than was asked for", again: true)
@@ -222,9 +222,9 @@ struct Expectation: Sendable {
         return .deliver(restart: false)
     }
 
-    private func refuse(_ reason: String, again: Bool = false) -> Disposition {
+    private func refuse(_ reason: String, again: Bool = false) -> BodyDisposition {
         .refuse(
-            Setback(
+            AttemptError(
                 Failure(
                     .data, "fetch", artifact, because: reason,
                     remedy: "if it stays so, the server or a proxy before it is at fault: use a mirror"),

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 
-extension Upload {
+extension BlobUpload {
     /// How long a registry may take to put a blob in place, which some copy once more for it.
     private static let patienceForCommit: Duration = .seconds(600)
 
     /// Sends what is missing, and closes the upload.
-    func send() async throws(Setback) {
+    func send() async throws(AttemptError) {
         let isDirect = blob.size <= web.settings.chunk
         if isWhole || (isDirect && session?.confirmed == 0) { return try await commit(withBody: true) }
         while let session, session.confirmed < blob.size {
@@ -17,7 +17,7 @@ extension Upload {
     }
 
     /// Sends `count` bytes by PATCH.
-    private func sendPart(_ count: Int64, from offset: Int64) async throws(Setback) {
+    private func sendPart(_ count: Int64, from offset: Int64) async throws(AttemptError) {
         var request = request(.patch)
         request.headers = [
             ("Content-Type", MediaType.octets), ("Content-Range", "\(offset)-\(offset + count - 1)"),
@@ -39,7 +39,7 @@ extension Upload {
     }
 
     /// Ends the upload by PUT; small blobs are sent with it.
-    private func commit(withBody: Bool) async throws(Setback) {
+    private func commit(withBody: Bool) async throws(AttemptError) {
         var request = request(.put)
         request.address = request.address.adding(query: "digest=\(blob.digest)")
         request.patience = Self.patienceForCommit
@@ -57,7 +57,7 @@ extension Upload {
         try check(digestOf: outcome)
     }
 
-    private func wholeBody() async throws(Setback) -> RequestBody {
+    private func wholeBody() async throws(AttemptError) -> RequestBody {
         guard blob.size <= Self.largestInMemory else { return .stream(try await feed(blob.size, from: 0)) }
         let (source, blob) = (source, blob)
         do throws(Failure) {
@@ -65,23 +65,23 @@ extension Upload {
             web.settings.onEvent?(.received(item: item, bytes: bytes.count))
             return .bytes(bytes)
         } catch {
-            throw Setback(error, elsewhere: false)
+            throw AttemptError(error, elsewhere: false)
         }
     }
 
     /// The next `count` bytes of the blob, from `offset`.
-    private func feed(_ count: Int64, from offset: Int64) async throws(Setback) -> Feed {
+    private func feed(_ count: Int64, from offset: Int64) async throws(AttemptError) -> Feed {
         let (source, blob, item, onEvent) = (source, blob, item, web.settings.onEvent)
-        let current: BlobParts
+        let current: BlobChunks
         if let parts, parts.offset == offset {
             current = parts
         } else {
             do throws(Failure) {
                 current = try await onThread { () throws(Failure) in
-                    try BlobParts(blob, from: source, at: offset)
+                    try BlobChunks(blob, from: source, at: offset)
                 }
             } catch {
-                throw Setback(error, elsewhere: false)
+                throw AttemptError(error, elsewhere: false)
             }
         }
         parts = current
@@ -89,10 +89,10 @@ extension Upload {
     }
 
     /// What an answer without success means, and how the next attempt begins.
-    private func refused(_ outcome: Outcome) async throws(Setback) -> Setback {
-        var setback = Setback(push: outcome, artifact)
+    private func refused(_ outcome: HTTPResponse) async throws(AttemptError) -> AttemptError {
+        var setback = AttemptError(push: outcome, artifact)
         switch outcome.head?.status ?? 0 {
-        case 416: setback.isTransient = true  // Its status tells what it wants.
+        case 416: setback.isTransient = true  // Its status says what it wants.
         case 404, 410:
             // The upload is not known any more.
             await cancel()

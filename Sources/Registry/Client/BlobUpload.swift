@@ -10,16 +10,16 @@ package enum BlobArrival: Sendable {
 }
 
 /// Brings one blob into one repository: POST, then PUT of one that one request may send, or PATCH after PATCH and a closing PUT;
-/// after a failure the upload's status tells where to go on.
+/// after a failure the upload's status says where to resume.
 ///
 /// Sources: OCI distribution specification 1.1, "Pushing blobs"; docker registry HTTP API V2, "Resumable push".
-final class Upload {
-    let web: Web
+final class BlobUpload {
+    let web: HTTPClient
     let blob: Descriptor
     let source: any ContentSource
-    let access: Access
+    let access: AccessScope
     /// The address that uploads are begun at.
-    let start: WebAddress
+    let start: HTTPURL
     let artifact: String
     var item: String { "\(blob.digest)" }
 
@@ -35,12 +35,12 @@ final class Upload {
     var isWhole = false
     /// How often the registry said that it got something else than was sent.
     var mismatches = 0
-    var parts: BlobParts?
+    var parts: BlobChunks?
 
     /// An upload as the registry knows it.
     struct Session {
         /// Where the next request goes.
-        var address: WebAddress
+        var address: HTTPURL
         /// The registry itself, or another server that it names: that gets no login (GHSA-qvqc-4c52-x6qp).
         var isOfRegistry = true
         var refusesLocalPeer = false
@@ -54,8 +54,8 @@ final class Upload {
     static let largestInMemory: Int64 = 64 << 10
 
     init(
-        _ web: Web, blob: Descriptor, from source: any ContentSource, to start: WebAddress,
-        as access: Access, origin: String?, artifact: String
+        _ web: HTTPClient, blob: Descriptor, from source: any ContentSource, to start: HTTPURL,
+        as access: AccessScope, origin: String?, artifact: String
     ) {
         self.web = web
         self.blob = blob
@@ -66,13 +66,13 @@ final class Upload {
         self.artifact = artifact
     }
 
-    /// After return the registry has the blob. After a failure it has been told to forget the upload.
-    func run() async throws(Setback) -> BlobArrival {
+    /// After return the registry has the blob. After a failure it has been asked to cancel the upload.
+    func run() async throws(AttemptError) -> BlobArrival {
         web.settings.onEvent?(.started(item: item, size: blob.size, at: 0))
-        do throws(Setback) {
+        do throws(AttemptError) {
             let arrival = try await web.persist(
                 item, at: access.authority, progress: { self.session?.confirmed ?? 0 }
-            ) { () throws(Setback) in try await self.attempt() }
+            ) { () throws(AttemptError) in try await self.attempt() }
             web.settings.onEvent?(.ended(item: item, failure: nil))
             return arrival
         } catch {
@@ -82,7 +82,7 @@ final class Upload {
         }
     }
 
-    private func attempt() async throws(Setback) -> BlobArrival {
+    private func attempt() async throws(AttemptError) -> BlobArrival {
         parts = nil
         if isCommitting, try await isThere() { return .uploaded }
         isCommitting = false
@@ -94,15 +94,15 @@ final class Upload {
     }
 
     /// Whether the registry has the blob after all.
-    private func isThere() async throws(Setback) -> Bool {
-        var request = Request(address: start.sibling("\(blob.digest)"))
+    private func isThere() async throws(AttemptError) -> Bool {
+        var request = HTTPRequest(address: start.sibling("\(blob.digest)"))
         request.method = .head
         return try await web.attempt(request, as: access, artifact: artifact).head?.status == 200
     }
 
     /// Asks for an upload, or for the blob out of the repository ``origin``. Returns whether it was mounted.
-    private func begin() async throws(Setback) -> Bool {
-        var request = Request(address: start)
+    private func begin() async throws(AttemptError) -> Bool {
+        var request = HTTPRequest(address: start)
         request.method = .post
         var access = access
         if let origin {
@@ -120,7 +120,7 @@ final class Upload {
             // Registries that mount nothing say so in many ways; what matters is what they say without it.
             if (400..<500).contains(status), ![408, 425, 429].contains(status) { return try await begin() }
         }
-        guard status == 202 else { throw Setback(push: outcome, artifact) }
+        guard status == 202 else { throw AttemptError(push: outcome, artifact) }
         session = Session(address: start)
         session?.leastChunk =
             outcome.head?["oci-chunk-min-length"].flatMap { Int64(sizeFromOutside: $0) } ?? 1
@@ -130,16 +130,16 @@ final class Upload {
     }
 
     /// Takes the place of the next request from an answer.
-    func move(to outcome: Outcome, isRequired: Bool = false) throws(Setback) {
+    func move(to outcome: HTTPResponse, isRequired: Bool = false) throws(AttemptError) {
         guard let location = outcome.head?["location"] else {
             guard isRequired else { return }
             throw refuse("\(outcome.address.authority) names no place to send it to")
         }
         do throws(Failure) {
-            let address = try WebAddress(location, relativeTo: outcome.address)
+            let address = try HTTPURL(location, relativeTo: outcome.address)
             session?.address = address
             session?.isOfRegistry = address.isSameOrigin(as: start)
-            let registryIsLocal = start.isLocal || WebAddress.isLocal(address: outcome.peer)
+            let registryIsLocal = start.isLocal || HTTPURL.isLocal(address: outcome.peer)
             session?.refusesLocalPeer = !address.isSameOrigin(as: start) && !registryIsLocal
         } catch {
             throw refuse(
@@ -148,24 +148,26 @@ final class Upload {
     }
 
     /// A request to the upload that is under way.
-    func request(_ method: Request.Method) -> Request {
-        var request = Request(address: session?.address ?? start)
+    func request(_ method: HTTPRequest.Method) -> HTTPRequest {
+        var request = HTTPRequest(address: session?.address ?? start)
         request.method = method
         request.refusesLocalPeer = session?.refusesLocalPeer ?? false
         return request
     }
 
     /// Sends it, with the login only where the registry itself gets it.
-    func perform(_ request: Request) async throws(Setback) -> Outcome {
+    func perform(_ request: HTTPRequest) async throws(AttemptError) -> HTTPResponse {
         try await web.attempt(
             request, as: session?.isOfRegistry == false ? nil : access, artifact: artifact)
     }
 
     /// Asks how far the upload got; where the server does not know, it is given up and the next begins again.
-    private func askStatus() async throws(Setback) {
+    private func askStatus() async throws(AttemptError) {
         let outcome = try await perform(request(.get))
         let status = outcome.head?.status ?? 0
-        guard ![408, 425, 429].contains(status), status < 500 else { throw Setback(push: outcome, artifact) }
+        guard ![408, 425, 429].contains(status), status < 500 else {
+            throw AttemptError(push: outcome, artifact)
+        }
         let confirmed = outcome.head?.confirmedBytes ?? 0
         if (200..<300).contains(status), confirmed <= blob.size {
             try move(to: outcome)
@@ -190,17 +192,17 @@ final class Upload {
     }
 
     /// - Throws: where the registry says that it has other content than was sent.
-    func check(digestOf outcome: Outcome) throws(Setback) {
+    func check(digestOf outcome: HTTPResponse) throws(AttemptError) {
         guard let said = outcome.head?["docker-content-digest"], said != "\(blob.digest)" else { return }
-        throw Setback(
+        throw AttemptError(
             Failure(
                 .data, "push", artifact,
                 because: "\(outcome.address.authority) says that it has \(said.prefix(80).filter(\.isASCII))",
                 remedy: "do not use this registry before its operator has explained it"))
     }
 
-    func refuse(_ reason: String) -> Setback {
-        Setback(
+    func refuse(_ reason: String) -> AttemptError {
+        AttemptError(
             Failure(
                 .unavailable, "push", artifact, because: reason,
                 remedy: "check that it is a registry, and what is in front of it"))

@@ -6,10 +6,10 @@ struct Endpoint: Sendable, Hashable {
     let host: String
     /// `nil` where none was written: that of the scheme.
     let port: UInt16?
-    /// What stands before each repository's name; empty, or with a slash at its end.
+    /// The prefix of each repository's name; empty, or with a slash at its end.
     let prefix: String
     /// `nil` where none was written: https, or what an insecure server speaks.
-    let scheme: WebAddress.Scheme?
+    let scheme: HTTPURL.Scheme?
 
     /// The registry that a reference names.
     init(domain: String) throws(Failure) {
@@ -23,7 +23,7 @@ struct Endpoint: Sendable, Hashable {
         let hasScheme = candidate.hasPrefix("http://") || candidate.hasPrefix("https://")
         // "https://" before it would make a host of a foreign scheme.
         let isBare = !hasScheme && !candidate.split(separator: "/").contains { $0.hasSuffix(":") }
-        let address = try WebAddress(isBare ? "https://" + candidate : candidate)
+        let address = try HTTPURL(isBare ? "https://" + candidate : candidate)
         guard !address.target.contains("?") else {
             throw Failure(
                 .configuration, "use the mirror", "\(address)", because: "it has a query",
@@ -40,26 +40,26 @@ struct Endpoint: Sendable, Hashable {
     var authority: String { port.map { "\(host):\($0)" } ?? host }
 
     /// The root as a URL of that scheme.
-    func address(_ scheme: WebAddress.Scheme, target: String) -> WebAddress {
-        WebAddress(scheme: scheme, host: host, port: port ?? (scheme == .https ? 443 : 80), target: target)
+    func address(_ scheme: HTTPURL.Scheme, target: String) -> HTTPURL {
+        HTTPURL(scheme: scheme, host: host, port: port ?? (scheme == .https ? 443 : 80), target: target)
     }
 }
 
 /// Which endpoint a registry is asked at, and what that speaks.
 actor Endpoints {
     private let mirrors: [String: [Endpoint]]
-    private var schemes: [String: Task<WebAddress.Scheme, Never>] = [:]
+    private var schemes: [String: Task<HTTPURL.Scheme, Never>] = [:]
     private var unreachable: Set<String> = []
 
     /// - Throws: a ``Failure`` of kind `configuration` for a mirror that is not well formed, or that is
     ///   written with `http://` and was not named insecure.
-    init(_ web: Web) throws(Failure) {
+    init(_ web: HTTPClient) throws(Failure) {
         var mirrors: [String: [Endpoint]] = [:]
         for (domain, candidates) in web.settings.mirrors {
             for candidate in candidates {
                 let endpoint = try Endpoint(candidate: candidate)
                 if endpoint.scheme == .http {
-                    do throws(Setback) {
+                    do throws(AttemptError) {
                         try web.permit(endpoint.address(.http, target: "/"), for: "the mirror \(candidate)")
                     } catch {
                         var failure = error.failure
@@ -85,7 +85,7 @@ actor Endpoints {
     func avoid(_ endpoint: Endpoint) { unreachable.insert(endpoint.authority) }
 
     /// What `endpoint` speaks: https, unless the user named it insecure and it does not.
-    func scheme(of endpoint: Endpoint, _ web: Web) async -> WebAddress.Scheme {
+    func scheme(of endpoint: Endpoint, _ web: HTTPClient) async -> HTTPURL.Scheme {
         if let scheme = endpoint.scheme { return scheme }
         guard
             web.isInsecure(endpoint.address(.https, target: "/"))
@@ -96,7 +96,7 @@ actor Endpoints {
         let task =
             schemes[endpoint.authority]
             ?? Task {
-                var request = Request(address: endpoint.address(.https, target: "/v2/"))
+                var request = HTTPRequest(address: endpoint.address(.https, target: "/v2/"))
                 request.verifiesServer = false
                 if let trust = try? await web.trust(in: request.address) { request.trust = trust }
                 let outcome = await web.engine.perform(request)

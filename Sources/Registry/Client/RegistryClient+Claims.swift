@@ -36,8 +36,8 @@ extension RegistryClient {
         return ContentClaim(head)
     }
 
-    /// What the tag or digest of `reference` leads to, as far as a HEAD request shows, or, where the registry
-    /// does not speak HEAD, its content; `nil` where it leads to nothing.
+    /// What the tag or digest of `reference` points to, as far as a HEAD request shows, or, where the registry
+    /// does not speak HEAD, its content; `nil` where it points to nothing.
     /// - Throws: a ``Failure`` as of ``claim(of:in:)``.
     package func claim(of reference: Reference) async throws(Failure) -> ContentClaim? {
         let outcome = try await ask(
@@ -50,7 +50,7 @@ extension RegistryClient {
         return ContentClaim(head)
     }
 
-    /// The bytes that the tag or digest of `reference` leads to, and their media type, unverified; `nil` where it leads
+    /// The bytes that the tag or digest of `reference` points to, and their media type, unverified; `nil` where it leads
     /// to nothing.
     /// - Throws: a ``Failure`` as of ``claim(of:in:)``.
     package func content(of reference: Reference) async throws(Failure) -> (bytes: [UInt8], type: String?)? {
@@ -71,9 +71,9 @@ extension RegistryClient {
     }
 
     private func ask(
-        _ method: Request.Method, path: String, in reference: Reference, artifact: String
-    ) async throws(Failure) -> Outcome {
-        try await pushing(to: reference) { (endpoint) throws(Setback) in
+        _ method: HTTPRequest.Method, path: String, in reference: Reference, artifact: String
+    ) async throws(Failure) -> HTTPResponse {
+        try await pushing(to: reference) { (endpoint) throws(AttemptError) in
             var request = try await self.request(endpoint, reference: reference, path: path)
             request.method = method
             request.limit = Int(Manifest.largestSize)
@@ -88,6 +88,6 @@ extension RegistryClient {
 }
 
 extension Reference {
-    /// Where the distribution API has what the tag, or else the digest, leads to.
+    /// Where the distribution API has what the tag, or else the digest, points to.
     var manifestPath: String { "manifests/\(tag ?? digest?.description ?? "latest")" }
 }

@@ -7,7 +7,7 @@ package struct RemoteFile: Sendable, Equatable {
     package let size: Int64?
     /// The entity tag, as it was sent.
     package let tag: String?
-    /// A transfer can go on in the middle.
+    /// A transfer can resume in the middle.
     package let acceptsRanges: Bool
 }
 
@@ -15,7 +15,7 @@ extension RegistryClient {
     /// The URL that `text`, a URL or a path, means in a document at `base` (RFC 3986, 5.2).
     /// - Throws: a ``Failure`` of kind `configuration` for what is not an http or https URL, or holds a login.
     package static func url(_ text: String, relativeTo base: String) throws(Failure) -> String {
-        try WebAddress(text, relativeTo: WebAddress(base)).text
+        try HTTPURL(text, relativeTo: HTTPURL(base)).text
     }
 
     /// What the server says of the file at `url`; nothing is fetched.
@@ -40,14 +40,14 @@ extension RegistryClient {
                 failures.append(error)
             }
         }
-        throw Setback.combined(failures)
+        throw AttemptError.combined(failures)
     }
 
     private func examine(_ url: String, attempts: Int?) async throws(Failure) -> RemoteFile {
-        let address = try WebAddress(url)
-        var request = Request(address: address)
+        let address = try HTTPURL(url)
+        var request = HTTPRequest(address: address)
         request.method = .head
-        do throws(Setback) {
+        do throws(AttemptError) {
             var outcome = try await web.collect(
                 request, as: access(address), item: "\(address)", artifact: "\(address)", attempts: attempts,
                 accepting: [200, 403, 405, 501])
@@ -57,7 +57,7 @@ extension RegistryClient {
                 request.headers.append(("Range", "bytes=0-0"))
                 outcome = try await firstByte(request, address: address)
             }
-            guard let head = outcome.head else { throw Setback.interrupted("\(address)") }
+            guard let head = outcome.head else { throw AttemptError.interrupted("\(address)") }
             let isPart = head.status == 206
             return RemoteFile(
                 size: isPart ? head.range?.total : head.encoding == nil ? head.length : nil,
@@ -69,28 +69,30 @@ extension RegistryClient {
     }
 
     /// Looks at the head of a GET, and leaves the body.
-    private func firstByte(_ request: Request, address: WebAddress) async throws(Setback) -> Outcome {
+    private func firstByte(_ request: HTTPRequest, address: HTTPURL) async throws(AttemptError)
+        -> HTTPResponse
+    {
         let artifact = "\(address)"
-        return try await web.persist(artifact, at: address.authority) { () throws(Setback) in
+        return try await web.persist(artifact, at: address.authority) { () throws(AttemptError) in
             let seen = Monitor<ResponseHead?>(nil)
-            let unwanted = Setback(Failure(.fault, "fetch", artifact, because: "its body is not wanted"))
-            do throws(Setback) {
+            let unwanted = AttemptError(Failure(.fault, "fetch", artifact, because: "its body is not wanted"))
+            do throws(AttemptError) {
                 let outcome = try await web.attempt(
                     request, as: access(address), artifact: artifact
                 ) { head in
                     seen.locked { $0 = head }
                     return .refuse(unwanted)
                 }
-                throw Setback(outcome, artifact: artifact)
+                throw AttemptError(outcome, artifact: artifact)
             } catch {
                 guard let head = seen.locked({ $0 }) else { throw error }
-                return Outcome(ending: .complete, head: head, address: address)
+                return HTTPResponse(ending: .complete, head: head, address: address)
             }
         }
     }
 
     /// Fetches a file into `sink` from the first of `urls` that has it, going on at
-    /// ``BlobSink/received``. After return the sink has finished, and so verified what it was told to.
+    /// ``BlobSink/received``. After return the sink has finished, and so verified what it was asked to.
     /// - Parameter size: the size in bytes, where it is known: other lengths are refused at once.
     /// - Throws: a ``Failure`` as of ``fetch(_:of:into:)``.
     package func fetch(
@@ -98,21 +100,22 @@ extension RegistryClient {
     ) async throws(Failure) {
         var sources: [Source] = []
         for url in urls {
-            let address = try WebAddress(url)
+            let address = try HTTPURL(url)
             sources.append(
-                Source(access: access(address), authority: address.authority) { () throws(Setback) in address
+                Source(access: access(address), authority: address.authority) { () throws(AttemptError) in
+                    address
                 })
         }
         guard let first = urls.first else {
             throw Failure(.configuration, "fetch", "a file", because: "it has no URL")
         }
-        let item = "\(try WebAddress(first))"
-        try await Download(web, item: item, artifact: item, size: size, into: sink).run(sources)
+        let item = "\(try HTTPURL(first))"
+        try await BlobDownload(web, item: item, artifact: item, size: size, into: sink).run(sources)
     }
 
     /// What events call a file of these URLs.
     package static func item(of urls: [String]) -> String {
-        urls.first.flatMap { try? "\(WebAddress($0))" } ?? ""
+        urls.first.flatMap { try? "\(HTTPURL($0))" } ?? ""
     }
 
     /// The bytes of a small file, a checksum list, from the first of `urls` that has it.
@@ -124,7 +127,7 @@ extension RegistryClient {
         return sink.bytes
     }
 
-    private func access(_ address: WebAddress) -> Access {
-        Access(authority: address.authority, repository: "", actions: "")
+    private func access(_ address: HTTPURL) -> AccessScope {
+        AccessScope(authority: address.authority, repository: "", actions: "")
     }
 }

@@ -6,22 +6,22 @@ package import OCI
 ///
 /// Sources: OCI distribution specification 1.1; docker registry token authentication.
 package final class RegistryClient: Sendable {
-    let web: Web
+    let web: HTTPClient
     let endpoints: Endpoints
 
     /// Starts the engine's threads; they end when the client is let go.
     /// - Throws: a ``Failure`` of kind `configuration` for a mirror that is not well formed.
     package init(_ settings: TransferSettings) throws(Failure) {
-        web = try Web(settings)
+        web = try HTTPClient(settings)
         endpoints = try Endpoints(web)
     }
 
-    /// What `reference` leads to at present, by a HEAD request; nothing is verified yet. Where the registry
+    /// What `reference` points to at present, by a HEAD request; nothing is verified yet. Where the registry
     /// does not answer that in full, the manifest itself is fetched: what it says of a refusal comes only with a body.
     /// - Throws: a ``Failure`` of kind `unavailable` where there is none, `denied` where a login is needed,
     ///   `data` where the digest in `reference` is not what the registry says.
     package func resolve(_ reference: Reference) async throws(Failure) -> Descriptor {
-        let found = try await firstCandidate(reference) { (endpoint, isLast) throws(Setback) in
+        let found = try await firstCandidate(reference) { (endpoint, isLast) throws(AttemptError) in
             try await self.head(reference, endpoint: endpoint, isLast: isLast)
         }
         guard let found else { return try await manifest(reference, expecting: nil).descriptor }
@@ -33,7 +33,7 @@ package final class RegistryClient: Sendable {
 
     private func head(
         _ reference: Reference, endpoint: Endpoint, isLast: Bool
-    ) async throws(Setback) -> Descriptor? {
+    ) async throws(AttemptError) -> Descriptor? {
         let name = reference.digest?.description ?? reference.tag ?? "latest"
         var request = try await request(endpoint, reference: reference, path: "manifests/\(name)")
         request.method = .head
@@ -50,13 +50,13 @@ package final class RegistryClient: Sendable {
         return Descriptor(mediaType: type, digest: digest, size: size)
     }
 
-    /// The manifest or index that `reference` leads to, or that it led to when `expecting` was resolved;
+    /// The manifest or index that `reference` points to, or that it resolved to when `expecting` was resolved;
     /// its bytes have the digest and size that `expecting`, or the digest that `reference`, names.
     /// - Throws: a ``Failure`` as of ``resolve(_:)``, and of kind `data` for other bytes than promised.
     package func manifest(
         _ reference: Reference, expecting: Descriptor?
     ) async throws(Failure) -> Manifest {
-        try await firstCandidate(reference) { (endpoint, isLast) throws(Setback) in
+        try await firstCandidate(reference) { (endpoint, isLast) throws(AttemptError) in
             let digest = expecting?.digest ?? reference.digest
             let name = digest?.description ?? reference.tag ?? "latest"
             var request = try await self.request(endpoint, reference: reference, path: "manifests/\(name)")
@@ -65,22 +65,24 @@ package final class RegistryClient: Sendable {
             let outcome = try await self.web.collect(
                 request, as: self.access(endpoint, reference: reference), item: "\(reference)",
                 artifact: "\(reference)", attempts: self.attempts(isLast))
-            if outcome.head?.isPage == true { throw Setback.page(outcome.address, artifact: "\(reference)") }
+            if outcome.head?.isPage == true {
+                throw AttemptError.page(outcome.address, artifact: "\(reference)")
+            }
             do throws(Failure) {
                 return try Self.verified(
                     outcome, reference: reference, promised: digest, expecting: expecting)
             } catch {
-                throw Setback(error)
+                throw AttemptError(error)
             }
         }
     }
 
     private static func verified(
-        _ outcome: Outcome, reference: Reference, promised: Digest?, expecting: Descriptor?
+        _ outcome: HTTPResponse, reference: Reference, promised: Digest?, expecting: Descriptor?
     ) throws(Failure) -> Manifest {
         let found = Digest(of: outcome.body, promised?.algorithm ?? .sha256)
         if let promised, found != promised { throw drift("\(reference)", found: found, promised: promised) }
-        // A hint only, but one that must not lie (CVE-2025-24882).
+        // A hint only, but one that must not deceive (CVE-2025-24882).
         if let header = outcome.head?["docker-content-digest"],
             header != found.description,
             (try? Digest(header)).map({ Digest(of: outcome.body, $0.algorithm) != $0 }) ?? true
@@ -131,13 +133,14 @@ package final class RegistryClient: Sendable {
         let artifact = "the blob \(blob.digest) of \(reference)"
         let sources = try await endpoints.candidates(for: reference.domain).map { endpoint in
             Source(access: access(endpoint, reference: reference), authority: endpoint.authority) {
-                () throws(Setback) in
+                () throws(AttemptError) in
                 try await self.request(endpoint, reference: reference, path: "blobs/\(blob.digest)").address
             } onUnreachable: {
                 await self.endpoints.avoid(endpoint)
             }
         }
-        let download = Download(web, item: "\(blob.digest)", artifact: artifact, size: blob.size, into: sink)
+        let download = BlobDownload(
+            web, item: "\(blob.digest)", artifact: artifact, size: blob.size, into: sink)
         try await download.run(sources)
     }
 
@@ -159,12 +162,12 @@ package final class RegistryClient: Sendable {
 
     /// Asks the endpoints of a registry in their order, until one has it.
     func firstCandidate<Result: Sendable>(
-        _ reference: Reference, body: (Endpoint, Bool) async throws(Setback) -> Result
+        _ reference: Reference, body: (Endpoint, Bool) async throws(AttemptError) -> Result
     ) async throws(Failure) -> Result {
         var failures: [Failure] = []
         let candidates = try await endpoints.candidates(for: reference.domain)
         for (index, endpoint) in candidates.enumerated() {
-            do throws(Setback) {
+            do throws(AttemptError) {
                 return try await body(endpoint, index == candidates.count - 1)
             } catch {
                 failures.append(error.failure)
@@ -172,22 +175,22 @@ package final class RegistryClient: Sendable {
                 if !error.mayTryElsewhere { break }
             }
         }
-        throw Setback.combined(failures)
+        throw AttemptError.combined(failures)
     }
 
     func attempts(_ isLast: Bool) -> Int? { isLast ? nil : min(2, web.settings.retry.attempts) }
 
-    func access(_ endpoint: Endpoint, reference: Reference, actions: String = "pull") -> Access {
-        Access(
+    func access(_ endpoint: Endpoint, reference: Reference, actions: String = "pull") -> AccessScope {
+        AccessScope(
             authority: endpoint.authority, repository: endpoint.prefix + reference.repository,
             actions: actions)
     }
 
     func request(
         _ endpoint: Endpoint, reference: Reference, path: String
-    ) async throws(Setback) -> Request {
+    ) async throws(AttemptError) -> HTTPRequest {
         let scheme = await endpoints.scheme(of: endpoint, web)
-        return Request(
+        return HTTPRequest(
             address: endpoint.address(scheme, target: "/v2/\(endpoint.prefix)\(reference.repository)/\(path)")
         )
     }

@@ -17,9 +17,9 @@ extension RegistryClient {
     package func push(
         _ blob: Descriptor, from source: any ContentSource, to reference: Reference, origin: Reference? = nil
     ) async throws(Failure) -> BlobArrival {
-        try await pushing(to: reference) { (endpoint) throws(Setback) in
+        try await pushing(to: reference) { (endpoint) throws(AttemptError) in
             let request = try await self.request(endpoint, reference: reference, path: "blobs/uploads/")
-            let upload = Upload(
+            let upload = BlobUpload(
                 self.web, blob: blob, from: source, to: request.address,
                 as: self.access(endpoint, reference: reference, actions: "pull,push"),
                 origin: origin.map { endpoint.prefix + $0.repository },
@@ -29,14 +29,14 @@ extension RegistryClient {
     }
 
     /// Puts `manifest` in place, under the tag of `reference`, or under its digest where there is no tag.
-    /// - Parameter mayBeRefused: the registry may not take it, since it leads to manifests that it has not.
+    /// - Parameter mayBeRefused: the registry may not take it, since it names manifests that it has not.
     /// - Returns: `nil` where it was refused and may be.
     /// - Throws: a ``Failure`` of kind `data` where the registry says that it is something else than was
     ///   sent, `unavailable` where it refuses it, `denied`.
     @discardableResult package func push(
         _ manifest: Manifest, to reference: Reference, mayBeRefused: Bool = false
     ) async throws(Failure) -> ManifestArrival? {
-        return try await pushing(to: reference) { (endpoint) throws(Setback) in
+        return try await pushing(to: reference) { (endpoint) throws(AttemptError) in
             var request = try await self.request(
                 endpoint, reference: reference,
                 path: "manifests/\(reference.tag ?? "\(manifest.descriptor.digest)")")
@@ -47,11 +47,13 @@ extension RegistryClient {
             let (prepared, access) = (
                 request, self.access(endpoint, reference: reference, actions: "pull,push")
             )
-            return try await self.web.persist(artifact, at: endpoint.authority) { () throws(Setback) in
+            return try await self.web.persist(artifact, at: endpoint.authority) { () throws(AttemptError) in
                 let outcome = try await self.web.attempt(prepared, as: access, artifact: artifact)
                 let status = outcome.head?.status ?? 0
                 if mayBeRefused, [400, 404, 409, 412, 422].contains(status) { return nil }
-                guard [200, 201, 202, 204].contains(status) else { throw Setback(push: outcome, artifact) }
+                guard [200, 201, 202, 204].contains(status) else {
+                    throw AttemptError(push: outcome, artifact)
+                }
                 try Self.check(manifest, against: outcome, artifact: artifact)
                 return ManifestArrival(
                     processedSubject: outcome.head?["oci-subject"].flatMap { try? Digest($0) })
@@ -61,11 +63,11 @@ extension RegistryClient {
 
     /// - Throws: where the registry says that it got something else than was sent, by whatever algorithm it says so.
     private static func check(
-        _ manifest: Manifest, against outcome: Outcome, artifact: String
-    ) throws(Setback) {
+        _ manifest: Manifest, against outcome: HTTPResponse, artifact: String
+    ) throws(AttemptError) {
         guard let said = outcome.head?["docker-content-digest"] else { return }
         if let digest = try? Digest(said), digest == Digest(of: manifest.raw, digest.algorithm) { return }
-        throw Setback(
+        throw AttemptError(
             Failure(
                 .data, "push", artifact,
                 because: "\(outcome.address.authority) says that it got "
@@ -74,10 +76,10 @@ extension RegistryClient {
     }
 
     func pushing<Result: Sendable>(
-        to reference: Reference, _ body: (Endpoint) async throws(Setback) -> Result
+        to reference: Reference, _ body: (Endpoint) async throws(AttemptError) -> Result
     ) async throws(Failure) -> Result {
         let endpoint = try Endpoint(domain: reference.domain)
-        do throws(Setback) { return try await body(endpoint) } catch {
+        do throws(AttemptError) { return try await body(endpoint) } catch {
             var failure = error.failure
             if failure.operation == "fetch" { failure.operation = "push" }
             throw failure
@@ -89,9 +91,9 @@ extension RegistryClient {
     }
 }
 
-extension Setback {
+extension AttemptError {
     /// What an answer without success to a push of `artifact` means.
-    init(push outcome: Outcome, _ artifact: String) {
+    init(push outcome: HTTPResponse, _ artifact: String) {
         self.init(outcome, artifact: artifact)
         failure.operation = "push"
         let place = outcome.address.authority
@@ -120,10 +122,10 @@ extension Setback {
     }
 }
 
-extension WebAddress {
+extension HTTPURL {
     /// The address of `name` in place of `uploads/`.
-    func sibling(_ name: String) -> WebAddress {
+    func sibling(_ name: String) -> HTTPURL {
         let path = target.hasSuffix("uploads/") ? String(target.dropLast("uploads/".count)) : target
-        return WebAddress(scheme: scheme, host: host, port: port, target: path + name)
+        return HTTPURL(scheme: scheme, host: host, port: port, target: path + name)
     }
 }

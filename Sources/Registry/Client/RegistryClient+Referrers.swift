@@ -10,7 +10,7 @@ extension RegistryClient {
     /// - Throws: a ``Failure`` of kind `unavailable`, or `denied` where a login is needed.
     package func has(_ reference: Reference) async throws(Failure) -> Bool {
         let name = reference.digest?.description ?? reference.tag ?? "latest"
-        let outcome = try await firstCandidate(reference) { (endpoint, isLast) throws(Setback) in
+        let outcome = try await firstCandidate(reference) { (endpoint, isLast) throws(AttemptError) in
             var request = try await self.request(endpoint, reference: reference, path: "manifests/\(name)")
             request.method = .head
             request.headers.append(("Accept", MediaType.accepted.joined(separator: ", ")))
@@ -27,7 +27,7 @@ extension RegistryClient {
     package func referrers(
         of digest: Digest, in reference: Reference
     ) async throws(Failure) -> [Descriptor]? {
-        try await firstCandidate(reference) { (endpoint, isLast) throws(Setback) in
+        try await firstCandidate(reference) { (endpoint, isLast) throws(AttemptError) in
             var request = try await self.request(endpoint, reference: reference, path: "referrers/\(digest)")
             request.headers.append(("Accept", MediaType.index))
             request.limit = Int(Manifest.largestSize)
@@ -45,7 +45,7 @@ extension RegistryClient {
                     found += try Manifest(parsing: outcome.body, type: MediaType.index, artifact: artifact)
                         .manifests
                 } catch {
-                    throw Setback(error)
+                    throw AttemptError(error)
                 }
                 guard let next = Self.next(head, address: outcome.address),
                     next.isSameOrigin(as: request.address)
@@ -59,13 +59,13 @@ extension RegistryClient {
     }
 
     /// The next page that an answer names: `Link: </v2/…>; rel="next"` (RFC 8288).
-    private static func next(_ head: ResponseHead, address: WebAddress) -> WebAddress? {
+    private static func next(_ head: ResponseHead, address: HTTPURL) -> HTTPURL? {
         guard
             let link = head.all("link").first(where: {
                 $0.contains("rel=\"next\"") || $0.contains("rel=next")
             }),
             let start = link.firstIndex(of: "<"), let end = link[start...].firstIndex(of: ">")
         else { return nil }
-        return try? WebAddress(String(link[link.index(after: start)..<end]), relativeTo: address)
+        return try? HTTPURL(String(link[link.index(after: start)..<end]), relativeTo: address)
     }
 }

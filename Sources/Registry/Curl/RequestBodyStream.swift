@@ -24,7 +24,7 @@ final class Feed: @unchecked Sendable {
     private let onTaken: @Sendable (Int) -> Void
     private let state = Monitor(State())
 
-    /// - Parameter onTaken: told, on the engine's thread, of every piece that goes to the network.
+    /// - Parameter onTaken: called, on the engine's thread, for every piece that goes to the network.
     init(_ stream: any ByteStream, length: Int64, onTaken: @escaping @Sendable (Int) -> Void = { _ in }) {
         self.stream = stream
         self.length = length

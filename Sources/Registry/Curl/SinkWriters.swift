@@ -25,7 +25,7 @@ final class Buffer: @unchecked Sendable {
 
 /// What is to be done with one sink, in order, and what has become of it.
 // Unchecked: all but the constants is only touched under the lock of `Writers`.
-final class Channel: @unchecked Sendable {
+final class SinkQueue: @unchecked Sendable {
     enum Step: Sendable {
         case append(Buffer)
         case restart
@@ -48,11 +48,11 @@ final class Channel: @unchecked Sendable {
 
 /// The threads that give bytes to sinks, so that hashing and writing never hold up the network thread,
 /// and the bounded pool of buffers between the two.
-final class Writers: Sendable {
+final class SinkWriters: Sendable {
     private struct State {
         var free: [Buffer] = []
         var allocated = 0
-        var ready: [Channel] = []
+        var ready: [SinkQueue] = []
         var starving = false
         var stopped = false
     }
@@ -88,7 +88,7 @@ final class Writers: Sendable {
     }
 
     /// A buffer to fill; `nil` while the pool, or what one channel may have of it, is used up.
-    func buffer(for channel: Channel) -> Buffer? {
+    func buffer(for channel: SinkQueue) -> Buffer? {
         state.locked { state in
             guard channel.held < limitOfOne, state.allocated < limit || !state.free.isEmpty else {
                 state.starving = true
@@ -103,7 +103,7 @@ final class Writers: Sendable {
 
     /// Adds a step to the channel's queue. Returns the failure that its sink already had, if any.
     @discardableResult
-    func submit(_ step: Channel.Step, to channel: Channel) -> Failure? {
+    func submit(_ step: SinkQueue.Step, to channel: SinkQueue) -> Failure? {
         let failure = state.locked { state in
             channel.steps.append(step)
             if !channel.isScheduled {
@@ -117,12 +117,12 @@ final class Writers: Sendable {
     }
 
     /// The failure of the channel's sink, if it had one.
-    func failure(of channel: Channel) -> Failure? { state.locked { _ in channel.failure } }
+    func failure(of channel: SinkQueue) -> Failure? { state.locked { _ in channel.failure } }
 
     /// Waits until all steps are done, then runs `body` on a writer's thread; it is left out when the sink
     /// has failed before. Clears the failure, so that the sink may be used again.
     func run(
-        _ channel: Channel, body: @escaping @Sendable () throws(Failure) -> Void = {}
+        _ channel: SinkQueue, body: @escaping @Sendable () throws(Failure) -> Void = {}
     ) async throws(Failure) {
         let result: Result<Void, Failure> = await withCheckedContinuation { continuation in
             submit(
@@ -140,7 +140,7 @@ final class Writers: Sendable {
 
     private static func work(_ state: Monitor<State>, onRoom: @Sendable () -> Void) {
         while true {
-            let next: (Channel, Channel.Step, Failure?)?? = state.waiting { state in
+            let next: (SinkQueue, SinkQueue.Step, Failure?)?? = state.waiting { state in
                 if !state.ready.isEmpty {
                     let channel = state.ready.removeFirst()
                     return (channel, channel.steps.removeFirst(), channel.failure)
@@ -166,7 +166,8 @@ final class Writers: Sendable {
     }
 
     /// Does one step; returns the failure that the channel has after it.
-    private static func perform(_ step: Channel.Step, on channel: Channel, earlier: Failure?) -> Failure? {
+    private static func perform(_ step: SinkQueue.Step, on channel: SinkQueue, earlier: Failure?) -> Failure?
+    {
         do throws(Failure) {
             switch step {
             case .append(let buffer):

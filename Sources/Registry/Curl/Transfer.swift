@@ -9,17 +9,17 @@ final class Transfer {
     let job: TransferEngine.Job
     let handle = EasyHandle()
     private(set) var isPaused = false
-    private let writers: Writers
+    private let writers: SinkWriters
     private let proxyPort: Int?
     private var head: ResponseHead?
-    private var disposition: Disposition?
+    private var disposition: BodyDisposition?
     private var collected: [UInt8] = []
     private var overflowed = false
-    private var refusal: Setback?
+    private var refusal: AttemptError?
     private var buffer: Buffer?
     private var sent = 0
 
-    init(_ job: TransferEngine.Job, options: TransferEngine.Options, writers: Writers) {
+    init(_ job: TransferEngine.Job, options: TransferEngine.Options, writers: SinkWriters) {
         self.job = job
         self.writers = writers
         proxyPort = options.proxies.port(job.request.address.scheme)
@@ -41,7 +41,7 @@ final class Transfer {
         handle.set { me, address, _, port, _ in
             // A proxy may well be on this host.
             if Transfer.find(me).isProxy(port: Int(port)) { return CURL_PREREQFUNC_OK }
-            let isLocal = address.map { WebAddress.isLocal(address: String(cString: $0)) } ?? true
+            let isLocal = address.map { HTTPURL.isLocal(address: String(cString: $0)) } ?? true
             return isLocal ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK
         }
     }
@@ -132,7 +132,7 @@ final class Transfer {
             isPaused = true
             return Int(CURL_READFUNC_PAUSE)
         case .failed(let failure):
-            refusal = Setback(failure, elsewhere: false)
+            refusal = AttemptError(failure, elsewhere: false)
             return Int(CURL_READFUNC_ABORT)
         }
     }
@@ -205,7 +205,7 @@ final class Transfer {
         return Int(CURL_WRITEFUNC_PAUSE)
     }
 
-    /// Lets it go on after a pause.
+    /// Resumes it after a pause.
     func resume() {
         isPaused = false
         curl_easy_pause(handle.pointer, CURLPAUSE_CONT)
@@ -216,7 +216,7 @@ final class Transfer {
         guard let channel = job.channel, let buffer else { return nil }
         self.buffer = nil
         let failure = writers.submit(.append(buffer), to: channel)
-        if let failure { refusal = Setback(failure, elsewhere: failure.kind == .data) }
+        if let failure { refusal = AttemptError(failure, elsewhere: failure.kind == .data) }
         return failure
     }
 
@@ -228,12 +228,12 @@ final class Transfer {
         if result == CURLE_OK { decide() }
         flush()
         if case .stream(let feed) = job.request.body { feed.abandon() }
-        let ending: Outcome.Ending
+        let ending: HTTPResponse.Ending
         if let refusal {
             ending = .refused(refusal)
         } else if overflowed, let status = head?.status, status < 300 {
             ending = .refused(
-                Setback(
+                AttemptError(
                     Failure(
                         .data, "fetch", "\(job.request.address)",
                         because: "it has more than \(job.request.limit) bytes")))
@@ -248,7 +248,7 @@ final class Transfer {
             ending = .cancelled
         }
         job.continuation.resume(
-            returning: Outcome(
+            returning: HTTPResponse(
                 ending: ending, head: head, body: collected,
                 peer: isProxy(port: handle.peerPort) ? "" : handle.peer, certificate: handle.certificate,
                 address: job.request.address,

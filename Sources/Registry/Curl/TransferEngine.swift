@@ -14,7 +14,7 @@ final class TransferEngine: Sendable {
         var perHost = 8
         var userAgent = "sealift"
         var authorities: String
-        var proxies: Proxies
+        var proxies: ProxySettings
         var connectTime: Duration = .seconds(20)
         var slowestSpeed = 1024
         var patience: Duration = .seconds(30)
@@ -23,16 +23,16 @@ final class TransferEngine: Sendable {
 
     /// A request that waits or runs.
     final class Job: Sendable {
-        let request: Request
-        let channel: Channel?
-        let decide: @Sendable (ResponseHead) -> Disposition
-        let continuation: CheckedContinuation<Outcome, Never>
+        let request: HTTPRequest
+        let channel: SinkQueue?
+        let decide: @Sendable (ResponseHead) -> BodyDisposition
+        let continuation: CheckedContinuation<HTTPResponse, Never>
         let cancelled: CancelFlag
 
         init(
-            _ request: Request, channel: Channel?, cancelled: CancelFlag,
-            decide: @escaping @Sendable (ResponseHead) -> Disposition,
-            continuation: CheckedContinuation<Outcome, Never>
+            _ request: HTTPRequest, channel: SinkQueue?, cancelled: CancelFlag,
+            decide: @escaping @Sendable (ResponseHead) -> BodyDisposition,
+            continuation: CheckedContinuation<HTTPResponse, Never>
         ) {
             self.request = request
             self.channel = channel
@@ -49,13 +49,13 @@ final class TransferEngine: Sendable {
         func set() { value.store(true, ordering: .releasing) }
     }
 
-    let writers: Writers
+    let writers: SinkWriters
     private let mailbox: Mailbox
 
     /// - Throws: a ``Failure`` of kind `busy` where the host gives no threads.
     init(_ options: Options) throws(Failure) {
         let mailbox = Mailbox()
-        let writers = try Writers(memory: options.memory) { mailbox.post { $0.look = true } }
+        let writers = try SinkWriters(memory: options.memory) { mailbox.post { $0.look = true } }
         self.mailbox = mailbox
         self.writers = writers
         if let failure = spawnThread({ EngineLoop(mailbox, writers: writers, options: options).run() }) {
@@ -69,9 +69,9 @@ final class TransferEngine: Sendable {
     /// channel's sink has still to take.
     /// - Parameter decide: asked on the engine's thread, with the head, before the first byte of a body.
     func perform(
-        _ request: Request, into channel: Channel? = nil,
-        decide: @escaping @Sendable (ResponseHead) -> Disposition = { _ in .collect }
-    ) async -> Outcome {
+        _ request: HTTPRequest, into channel: SinkQueue? = nil,
+        decide: @escaping @Sendable (ResponseHead) -> BodyDisposition = { _ in .collect }
+    ) async -> HTTPResponse {
         let cancelled = CancelFlag()
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -129,13 +129,13 @@ final class Mailbox: @unchecked Sendable {
 /// The engine's thread: everything here happens on it, from ``run()`` until that returns.
 final class EngineLoop {
     private let mailbox: Mailbox
-    private let writers: Writers
+    private let writers: SinkWriters
     private let options: TransferEngine.Options
     private var queued: [TransferEngine.Job] = []
     private var running: [UnsafeMutableRawPointer: Transfer] = [:]
     private var runningAt: [String: Int] = [:]
 
-    init(_ mailbox: Mailbox, writers: Writers, options: TransferEngine.Options) {
+    init(_ mailbox: Mailbox, writers: SinkWriters, options: TransferEngine.Options) {
         self.mailbox = mailbox
         self.writers = writers
         self.options = options
@@ -165,7 +165,7 @@ final class EngineLoop {
         for pointer in Array(running.keys) { end(pointer, result: nil) }
     }
 
-    /// Ends what was cancelled or cannot be stored, and lets go on what was paused.
+    /// Ends what was cancelled or cannot be stored, and resumes what was paused.
     private func look() {
         for (pointer, transfer) in running {
             if transfer.job.cancelled.isSet {

@@ -2,7 +2,7 @@
 internal import OCI
 
 /// A failure of one attempt, and whether another may help.
-struct Setback: Error, Sendable {
+struct AttemptError: Error, Sendable {
     var failure: Failure
     /// The same request may succeed later.
     var isTransient = false
@@ -31,15 +31,15 @@ struct Setback: Error, Sendable {
     }
 
     /// The task was cancelled.
-    static func interrupted(_ artifact: String) -> Setback {
-        Setback(
+    static func interrupted(_ artifact: String) -> AttemptError {
+        AttemptError(
             Failure(
                 .busy, "fetch", artifact, because: "it was interrupted",
                 remedy: "run it again to resume"), elsewhere: false)
     }
 
     /// What a failed connection to `address` means for `artifact`.
-    init(_ error: TransportError, artifact: String, at address: WebAddress) {
+    init(_ error: TransportError, artifact: String, at address: HTTPURL) {
         let place = address.authority
         let (reason, remedy): (String, String) =
             switch error.cause {
@@ -111,7 +111,7 @@ struct Setback: Error, Sendable {
     }
 
     /// What an answer without success, from `address`, means for `artifact`.
-    init(_ outcome: Outcome, artifact: String) {
+    init(_ outcome: HTTPResponse, artifact: String) {
         let status = outcome.head?.status ?? 0
         let place = outcome.address.authority
         let errors = RegistryErrors(outcome.body, hiding: outcome.secrets)
@@ -169,8 +169,8 @@ struct Setback: Error, Sendable {
     private static let writeHTTPS = "write https:// in place of http://, or leave the scheme out"
 
     /// The answer is a page for people where content was due.
-    static func page(_ address: WebAddress, artifact: String) -> Setback {
-        Setback(
+    static func page(_ address: HTTPURL, artifact: String) -> AttemptError {
+        AttemptError(
             Failure(
                 .unavailable, "fetch", artifact,
                 because: "\(address) is a page for a browser, perhaps a login page",
@@ -195,7 +195,7 @@ struct Setback: Error, Sendable {
     }
 }
 
-extension Outcome {
+extension HTTPResponse {
     /// Whether the server says that it was spoken to without TLS: nginx, Go and Apache answer so.
     fileprivate var wantsTLS: Bool {
         guard address.scheme == .http else { return false }

@@ -3,7 +3,7 @@ internal import FoundationEssentials
 internal import OCI
 
 /// Whose credentials a request may use: those for `repository` at `authority`.
-struct Access: Sendable, Hashable {
+struct AccessScope: Sendable, Hashable {
     /// `host[:port]` that credentials are looked up for.
     var authority: String
     /// The path that they are narrowed to; empty for files.
@@ -32,11 +32,11 @@ struct Access: Sendable, Hashable {
 }
 
 /// HTTP as it is used here: redirects, authorization, waits and repeats around the engine.
-final class Web: Sendable {
+final class HTTPClient: Sendable {
     let settings: TransferSettings
     let engine: TransferEngine
     private let authorizer: Authorizer
-    private let pacing = Pacing()
+    private let pacing = RateLimiter()
     private let trusts: Trusts
     /// The certificates that servers showed, by host and port: a connection that is used again shows none.
     private let certificates = Monitor<[String: ServerCertificate]>([:])
@@ -46,7 +46,7 @@ final class Web: Sendable {
         engine = try TransferEngine(
             .init(
                 jobs: max(1, settings.jobs), perHost: max(1, settings.jobsPerHost),
-                authorities: settings.authorities, proxies: Proxies(environment: settings.environment),
+                authorities: settings.authorities, proxies: ProxySettings(environment: settings.environment),
                 connectTime: settings.connectTime,
                 slowestSpeed: settings.slowestSpeed, patience: settings.patience,
                 memory: max(1 << 20, settings.memory)))
@@ -55,27 +55,27 @@ final class Web: Sendable {
     }
 
     /// What TLS with the server at `address` rests on.
-    func trust(in address: WebAddress) async throws(Setback) -> Trust {
-        if address.scheme == .http { return Trust() }
+    func trust(in address: HTTPURL) async throws(AttemptError) -> TLSTrust {
+        if address.scheme == .http { return TLSTrust() }
         let trusts = trusts
         do throws(Failure) {
             if trusts.isKnown(address) { return try trusts.trust(in: address) }
             return try await onThread { () throws(Failure) in try trusts.trust(in: address) }
         } catch {
-            throw Setback(error)
+            throw AttemptError(error)
         }
     }
 
     /// Whether plain HTTP and TLS without proof are allowed at `address`.
-    func isInsecure(_ address: WebAddress) -> Bool {
+    func isInsecure(_ address: HTTPURL) -> Bool {
         settings.insecureHosts.contains(address.authority)
             || settings.insecureHosts.contains("\(address.host):\(address.port)")
     }
 
     /// - Throws: a failure of kind `denied` for plain HTTP to a server that was not named insecure.
-    func permit(_ address: WebAddress, for artifact: String) throws(Setback) {
+    func permit(_ address: HTTPURL, for artifact: String) throws(AttemptError) {
         guard address.scheme == .http, !isInsecure(address) else { return }
-        throw Setback(
+        throw AttemptError(
             Failure(
                 .denied, "fetch", artifact,
                 because: "it redirects to \(address), over plain HTTP, where anyone can read and change it",
@@ -86,9 +86,9 @@ final class Web: Sendable {
     /// this, an error of the server included.
     /// - Parameter decide: asked for the heads of successes only.
     func attempt(
-        _ request: Request, as access: Access?, artifact: String, into channel: Channel? = nil,
-        decide: @escaping @Sendable (ResponseHead) -> Disposition = { _ in .collect }
-    ) async throws(Setback) -> Outcome {
+        _ request: HTTPRequest, as access: AccessScope?, artifact: String, into channel: SinkQueue? = nil,
+        decide: @escaping @Sendable (ResponseHead) -> BodyDisposition = { _ in .collect }
+    ) async throws(AttemptError) -> HTTPResponse {
         var authorization: String?
         if let access { authorization = await authorizer.known(access, at: request.address) }
         for round in 0... {
@@ -108,14 +108,14 @@ final class Web: Sendable {
             if authorization == nil { return outcome }
             guard case .stream = request.body else { continue }
             // What was streamed is gone; its sender begins again, with the new token.
-            throw Setback(
-                Setback(outcome, artifact: artifact).failure, transient: true, wait: .zero)
+            throw AttemptError(
+                AttemptError(outcome, artifact: artifact).failure, transient: true, wait: .zero)
         }
         fatalError("the loop has no end")
     }
 
     /// The certificate of the server that answered, noted for those that answer over the same connection.
-    private func certificate(of outcome: Outcome) -> ServerCertificate? {
+    private func certificate(of outcome: HTTPResponse) -> ServerCertificate? {
         guard outcome.address.scheme == .https else { return nil }
         return certificates.locked { known in
             let server = "\(outcome.address.host):\(outcome.address.port)"
@@ -125,7 +125,7 @@ final class Web: Sendable {
     }
 
     /// Tells who answered.
-    func tell(_ item: String, asked: WebAddress, outcome: Outcome) {
+    func tell(_ item: String, asked: HTTPURL, outcome: HTTPResponse) {
         settings.onEvent?(.answered(item: item, answer: ServerAnswer(asked: asked, outcome: outcome)))
     }
 
@@ -137,9 +137,9 @@ final class Web: Sendable {
     /// Sends `request` and follows redirects. Credentials are dropped for good as soon as scheme, host or
     /// port change (CVE-2026-50151 and its like).
     func follow(
-        _ request: Request, artifact: String, into channel: Channel? = nil,
-        decide: @escaping @Sendable (ResponseHead) -> Disposition = { _ in .collect }
-    ) async throws(Setback) -> Outcome {
+        _ request: HTTPRequest, artifact: String, into channel: SinkQueue? = nil,
+        decide: @escaping @Sendable (ResponseHead) -> BodyDisposition = { _ in .collect }
+    ) async throws(AttemptError) -> HTTPResponse {
         var request = request
         for _ in 0...Self.mostRedirects {
             try permit(request.address, for: artifact)
@@ -152,18 +152,18 @@ final class Web: Sendable {
             switch outcome.ending {
             case .complete: break
             case .broken(let error):
-                var setback = Setback(error, artifact: artifact, at: request.address)
+                var setback = AttemptError(error, artifact: artifact, at: request.address)
                 if error.cause == .certificate { await explain(&setback, error: error, at: request) }
                 throw setback
             case .refused(let setback): throw setback
-            case .cancelled: throw Setback.interrupted(artifact)
+            case .cancelled: throw AttemptError.interrupted(artifact)
             }
             guard let head = outcome.head, Self.redirects.contains(head.status),
                 let location = head["location"]
             else { return outcome }
             request = try redirected(request, to: location, artifact: artifact)
         }
-        throw Setback(
+        throw AttemptError(
             Failure(
                 .unavailable, "fetch", artifact,
                 because:
@@ -172,8 +172,8 @@ final class Web: Sendable {
     }
 
     /// Adds what the certificates show to a failure of their proof. They are asked for by a request without a login.
-    private func explain(_ setback: inout Setback, error: TransportError, at failed: Request) async {
-        var request = Request(address: failed.address)
+    private func explain(_ setback: inout AttemptError, error: TransportError, at failed: HTTPRequest) async {
+        var request = HTTPRequest(address: failed.address)
         request.method = .head
         request.verifiesServer = false
         request.refusesLocalPeer = failed.refusesLocalPeer
@@ -187,13 +187,13 @@ final class Web: Sendable {
     }
 
     private func redirected(
-        _ request: Request, to location: String, artifact: String
-    ) throws(Setback) -> Request {
+        _ request: HTTPRequest, to location: String, artifact: String
+    ) throws(AttemptError) -> HTTPRequest {
         var next = request
         do throws(Failure) {
-            next.address = try WebAddress(location, relativeTo: request.address)
+            next.address = try HTTPURL(location, relativeTo: request.address)
         } catch {
-            throw Setback(
+            throw AttemptError(
                 Failure(
                     .unavailable, "fetch", artifact,
                     because:
@@ -201,7 +201,7 @@ final class Web: Sendable {
                 ))
         }
         guard case .none = request.body else {
-            throw Setback(
+            throw AttemptError(
                 Failure(
                     .unavailable, "send to", "\(request.address)",
                     because: "it redirects what is sent to \(next.address)",
@@ -217,16 +217,16 @@ final class Web: Sendable {
     /// - Parameter progress: a measure of how far it got; attempts that raise it do not count.
     func persist<Result: Sendable>(
         _ item: String, at authority: String, attempts: Int? = nil, progress: () -> Int64 = { 0 },
-        body: () async throws(Setback) -> Result
-    ) async throws(Setback) -> Result {
+        body: () async throws(AttemptError) -> Result
+    ) async throws(AttemptError) -> Result {
         var fruitless = 0
         var highest = progress()
         while true {
             if let (left, reason) = pacing.left(authority) {
                 try await sleep(left, item: item, reason: reason)
             }
-            let setback: Setback
-            do throws(Setback) { return try await body() } catch { setback = error }
+            let setback: AttemptError
+            do throws(AttemptError) { return try await body() } catch { setback = error }
             guard setback.isTransient else { throw setback }
             let now = progress()
             // A trickle is not progress, else a server could keep us for ever.
@@ -238,7 +238,7 @@ final class Web: Sendable {
                 guard asked <= settings.retry.longestAsked else {
                     var failure = setback.failure
                     failure.reason += ", and asked to wait \(asked.components.seconds) seconds"
-                    throw Setback(failure)
+                    throw AttemptError(failure)
                 }
                 wait = max(asked, .zero)
                 pacing.hold(authority, for: wait, because: setback.failure.reason)
@@ -248,25 +248,26 @@ final class Web: Sendable {
         }
     }
 
-    private func sleep(_ time: Duration, item: String, reason: String) async throws(Setback) {
+    private func sleep(_ time: Duration, item: String, reason: String) async throws(AttemptError) {
         guard time > .zero else { return }
         settings.onEvent?(.waiting(item: item, reason: reason, time: time))
-        do { try await Task.sleep(for: time) } catch { throw Setback.interrupted(item) }
+        do { try await Task.sleep(for: time) } catch { throw AttemptError.interrupted(item) }
     }
 
     /// A small answer in memory, repeated where that may help.
     /// - Throws: for every status but those of `accepted` too.
     func collect(
-        _ request: Request, as access: Access?, item: String, artifact: String, attempts: Int? = nil,
+        _ request: HTTPRequest, as access: AccessScope?, item: String, artifact: String, attempts: Int? = nil,
         accepting accepted: Set<Int> = [200]
-    ) async throws(Setback) -> Outcome {
-        try await persist(item, at: request.address.authority, attempts: attempts) { () throws(Setback) in
+    ) async throws(AttemptError) -> HTTPResponse {
+        try await persist(item, at: request.address.authority, attempts: attempts) {
+            () throws(AttemptError) in
             let outcome = try await attempt(request, as: access, artifact: artifact)
             guard let head = outcome.head, accepted.contains(head.status) else {
-                throw Setback(outcome, artifact: artifact)
+                throw AttemptError(outcome, artifact: artifact)
             }
             if let encoding = head.encoding, request.method != .head {
-                throw Setback.encoded(encoding, artifact: artifact, address: outcome.address)
+                throw AttemptError.encoded(encoding, artifact: artifact, address: outcome.address)
             }
             tell(item, asked: request.address, outcome: outcome)
             return outcome
@@ -274,10 +275,10 @@ final class Web: Sendable {
     }
 }
 
-extension Setback {
+extension AttemptError {
     /// The answer was compressed on the way, though it was not asked for.
-    static func encoded(_ encoding: String, artifact: String, address: WebAddress) -> Setback {
-        Setback(
+    static func encoded(_ encoding: String, artifact: String, address: HTTPURL) -> AttemptError {
+        AttemptError(
             Failure(
                 .data, "fetch", artifact,
                 because: "\(address.authority), or a proxy before it, changed the content: "
@@ -286,7 +287,7 @@ extension Setback {
     }
 }
 
-extension Request {
+extension HTTPRequest {
     /// Sends `value` as `Authorization`.
     mutating func authorize(_ value: String) {
         headers.append(("Authorization", value))

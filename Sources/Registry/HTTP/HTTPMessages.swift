@@ -2,7 +2,7 @@
 internal import OCI
 
 /// One HTTP request. Redirects are not followed by the engine.
-struct Request: Sendable {
+struct HTTPRequest: Sendable {
     enum Method: String, Sendable {
         case get = "GET"
         case head = "HEAD"
@@ -13,7 +13,7 @@ struct Request: Sendable {
     }
 
     var method: Method = .get
-    var address: WebAddress
+    var address: HTTPURL
     /// Names and values, as they are sent.
     var headers: [(name: String, value: String)] = []
     /// What is sent with it.
@@ -21,7 +21,7 @@ struct Request: Sendable {
     /// TLS must prove the server's name.
     var verifiesServer = true
     /// What TLS rests on.
-    var trust = Trust()
+    var trust = TLSTrust()
     /// The outcome lists the certificates that the server shows.
     var wantsCertificates = false
     /// What it holds that must not be shown: passwords and tokens.
@@ -87,21 +87,21 @@ struct ResponseHead: Sendable {
 }
 
 /// What is done with the body of an answer, once its head is known.
-enum Disposition: Sendable {
-    /// Kept in memory, at most ``Request/limit`` bytes.
+enum BodyDisposition: Sendable {
+    /// Kept in memory, at most ``HTTPRequest/limit`` bytes.
     case collect
     /// Given to the sink; emptied first where `restart` says so.
     case deliver(restart: Bool)
     /// Not taken at all.
-    case refuse(Setback)
+    case refuse(AttemptError)
 }
 
 /// What became of a request.
-struct Outcome: Sendable {
+struct HTTPResponse: Sendable {
     enum Ending: Sendable {
         case complete
         case broken(TransportError)
-        case refused(Setback)
+        case refused(AttemptError)
         case cancelled
     }
     var ending: Ending
@@ -113,7 +113,7 @@ struct Outcome: Sendable {
     /// The certificate of the other end, where there is one.
     var certificate: ServerCertificate?
     /// Where the answer came from.
-    var address: WebAddress
+    var address: HTTPURL
     /// What the server has shown, its own first; empty unless it was asked for.
     var certificates: [ShownCertificate] = []
     /// Those of the request.

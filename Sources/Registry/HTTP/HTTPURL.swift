@@ -3,7 +3,7 @@ internal import CCurl
 internal import OCI
 
 /// An http or https URL, split by libcurl's own parser, so that what is checked is what is connected to.
-struct WebAddress: Sendable, Hashable {
+struct HTTPURL: Sendable, Hashable {
     enum Scheme: String, Sendable {
         case http
         case https
@@ -26,7 +26,7 @@ struct WebAddress: Sendable, Hashable {
     /// Parses `text`, or resolves it against `base` as the `Location` of a redirect (RFC 3986, 5.2).
     /// - Throws: a ``Failure`` of kind `configuration`; for a user name or password in it too, because a
     ///   URL is kept in the lock.
-    init(_ text: String, relativeTo base: WebAddress? = nil) throws(Failure) {
+    init(_ text: String, relativeTo base: HTTPURL? = nil) throws(Failure) {
         func refuse(_ reason: String) -> Failure {
             let shown = text.prefix { $0 != "?" && $0 != "@" }.prefix(200)
             return Failure(
@@ -91,12 +91,12 @@ struct WebAddress: Sendable, Hashable {
     }
 
     /// Whether a secret meant for this server may go to `other`: same scheme, host and port.
-    func isSameOrigin(as other: WebAddress) -> Bool {
+    func isSameOrigin(as other: HTTPURL) -> Bool {
         scheme == other.scheme && host == other.host && port == other.port
     }
 }
 
-extension WebAddress: CustomStringConvertible {
+extension HTTPURL: CustomStringConvertible {
     /// The URL without its query, where storage services keep signatures.
     var description: String { "\(scheme.rawValue)://\(authority)\(path)" }
 }

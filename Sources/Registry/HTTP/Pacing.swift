@@ -2,7 +2,7 @@
 internal import OCI
 
 /// The servers that asked to be left alone, and until when.
-final class Pacing: Sendable {
+final class RateLimiter: Sendable {
     private let until = Monitor<[String: (end: ContinuousClock.Instant, reason: String)]>([:])
 
     func hold(_ authority: String, for time: Duration, because reason: String) {

@@ -4,7 +4,7 @@ internal import OCI
 /// The proxies that the usual variables name: `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, each
 /// in lower or upper case. libcurl itself leaves out `HTTP_PROXY`, which servers once filled from a request;
 /// this program is none, unless it runs as a CGI script.
-struct Proxies: Sendable {
+struct ProxySettings: Sendable {
     static let variables =
         ["http_proxy", "https_proxy", "all_proxy", "no_proxy"].flatMap {
             [$0, $0.uppercased()]
@@ -29,11 +29,11 @@ struct Proxies: Sendable {
     }
 
     /// The proxy for requests of this scheme; empty for none. May hold a password: not for errors.
-    func proxy(_ scheme: WebAddress.Scheme) -> String { scheme == .http ? plain : secure }
+    func proxy(_ scheme: HTTPURL.Scheme) -> String { scheme == .http ? plain : secure }
 
     /// The hosts that are asked directly, for a request to `address`; `*`, all of them, where an entry names its host and
     /// port, as Go's tools read it: `HOST:PORT`, `.DOMAIN:PORT`.
-    func exceptions(for address: WebAddress) -> String {
+    func exceptions(for address: HTTPURL) -> String {
         let names = exceptions.split { $0 == "," || $0.isWhitespace }
         let own = try? HostPort(address.host)
         let isNamed = names.contains { name in
@@ -51,7 +51,7 @@ struct Proxies: Sendable {
     }
 
     /// The port of that proxy; `nil` where there is none.
-    func port(_ scheme: WebAddress.Scheme) -> Int? {
+    func port(_ scheme: HTTPURL.Scheme) -> Int? {
         let text = proxy(scheme)
         if text.isEmpty { return nil }
         let place =

@@ -14,7 +14,7 @@ package struct ServerAnswer: Sendable, Hashable, Encodable {
     /// The certificate that the server showed last; `nil` over plain HTTP.
     package let certificate: ServerCertificate?
 
-    init(asked: WebAddress, outcome: Outcome) {
+    init(asked: HTTPURL, outcome: HTTPResponse) {
         self.asked = asked.withoutQuery
         answered = outcome.address.withoutQuery
         address = outcome.peer.isEmpty ? nil : outcome.peer
@@ -41,9 +41,9 @@ package struct ServerCertificate: Sendable, Hashable, Encodable {
     }
 }
 
-extension WebAddress {
+extension HTTPURL {
     /// The URL without its query.
     fileprivate var withoutQuery: String {
-        WebAddress(scheme: scheme, host: host, port: port, target: String(target.prefix { $0 != "?" })).text
+        HTTPURL(scheme: scheme, host: host, port: port, target: String(target.prefix { $0 != "?" })).text
     }
 }

@@ -51,7 +51,7 @@ struct ShownCertificate: Sendable, Equatable {
     ///   - now: what this host's clock says, in seconds since 1970.
     /// - Returns: `nil` where the certificates do not show more than the words do.
     static func explain(
-        _ chain: [ShownCertificate], complaint: String, at address: WebAddress, now: Int64 = Int64(time(nil))
+        _ chain: [ShownCertificate], complaint: String, at address: HTTPURL, now: Int64 = Int64(time(nil))
     ) -> (reason: String, remedy: String)? {
         func date(_ seconds: Int64?) -> String { seconds.flatMap(UTCTime.text) ?? "an unknown time" }
         let clock = "this host's clock says \(date(now))"

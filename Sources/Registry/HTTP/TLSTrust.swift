@@ -3,7 +3,7 @@ internal import Glibc
 internal import OCI
 
 /// What TLS with one server rests on: whom to believe, and what to show.
-struct Trust: Sendable {
+struct TLSTrust: Sendable {
     /// The certificate authorities, in PEM, where they are others than the file of the settings holds.
     var authorities: [UInt8]?
     /// The PEM file of the certificate that is shown to a server which asks for one.
@@ -12,7 +12,7 @@ struct Trust: Sendable {
     var key: String?
 }
 
-/// Finds out each server's ``Trust``, once.
+/// Finds out each server's ``TLSTrust``, once.
 ///
 /// Beside the settings for all servers there are folders of a server's own, as docker and podman have them
 /// (containers-certs.d(5)): `FOLDER/HOST[:PORT]/` with `*.crt`, authorities, and `NAME.cert` beside
@@ -22,7 +22,7 @@ final class Trusts: Sendable {
     private let more: [String]
     private let folders: [String]
     private let shown: (certificate: String?, key: String?)
-    private let known = Monitor<[String: Trust]>([:])
+    private let known = Monitor<[String: TLSTrust]>([:])
 
     init(_ settings: TransferSettings) {
         file = settings.authorities
@@ -33,7 +33,7 @@ final class Trusts: Sendable {
 
     /// What holds for the server at `address`. Blocking where it was not asked for before.
     /// - Throws: a ``Failure`` of kind `configuration` or `input` for files that are not what they should be.
-    func trust(in address: WebAddress) throws(Failure) -> Trust {
+    func trust(in address: HTTPURL) throws(Failure) -> TLSTrust {
         if let trust = known.locked({ $0[address.authority] }) { return trust }
         let trust = try find(address)
         known.locked { $0[address.authority] = trust }
@@ -41,11 +41,11 @@ final class Trusts: Sendable {
     }
 
     /// Whether ``trust(in:)`` returns at once.
-    func isKnown(_ address: WebAddress) -> Bool { known.locked { $0[address.authority] != nil } }
+    func isKnown(_ address: HTTPURL) -> Bool { known.locked { $0[address.authority] != nil } }
 
-    private func find(_ address: WebAddress) throws(Failure) -> Trust {
+    private func find(_ address: HTTPURL) throws(Failure) -> TLSTrust {
         let own = try folder(for: address)
-        var trust = Trust(certificate: shown.certificate, key: shown.key)
+        var trust = TLSTrust(certificate: shown.certificate, key: shown.key)
         if let certificate = own.certificates.first {
             let key = certificate.dropLast("cert".count) + "key"
             guard access(String(key), R_OK) == 0 else {
@@ -77,7 +77,7 @@ final class Trusts: Sendable {
     }
 
     private func folder(
-        for address: WebAddress
+        for address: HTTPURL
     ) throws(Failure) -> (authorities: [String], certificates: [String]) {
         for folder in folders {
             for name in [address.authority, "\(address.host):\(address.port)"] {

@@ -69,7 +69,7 @@ package struct TransferSettings: Sendable {
     private static var ownEnvironment: [String: String] {
         let names =
             ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "HOME", "XDG_RUNTIME_DIR", "SSL_CERT_FILE"]
-            + Proxies.variables
+            + ProxySettings.variables
         return names.reduce(into: [:]) { all, name in
             all[name] = getenv(name).map { String(cString: $0) }
         }

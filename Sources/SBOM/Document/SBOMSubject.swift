@@ -36,7 +36,7 @@ package struct SBOMSubject: Sendable {
         self.leftOut = leftOut
     }
 
-    /// What tells it from all others: the lock, and what is left out.
+    /// What says it from all others: the lock, and what is left out.
     func identity() throws(Failure) -> [UInt8] {
         try lock.encoded() + leftOut.sorted().flatMap { "\n\($0)".utf8 }
             + tools.flatMap { "\n\($0.digest)".utf8 }

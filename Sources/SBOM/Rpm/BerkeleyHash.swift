@@ -44,7 +44,7 @@ struct BerkeleyHash {
                 throw file.refuse("page \(number) is too full")
             }
             let places = (0..<count).map { read(page, at: Self.headSize + 2 * $0, 2) }
-            // Keys and values take turns; they lie one before the other, from the end of the page on.
+            // Keys and values take turns; they are one before the other, from the end of the page on.
             for index in stride(from: 1, to: count, by: 2) {
                 let (start, end) = (places[index], places[index - 1])
                 guard start >= Self.headSize, start < end, end <= pageSize else {

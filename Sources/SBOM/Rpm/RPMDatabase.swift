@@ -3,7 +3,7 @@ internal import OCI
 
 /// rpm's database in any of its three forms, told by the first bytes.
 enum RPMDatabase {
-    /// The packages of a database that lies in a file.
+    /// The packages of a database that is in a file.
     /// - Throws: a ``Failure`` of kind `data` for another form, or where what it names is not in it.
     static func packages(of file: DatabaseFile) throws(Failure) -> [InstalledPackage] {
         var packages: [InstalledPackage] = []

@@ -74,7 +74,7 @@ struct SQLiteFile {
         return try file.bytes(at: Int64(number - 1) * Int64(pageSize), count: pageSize)
     }
 
-    /// The payload of a leaf's cell, with what lies in pages of its own.
+    /// The payload of a leaf's cell, with what is in pages of its own.
     private func payload(in page: [UInt8], at cell: Int) throws(Failure) -> [UInt8] {
         var place = cell
         let size = Self.varint(page[...], &place)

@@ -3,7 +3,7 @@
 /// What go-yaml v2 would take an unquoted text for, so that the strings it would misread are quoted.
 ///
 /// Source: go-yaml v2.4, `resolve`; YAML 1.1 types `bool`, `null`, `int`, `float`, `timestamp`, `merge`.
-enum PlainScalar {
+enum GoYAMLScalar {
     /// Words with a meaning of their own.
     private static let words: Set<String> = [
         "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE",

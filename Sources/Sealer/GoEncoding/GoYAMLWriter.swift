@@ -9,18 +9,18 @@ extension Tree {
     ///
     /// go-yaml's emitter is a translation of libyaml's, which therefore does the writing here.
     package func yaml() -> [UInt8] {
-        let emitter = YAMLEmitter()
+        let emitter = GoYAMLWriter()
         emitter.begin()
         write(to: emitter)
         return emitter.end()
     }
 
-    private func write(to emitter: YAMLEmitter) {
+    private func write(to emitter: GoYAMLWriter) {
         switch self {
         case .null: emitter.scalar("null", quoted: false)
         case .bool(let value): emitter.scalar(value ? "true" : "false", quoted: false)
         case .number(let text): emitter.scalar(text, quoted: false)
-        case .string(let text): emitter.scalar(text, quoted: !PlainScalar.isString(text))
+        case .string(let text): emitter.scalar(text, quoted: !GoYAMLScalar.isString(text))
         case .array(let elements):
             emitter.beginSequence()
             for element in elements { element.write(to: emitter) }
@@ -28,7 +28,7 @@ extension Tree {
         case .object(let members):
             emitter.beginMapping()
             for member in members.sorted(by: { Self.naturallyPrecedes($0.key, $1.key) }) {
-                emitter.scalar(member.key, quoted: !PlainScalar.isString(member.key))
+                emitter.scalar(member.key, quoted: !GoYAMLScalar.isString(member.key))
                 member.value.write(to: emitter)
             }
             emitter.endMapping()
@@ -51,7 +51,7 @@ extension Tree {
         if letters.0 && letters.1 { return left[at] < right[at] }
         if letters.0 || letters.1 { return letters.1 }
         func isDigit(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.generalCategory == .decimalNumber }
-        // A zero counts only where digits other than zero stand before it.
+        // A zero counts only where digits other than zero precede it.
         let before = left[..<at].reversed().prefix(while: isDigit)
         let seed = (left[at] == "0" || right[at] == "0") && before.contains { $0 != "0" } ? 1 : 0
         func run(_ text: [Unicode.Scalar]) -> (value: Int, end: Int) {
@@ -66,7 +66,7 @@ extension Tree {
 }
 
 /// libyaml's emitter with go-yaml's settings, writing into memory.
-private final class YAMLEmitter {
+private final class GoYAMLWriter {
     private let emitter: UnsafeMutablePointer<yaml_emitter_t>
     private let output = Output()
 

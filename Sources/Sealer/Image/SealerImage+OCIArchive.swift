@@ -9,13 +9,13 @@ extension Store {
     /// while it is read, once. Equal images give equal archives.
     /// - Parameters:
     ///   - path: the archive appears whole or not at all.
-    ///   - progress: told the archive's length so far, in bytes.
+    ///   - progress: receives the archive's length so far, in bytes.
     /// - Throws: a ``Failure`` of kind `data` where a layer is not what its id says, `input` where it is missing.
     package func writeArchive(
         of image: SealerImage, to path: String, progress: @escaping (Int64) -> Void = { _ in }
     ) throws(Failure) {
-        try Durable.write(to: path) { (file) throws(Failure) in
-            var archive = ArchiveWriter(file, progress: progress)
+        try AtomicWrite.write(to: path) { (file) throws(Failure) in
+            var archive = TarWriter(file, progress: progress)
             try archive.file("oci-layout", bytes: Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))
             try archive.folder("blobs")
             try archive.folder("blobs/sha256")
@@ -33,7 +33,7 @@ extension Store {
     }
 
     /// The container runtime that the image's nodes get: sealer 0.9 and later takes docker where no label names it. The
-    /// topmost layer with packages of one in `cri/` tells; `nil` where none has any.
+    /// topmost layer with packages of one in `cri/` says; `nil` where none has any.
     func containerRuntime(of image: SealerImage) -> String? {
         let packages = [("docker", ["docker"]), ("containerd", ["containerd", "cri-containerd", "nerdctl"])]
         for id in image.layerIDs.reversed() {
@@ -50,7 +50,7 @@ extension Store {
     }
 
     /// Adds the tar of a layer and returns its size.
-    private func add(_ id: Digest, to archive: inout ArchiveWriter) throws(Failure) -> Int64 {
+    private func add(_ id: Digest, to archive: inout TarWriter) throws(Failure) -> Int64 {
         guard hasLayer(id) else {
             throw Failure(
                 .input, "archive", "the layer \(id)", because: "the store has no such layer",

@@ -83,7 +83,7 @@ package struct SealerImage: Sendable, Equatable {
     /// The layers that have files, in order: the n-th belongs to the n-th layer of the manifest.
     package var layerIDs: [Digest] { layers.compactMap(\.id) }
 
-    /// The same image under another name, its Clusterfile led to that name, without an id. Give it one
+    /// The same image under another name, its Clusterfile rewritten to that name, without an id. Give it one
     /// with ``identified()``.
     package func renamed(to reference: Reference) -> SealerImage {
         var copy = self

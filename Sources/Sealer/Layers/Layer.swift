@@ -13,7 +13,7 @@ package struct LayerMeasure: Sendable, Hashable {
     package var empty: Bool
 }
 
-/// A layer of a sealer image: a tree of files, the tar that stands for it, and that tar's sha256, its id.
+/// A layer of a sealer image: a tree of files, the tar that represents it, and that tar's sha256, its id.
 ///
 /// Source: sealer rules 3.1 to 3.13, in <doc:Rules>.
 package enum Layer {
@@ -35,7 +35,7 @@ package enum Layer {
     ) throws(Failure) -> LayerMeasure {
         var writer: TreeWriter?
         if let folder { writer = try TreeWriter(into: folder) }
-        let tree = try LayerTar(of: root, tarSplit: tarSplit, writer: writer)
+        let tree = try LayerTarStream(of: root, tarSplit: tarSplit, writer: writer)
         var tar = ReadAhead(tree)
         var hash = SHA256()
         var size: Int64 = 0
@@ -57,14 +57,14 @@ package enum Layer {
     /// Writes the tree below `root` into the empty folder at `path`.
     /// - Throws: a ``Failure``, as ``measure(_:tarSplit:writingInto:)``.
     package static func write(_ root: FileNode, into path: String) throws(Failure) {
-        var tar = try LayerTar(of: root, writer: TreeWriter(into: path))
+        var tar = try LayerTarStream(of: root, writer: TreeWriter(into: path))
         try tar.forEachChunk { _ in }
     }
 
     /// The tar of the tree at `folder`, as a stream that reads the tree while it is read: its sha256 is the
     /// layer's id.
     package static func tar(of folder: String) throws(Failure) -> any ByteStream {
-        try LayerTar(of: FileNode.scanned(folder))
+        try LayerTarStream(of: FileNode.scanned(folder))
     }
 
     /// Unpacks the uncompressed tar `stream`, which anybody may have made, below `folder`, and gives its

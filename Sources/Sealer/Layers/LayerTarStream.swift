@@ -4,7 +4,7 @@ internal import OCI
 
 /// Makes the tar of a tree as sealer does, while it is read; and writes the tree below a folder in the same pass,
 /// where it is given a writer.
-final class LayerTar: ByteStream {
+final class LayerTarStream: ByteStream {
     private var walk: TreeWalk
     private let writer: TreeWriter?
     private var tarSplit: TarSplitWriter?

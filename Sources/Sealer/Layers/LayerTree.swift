@@ -31,11 +31,11 @@ struct LayerTree {
     /// Reads the names and attributes below `folder`.
     init(_ folder: String) throws(Failure) {
         root = try Folder.open(folder)
-        let walk = try LayerWalk(folder)
+        let walk = try LayerWalker(folder)
         while let header = try walk.next()?.header { nodes[header.name] = Node(header) }
         // The walk has no entry for the root, and so none for its mark.
-        if root.attribute(LayerWalk.opaqueAttribute) == [UInt8(ascii: "y")] {
-            nodes[LayerWalk.opaqueName] = Node(TarHeader(name: LayerWalk.opaqueName, mode: 0))
+        if root.attribute(LayerWalker.opaqueAttribute) == [UInt8(ascii: "y")] {
+            nodes[LayerWalker.opaqueName] = Node(TarHeader(name: LayerWalker.opaqueName, mode: 0))
         }
     }
 
@@ -92,12 +92,12 @@ struct LayerTree {
             return name
         }
         let slash = name.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
-        return name[..<slash] + LayerWalk.whiteoutPrefix + name[slash...]
+        return name[..<slash] + LayerWalker.whiteoutPrefix + name[slash...]
     }
 
     private static func isWhiteout(_ name: [UInt8]) -> Bool {
         name[(name.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...].starts(
-            with: LayerWalk.whiteoutPrefix)
+            with: LayerWalker.whiteoutPrefix)
     }
 
     /// Whether sealer's own pull can have made `mode` of a tar's: it drops set-id bits, and what one of the usual umasks
@@ -139,7 +139,7 @@ struct LayerTree {
 
     private mutating func miss(_ header: TarHeader) {
         let isHidden = header.name.split(separator: UInt8(ascii: "/")).last?.starts(
-            with: LayerWalk.whiteoutPrefix)
+            with: LayerWalker.whiteoutPrefix)
         switch header.kind {
         case .directory: wrong.append("\(header.shownName) is not there")
         case .file where isHidden == true && geteuid() != 0:

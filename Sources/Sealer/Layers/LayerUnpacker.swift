@@ -14,7 +14,7 @@ final class LayerUnpacker {
     private var count = 0
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
 
-    /// A folder's owner, mode and time are set when all that lies in it is written.
+    /// A folder's owner, mode and time are set when all that is in it is written.
     private struct LateFolder {
         let path: [UInt8]
         /// `nil` for one that no entry has named.
@@ -42,7 +42,7 @@ final class LayerUnpacker {
         let slash = path.lastIndex(of: UInt8(ascii: "/"))
         let name = Array(path[(slash.map { $0 + 1 } ?? 0)...])
         let folder = try enter(slash.map { Array(path[..<$0]) } ?? [])
-        if name.starts(with: LayerWalk.whiteoutPrefix) {
+        if name.starts(with: LayerWalker.whiteoutPrefix) {
             try hide(name, in: folder, header: header)
             return checksum
         }
@@ -130,21 +130,21 @@ final class LayerUnpacker {
         }
     }
 
-    /// A whiteout: the name it hides becomes a device 0/0, or the folder it lies in opaque.
+    /// A whiteout: the name it hides becomes a device 0/0, or the folder it is in opaque.
     private func hide(_ name: [UInt8], in folder: Folder, header: TarHeader) throws(Failure) {
         guard header.kind == .file, header.size == 0 else {
             throw refuse(header, reason: "a whiteout must be an empty regular file")
         }
-        if name == LayerWalk.opaqueName {
-            guard folder.attribute(LayerWalk.opaqueAttribute) == nil else {
+        if name == LayerWalker.opaqueName {
+            guard folder.attribute(LayerWalker.opaqueAttribute) == nil else {
                 throw refuse(header, reason: "the name is there twice")
             }
-            try folder.setAttribute(LayerWalk.opaqueAttribute, to: [UInt8(ascii: "y")])
+            try folder.setAttribute(LayerWalker.opaqueAttribute, to: [UInt8(ascii: "y")])
             return
         }
-        let hidden = Array(name.dropFirst(LayerWalk.whiteoutPrefix.count))
+        let hidden = Array(name.dropFirst(LayerWalker.whiteoutPrefix.count))
         guard !hidden.isEmpty, hidden != [0x2E], hidden != [0x2E, 0x2E],
-            !hidden.starts(with: LayerWalk.whiteoutPrefix)
+            !hidden.starts(with: LayerWalker.whiteoutPrefix)
         else { throw refuse(header, reason: "it is a whiteout of nothing") }
         try folder.createNode(hidden, kind: .characterDevice)
         try folder.set(hidden, uid: header.uid, gid: header.gid, mode: 0o600, time: header.time)

@@ -4,7 +4,7 @@ internal import OCI
 /// Walks a tree in the order of a sealer layer and gives what its tar says of each entry.
 ///
 /// sealer rules 3.1 to 3.5 and 3.10 to 3.12. Only the folder at hand is open, so depth costs nothing.
-package final class LayerWalk {
+package final class LayerWalker {
     /// One entry of the tar, without the names of its owners.
     struct Entry {
         var header: TarHeader
@@ -12,7 +12,7 @@ package final class LayerWalk {
         var file: File?
     }
 
-    /// The attribute by which overlayfs hides what lies below a folder.
+    /// The attribute by which overlayfs hides what is below a folder.
     package static let opaqueAttribute = "trusted.overlay.opaque"
     package static let whiteoutPrefix = Array(".wh.".utf8)
     package static let opaqueName = Array(".wh..wh..opq".utf8)

@@ -24,8 +24,8 @@ extension Store {
     /// An image is found by its name alone, as sealer's own `prune` has it: files of images that no name leads
     /// to are garbage, and so are the layers that only they have.
     /// - Parameters:
-    ///   - kept: ids of images that stay although no name leads to them.
-    ///   - gone: ids of images that are looked at as if no name led to them.
+    ///   - kept: ids of images that stay although no name refers to them.
+    ///   - gone: ids of images that are looked at as if no name referred to them.
     /// - Throws: a ``Failure`` of kind `data` where the file of a listed image cannot be read: then no one
     ///   knows which layers it needs.
     package func garbage(

@@ -71,7 +71,7 @@ extension Store {
     }
 }
 
-/// Which folder a path leads to.
+/// Which folder a path resolves to.
 private struct Place: Equatable {
     let device: UInt64
     let inode: UInt64

@@ -2,7 +2,7 @@
 internal import Glibc
 package import OCI
 
-/// What lies in a store and who refers to it, told by names and the small files of its database; the content
+/// What is in a store and who refers to it, judged by names and the small files of its database; the content
 /// of layers is not read.
 package struct StoreSurvey: Sendable {
     /// An image that the store lists.
@@ -41,7 +41,7 @@ package struct StoreSurvey: Sendable {
     package let unlisted: [String]
     /// Temporary folders and files of a sealer or sealift that was killed.
     package let leftovers: [String]
-    /// What lies among the layers and images and has not the name of one; what it is is not known.
+    /// What is among the layers and images and has not the name of one; what it is is not known.
     package let strangers: [String]
 
     /// The layer of that id.
@@ -100,7 +100,7 @@ package struct StoreSurvey: Sendable {
 }
 
 extension Store {
-    /// Looks at all that lies in the store.
+    /// Looks at all that is in the store.
     /// - Throws: a ``Failure`` of kind `data` where the list of images is damaged or of another version.
     package func survey() throws(Failure) -> StoreSurvey { try StoreSurvey(self) }
 

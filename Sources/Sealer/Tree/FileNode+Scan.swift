@@ -15,7 +15,7 @@ extension FileNode {
         var pending: [(path: [UInt8], node: FileNode)] = [([], root)]
         while let (path, node) = pending.popLast() {
             let folder = path.isEmpty ? top : try top.folder(path)
-            node.isOpaque = folder.attribute(LayerWalk.opaqueAttribute) == [UInt8(ascii: "y")]
+            node.isOpaque = folder.attribute(LayerWalker.opaqueAttribute) == [UInt8(ascii: "y")]
             for name in try folder.names() {
                 let full = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
                 guard let child = try child(name, of: folder, at: full, in: files, linked: &linked) else {

@@ -44,7 +44,7 @@ package struct TarTreeBuilder {
         var components = path.split(separator: UInt8(ascii: "/")).map(Array.init)
         let name = components.removeLast()
         let folder = try enter(components, header: header)
-        if name.starts(with: LayerWalk.whiteoutPrefix) { return try hide(name, in: folder, header: header) }
+        if name.starts(with: LayerWalker.whiteoutPrefix) { return try hide(name, in: folder, header: header) }
         let attributes = attributes(header)
         let node: FileNode
         switch header.kind {
@@ -107,14 +107,14 @@ package struct TarTreeBuilder {
         guard header.kind == .file, header.size == 0 else {
             throw refuse(header, reason: "a whiteout must be an empty regular file")
         }
-        if name == LayerWalk.opaqueName {
+        if name == LayerWalker.opaqueName {
             guard !folder.isOpaque else { throw refuse(header, reason: "the name is there twice") }
             folder.isOpaque = true
             return
         }
-        let hidden = Array(name.dropFirst(LayerWalk.whiteoutPrefix.count))
+        let hidden = Array(name.dropFirst(LayerWalker.whiteoutPrefix.count))
         guard !hidden.isEmpty, hidden != [0x2E], hidden != [0x2E, 0x2E],
-            !hidden.starts(with: LayerWalk.whiteoutPrefix)
+            !hidden.starts(with: LayerWalker.whiteoutPrefix)
         else { throw refuse(header, reason: "it is a whiteout of nothing") }
         guard folder.children[hidden] == nil else { throw refuse(header, reason: "the name is there twice") }
         var attributes = attributes(header)
@@ -160,7 +160,7 @@ enum LayerEntryName {
 
     /// Why the numbers of an entry are none that Linux keeps; `nil` where they are.
     static func faultOfNumbers(in header: TarHeader) -> String? {
-        // The number -1 tells chown(2) to change nothing.
+        // The number -1 makes chown(2) change nothing.
         if header.uid == .max || header.gid == .max { return "its owner's number is none" }
         let isDevice = header.kind == .characterDevice || header.kind == .blockDevice
         guard isDevice, header.deviceMajor >= 1 << 12 || header.deviceMinor >= 1 << 20 else { return nil }

@@ -57,7 +57,7 @@ struct TreeWalk {
             if node.isOpaque { opaque = mark(of: header, at: path) }
         case .symlink(let target): (header.kind, header.linkName) = (.symlink, target)
         case .device where node.isWhiteout:
-            header.name = start + LayerWalk.whiteoutPrefix + name
+            header.name = start + LayerWalker.whiteoutPrefix + name
             header.mode = 0o600
         case .device(let kind, let major, let minor):
             (header.kind, header.deviceMajor, header.deviceMinor) = (kind, major, minor)
@@ -69,7 +69,7 @@ struct TreeWalk {
     /// The entry that an opaque folder has before its children.
     private func mark(of folder: TarHeader, at path: [UInt8]) -> Entry {
         let header = TarHeader(
-            name: path + [UInt8(ascii: "/")] + LayerWalk.opaqueName, mode: folder.mode & 0o777,
+            name: path + [UInt8(ascii: "/")] + LayerWalker.opaqueName, mode: folder.mode & 0o777,
             uid: folder.uid, gid: folder.gid, userName: folder.userName, groupName: folder.groupName)
         return Entry(header: header, path: path, node: nil)
     }

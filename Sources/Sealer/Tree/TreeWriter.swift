@@ -33,7 +33,7 @@ final class TreeWriter {
         case .folder:
             try folder.createFolder(name)
             if node.isOpaque {
-                try folder.folder(name).setAttribute(LayerWalk.opaqueAttribute, to: [UInt8(ascii: "y")])
+                try folder.folder(name).setAttribute(LayerWalker.opaqueAttribute, to: [UInt8(ascii: "y")])
             }
             folders.append((path, attributes))
         case .symlink(let target):

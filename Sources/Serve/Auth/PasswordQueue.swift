@@ -5,7 +5,7 @@ internal import OCI
 /// Checks passwords one at a time on a thread of its own, so that guessing clients take nothing from those who
 /// download.
 ///
-/// Who waits is bounded, in all and by address; who is pushed out is told to try again. The newest login is checked
+/// Who waits is bounded, in all and by address; who is pushed out is asked to try again. The newest login is checked
 /// first, and a user name for which an address has given a wrong password comes last and is pushed out first: so a user
 /// who logs in among many guessing clients waits for one check as a rule. Who has logged in before waits for none, even
 /// where others guess under the same name from the same address, and a wrong login that is repeated takes none.

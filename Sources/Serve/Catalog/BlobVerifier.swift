@@ -7,13 +7,13 @@ internal import OCI
 /// Hashes the blobs that are served, once as long as the files that hold them do not change.
 ///
 /// sendfile hands bytes from the file to the socket, and the program does not see them. So a blob is hashed beside its
-/// first response, and the end of every response waits for the outcome: see ``Delivery``.
-final class Verifier: Sendable {
+/// first response, and the end of every response waits for the outcome: see ``BlobSender``.
+final class BlobVerifier: Sendable {
     /// That a copy of a blob had the right bytes, and the state its files were in.
     struct Proof: Sendable {
         fileprivate let files: [FileState]
 
-        /// Whether the files are still in that state, as far as the file system tells.
+        /// Whether the files are still in that state, as far as the file system says.
         func holds() -> Bool { files.allSatisfy { FileState($0.file)?.matches($0) == true } }
     }
 
@@ -37,7 +37,7 @@ final class Verifier: Sendable {
 
     /// - Parameters:
     ///   - pool: its threads hash; a hash of a large blob keeps one of them busy for long.
-    ///   - damaged: told of every blob that fails, once for each state of its files.
+    ///   - damaged: called for every blob that fails, once for each state of its files.
     init(pool: NIOThreadPool, damaged: @escaping @Sendable (Digest, Failure) -> Void) {
         self.pool = pool
         self.damaged = damaged
@@ -85,7 +85,7 @@ final class Verifier: Sendable {
         let after = FileState.all(of: regions)
         let steady = before.count == after.count && zip(before, after).allSatisfy { $0.matches($1) }
         // A change within the clock's grain leaves the times as they are: such a proof is good for those
-        // who wait for it, and is not kept. That a blob is damaged is kept, so that another copy stands in.
+        // who wait for it, and is not kept. That a blob is damaged is kept, so that another copy is used.
         let settled = before.allSatisfy { $0.changed + FileState.grain < start }
         let failed = if case .failure(let failure) = outcome { failure.kind == .data } else { false }
         let keep = active && steady && (settled || failed) && !stopped.withLock { $0 }
@@ -120,7 +120,7 @@ final class Verifier: Sendable {
     }
 }
 
-/// What the file system tells of a file's state: a change of the content changes one of these.
+/// What the file system says of a file's state: a change of the content changes one of these.
 private struct FileState: Sendable {
     let file: File
     private let device: UInt64

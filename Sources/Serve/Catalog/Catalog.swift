@@ -17,11 +17,11 @@ package struct Catalog: Sendable {
         var kept: KeptBytes.Place?
         /// The platforms of the instances that are here, or none where it is not known.
         var platforms: [Platform] = []
-        /// Bytes of all that it leads to and that is here, itself included, each blob once.
+        /// Bytes of all that it points to and that is here, itself included, each blob once.
         var total: Int64 = 0
     }
 
-    /// A short name that stands for images of several domains.
+    /// A short name that means images of several domains.
     package struct SharedName: Sendable {
         /// The name without a domain: `calico/node`.
         package let name: String
@@ -45,7 +45,7 @@ package struct Catalog: Sendable {
 
     private let kept: KeptBytes
     private let repositories: [String: Repository]
-    private let shelves: [any Shelf]
+    private let shelves: [any ServedContent]
 
     /// How many bytes of manifests are kept in memory.
     static let memory = 16 << 20
@@ -53,7 +53,7 @@ package struct Catalog: Sendable {
     /// Reads and verifies every manifest of `shelves`, of which an earlier one hides a later one.
     /// - Throws: a `Failure` of kind `data` that names a manifest whose bytes are not what its digest
     ///   says, or of kind `io` when it cannot be read.
-    package init(_ shelves: [any Shelf]) throws(Failure) {
+    package init(_ shelves: [any ServedContent]) throws(Failure) {
         var builder = CatalogBuilder(shelves)
         for shelf in shelves {
             for image in shelf.images { try builder.add(image) }
@@ -100,7 +100,7 @@ package struct Catalog: Sendable {
     /// The bytes of a manifest, where they are kept in memory.
     func bytes(of stored: Stored) -> ByteBuffer? { stored.kept.map(kept.bytes) }
 
-    /// Every place where the blob lies, in the order of the shelves.
+    /// Every place where the blob is, in the order of the shelves.
     func copies(of digest: Digest) -> [[Region]] {
         shelves.map { $0.regions(of: digest) }.filter { !$0.isEmpty }
     }

@@ -5,7 +5,7 @@ internal import OCI
 
 /// Gathers a ``Catalog`` image by image.
 struct CatalogBuilder {
-    private let shelves: [any Shelf]
+    private let shelves: [any ServedContent]
     private(set) var images: [NamedImage] = []
     private(set) var manifests: [Digest: Catalog.Stored] = [:]
     private(set) var missing: Set<Digest> = []
@@ -21,7 +21,7 @@ struct CatalogBuilder {
     private var subjects: [Digest: (subject: Digest, descriptor: Descriptor)] = [:]
     private(set) var kept = KeptBytes()
 
-    init(_ shelves: [any Shelf]) { self.shelves = shelves }
+    init(_ shelves: [any ServedContent]) { self.shelves = shelves }
 
     mutating func add(_ image: NamedImage) throws(Failure) {
         let reference = image.reference
@@ -38,7 +38,7 @@ struct CatalogBuilder {
         repositories[name] = repository
     }
 
-    /// All names with what they lead to, and the names that are listed.
+    /// All names with what they point to, and the names that are listed.
     func named() -> (repositories: [String: Repository], names: [String], shared: [Catalog.SharedName]) {
         var named: [String: Repository] = [:]
         var names: [String] = []
@@ -66,7 +66,7 @@ struct CatalogBuilder {
         return (named, names.sorted(), shared.sorted { $0.name < $1.name })
     }
 
-    /// Puts what `descriptor` leads to into `repository`; returns the sizes of all that is here of it, and its
+    /// Puts what `descriptor` points to into `repository`; returns the sizes of all that is here of it, and its
     /// platforms.
     private mutating func walk(
         _ descriptor: Descriptor, into repository: inout Repository, depth: Int
@@ -146,7 +146,7 @@ struct CatalogBuilder {
     }
 }
 
-/// The bytes of a blob from wherever its parts lie.
+/// The bytes of a blob from wherever its parts are.
 struct RegionStream: ByteStream {
     private var rest: ArraySlice<Region>
     private var current: FileStream?

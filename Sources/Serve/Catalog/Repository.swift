@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 
-/// What one repository name leads to.
+/// What one repository name points to.
 struct Repository: Sendable {
     var tags: [String: Descriptor] = [:]
     var manifests: Set<Digest> = []

@@ -4,9 +4,9 @@ internal import NIOCore
 internal import NIOPosix
 internal import OCI
 
-/// Sends a part of one large blob, piece by piece, with sendfile from where it lies.
+/// Sends a part of one large blob, piece by piece, with sendfile from its place.
 ///
-/// The guarantee: the last ``Site/tail`` bytes of a response leave only when
+/// The guarantee: the last ``ServerContext/tail`` bytes of a response leave only when
 /// 1. the whole blob has been hashed and has the right digest, and
 /// 2. after all other pieces left, and after the tail itself was read into memory, the files that hold the
 ///    blob are, by device, inode, size, modification and change time, as they were when it was hashed.
@@ -16,8 +16,8 @@ internal import OCI
 /// socket's send buffer.
 ///
 /// Lives on the connection's event loop.
-final class Delivery {
-    /// Where the bytes go and how the outcome is told; all on the event loop.
+final class BlobSender {
+    /// Where the bytes go and how the outcome is reported; all on the event loop.
     struct Outlet {
         let loop: any EventLoop
         /// Writes a piece and flushes it.
@@ -28,32 +28,35 @@ final class Delivery {
         let done: (Failure?) -> Void
     }
 
-    private let site: Site
+    private let site: ServerContext
     private let digest: Digest
     private let outlet: Outlet
     private var pieces: [Region]
     private let tail: [Region]
-    private let check: EventLoopFuture<Verifier.Outcome>
+    private let check: EventLoopFuture<BlobVerifier.Outcome>
     private var handles: [Int32: NIOFileHandle] = [:]
     /// Where bytes go through memory: when the last piece so far has been handed to the socket.
     private var turn: EventLoopFuture<Void>?
     private var inFlight = 0
-    /// Bytes that it has taken of ``Site/answers`` for its pieces.
+    /// Bytes that it has taken of ``ServerContext/answers`` for its pieces.
     private var charged = 0
     private var tailing = false
     private var ended = false
 
     init(
-        _ digest: Digest, range: Range<Int64>, copy: Int, regions: [Region], site: Site, outlet: Outlet
+        _ digest: Digest, range: Range<Int64>, copy: Int, regions: [Region], site: ServerContext,
+        outlet: Outlet
     ) {
         self.site = site
         self.digest = digest
         self.outlet = outlet
-        let kept = max(range.lowerBound, range.upperBound - Site.tail)
+        let kept = max(range.lowerBound, range.upperBound - ServerContext.tail)
         pieces = regions.part(range.lowerBound..<kept).reversed()
         tail = regions.part(kept..<range.upperBound)
         check = site.verifier.check(digest, copy: copy, regions: regions, on: outlet.loop)
-        if site.encrypted, site.answers.take(2 * Int(Site.piece)) { charged = 2 * Int(Site.piece) }
+        if site.encrypted, site.answers.take(2 * Int(ServerContext.piece)) {
+            charged = 2 * Int(ServerContext.piece)
+        }
     }
 
     /// Whether large pieces may be under way: `sendfile` needs no memory for them.
@@ -93,7 +96,7 @@ final class Delivery {
 
     private func takePiece() -> Region? {
         guard let region = pieces.popLast() else { return nil }
-        let count = min(region.count, isFast ? Site.piece : Site.smallPiece)
+        let count = min(region.count, isFast ? ServerContext.piece : ServerContext.smallPiece)
         if count < region.count {
             pieces.append(
                 Region(file: region.file, offset: region.offset + count, count: region.count - count))
@@ -157,7 +160,7 @@ final class Delivery {
         }
     }
 
-    private func sendTail(_ proof: Verifier.Proof) {
+    private func sendTail(_ proof: BlobVerifier.Proof) {
         let tail = self.tail
         let read = site.readers.runIfActive(eventLoop: outlet.loop) { (try tail.read(), proof.holds()) }
         read.assumeIsolated().whenComplete { result in

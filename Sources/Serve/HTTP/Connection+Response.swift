@@ -4,28 +4,28 @@ internal import NIOHTTP1
 internal import OCI
 
 /// How an answer leaves: as fast as the client takes it, and no faster.
-extension Connection {
-    static let damaged = Answer.error(
+extension ConnectionHandler {
+    static let damaged = Response.error(
         .internalServerError, code: "BLOB_UNKNOWN",
         message: "the blob is damaged in the bundle: see the server's log")
-    static let unauthorized = Answer.error(
+    static let unauthorized = Response.error(
         .unauthorized, code: "UNAUTHORIZED", message: "this registry asks for a user name and a password",
         headers: ["WWW-Authenticate": "Basic realm=\"sealift\""])
-    static let tooMany = Answer.error(
+    static let tooMany = Response.error(
         .tooManyRequests, code: "TOOMANYREQUESTS",
         message: "too many passwords are waiting to be checked; try again in a second",
         headers: ["Retry-After": "1"])
-    static let busy = Answer.error(
+    static let busy = Response.error(
         .serviceUnavailable, code: "UNAVAILABLE",
         message: "too many clients are being answered; try again in a second",
         headers: ["Retry-After": "1"])
 
-    /// How long a client that has been refused may go on sending before its connection is closed.
+    /// How long a client that has been refused may keep sending before its connection is closed.
     private static let linger = TimeAmount.seconds(2)
     /// The largest part of a body that is handed to the socket as one, in bytes: what a client has to take within
     /// ``ServerSettings/stallLimit``.
     private static let part = 64 << 10
-    /// Bodies up to this size, in bytes, are not charged to ``Site/answers``.
+    /// Bodies up to this size, in bytes, are not charged to ``ServerContext/answers``.
     private static let uncharged = 4 << 10
 
     /// Takes `count` bytes of the budget for answers; they are given back at the response's end.
@@ -37,7 +37,7 @@ extension Connection {
     }
 
     /// Sends an answer whose body is in memory, or the head only of one whose body is not.
-    func send(_ answer: Answer, head: HTTPRequestHead?) {
+    func send(_ answer: Response, head: HTTPRequestHead?) {
         if case .bytes(let bytes) = answer.body, head?.method != .HEAD, !charge(bytes.readableBytes) {
             return send(Self.busy, head: head)
         }
@@ -67,12 +67,13 @@ extension Connection {
 
     /// Sends a part of a blob as it is verified.
     func deliver(
-        _ answer: Answer, head: HTTPRequestHead, digest: Digest, range: Range<Int64>,
+        _ answer: Response, head: HTTPRequestHead, digest: Digest, range: Range<Int64>,
         copy: (index: Int, regions: [Region])
     ) {
         guard let context else { return }
         writeHead(answer, request: head, promise: nil)
-        let outlet = Delivery.Outlet(loop: context.eventLoop) { [weak self, loop = context.eventLoop] data in
+        let outlet = BlobSender.Outlet(loop: context.eventLoop) {
+            [weak self, loop = context.eventLoop] data in
             guard let self, let context = self.context else {
                 return loop.makeFailedFuture(ChannelError.ioOnClosedChannel)
             }
@@ -93,14 +94,14 @@ extension Connection {
                 self.finish()
             }
         }
-        let delivery = Delivery(
+        let delivery = BlobSender(
             digest, range: range, copy: copy.index, regions: copy.regions, site: site, outlet: outlet)
         response?.delivery = delivery
         response?.waiting = false
         delivery.start()
     }
 
-    private func writeHead(_ answer: Answer, request: HTTPRequestHead?, promise: EventLoopPromise<Void>?) {
+    private func writeHead(_ answer: Response, request: HTTPRequestHead?, promise: EventLoopPromise<Void>?) {
         guard let context else {
             promise?.fail(ChannelError.ioOnClosedChannel)
             return

@@ -9,14 +9,14 @@ internal import OCI
 ///
 /// A connection without a whole request for ``ServerSettings/idleLimit``, or whose client takes nothing for
 /// ``ServerSettings/stallLimit``, is closed.
-final class Connection: ChannelInboundHandler {
+final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
     /// Asks a connection to close once its running response, if there is one, has ended.
     struct Finish: Sendable {}
 
-    let site: Site
+    let site: ServerContext
     let gate: RequestGate
     private(set) var context: ChannelHandlerContext?
     /// The request whose end is awaited.
@@ -27,9 +27,9 @@ final class Connection: ChannelInboundHandler {
     /// Bytes of the client are on their way that no one will read.
     var isUnheard = false
     var lastProgress = NIODeadline.now()
-    var clock = DateClock()
+    var clock = HTTPDate()
 
-    init(_ site: Site, gate: RequestGate) {
+    init(_ site: ServerContext, gate: RequestGate) {
         self.site = site
         self.gate = gate
     }
@@ -80,7 +80,7 @@ final class Connection: ChannelInboundHandler {
         refuse(Self.malformed)
     }
 
-    private static let malformed = Answer.error(
+    private static let malformed = Response.error(
         .badRequest, code: "UNSUPPORTED", message: "the request is not well formed HTTP/1.1")
 
     // MARK: Requests
@@ -134,7 +134,7 @@ final class Connection: ChannelInboundHandler {
         do throws(Failure) {
             let copy = try site.copy(of: digest)
             if head.method == .HEAD { return send(answer, head: head) }
-            if Catalog.size(copy.regions) > Site.small {
+            if Catalog.size(copy.regions) > ServerContext.small {
                 return deliver(answer, head: head, digest: digest, range: range, copy: copy)
             }
             if charge(Int(range.upperBound - range.lowerBound)) {
@@ -148,7 +148,7 @@ final class Connection: ChannelInboundHandler {
     }
 
     private func readThenSend(
-        _ answer: Answer, head: HTTPRequestHead, digest: Digest, range: Range<Int64>
+        _ answer: Response, head: HTTPRequestHead, digest: Digest, range: Range<Int64>
     ) {
         guard let context else { return }
         let site = self.site
@@ -166,7 +166,7 @@ final class Connection: ChannelInboundHandler {
     }
 
     /// Answers what is no request, as the last that this connection hears.
-    private func refuse(_ answer: Answer) {
+    private func refuse(_ answer: Response) {
         guard response == nil else {
             closing = true
             return

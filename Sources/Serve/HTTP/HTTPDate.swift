@@ -2,7 +2,7 @@
 internal import Glibc
 
 /// The time as HTTP writes it, made once a second. Source: RFC 9110, section 5.6.7.
-struct DateClock {
+struct HTTPDate {
     private var second: time_t = -1
     private var cached = ""
 

@@ -5,7 +5,7 @@ internal import NIOHTTP1
 internal import OCI
 
 /// The page for people: what is in here, who vouches for it, and the commands that fetch it.
-struct Page {
+struct IndexPage {
     let catalog: Catalog
     /// How the reader reached this server: `host[:port]`.
     let host: String
@@ -86,7 +86,7 @@ struct Page {
         return text + "</section>\n"
     }
 
-    /// The commands that fetch what `place` leads to: docker takes images, helm charts, and oras whatever it is.
+    /// The commands that fetch what `place` points to: docker takes images, helm charts, and oras whatever it is.
     private func pullCommands(_ stored: Catalog.Stored, place: String) -> [String] {
         let isPlain = scheme == "http"
         let manifest = catalog.bytes(of: stored).flatMap {
@@ -109,7 +109,7 @@ struct Page {
         }
     }
 
-    /// What the programs that pull are told, ready to be put in place.
+    /// What the programs that pull are given, ready to be put in place.
     private var settings: String {
         let domains = Set(catalog.images.map(\.reference.domain)).sorted()
         let configuration = ClientConfiguration(address: host, tls: scheme == "https", domains: domains)
@@ -126,7 +126,7 @@ struct Page {
         guard !catalog.files.isEmpty else { return "" }
         var text = "<section><h2>Files</h2>\n"
         for file in catalog.files {
-            let path = "/files/" + Target.encode(file.name)
+            let path = "/files/" + RequestTarget.encode(file.name)
             text += "<article><h3><a href=\"\(path)\">\(file.name.escapedHTML)</a></h3>\n<dl>"
             text += HTMLPage.term("Size", html: file.size.asBytes)
             text += HTMLPage.term("Digest", html: "<code>\(file.digest)</code>")
@@ -143,15 +143,15 @@ struct Page {
 
 extension Router {
     /// The page, for a reader who came by `host`.
-    func page(_ host: String?) -> Answer {
+    func page(_ host: String?) -> Response {
         let letters = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]".utf8)
         let given = host.flatMap { host in
             (1...255).contains(host.utf8.count) && host.utf8.allSatisfy(letters.contains) ? host : nil
         }
-        let page = Page(
+        let page = IndexPage(
             catalog: catalog, host: given ?? "HOST:PORT", scheme: scheme, bundles: bundles
         ).html
-        var answer = Answer.text(page.document, type: "text/html; charset=utf-8")
+        var answer = Response.text(page.document, type: "text/html; charset=utf-8")
         answer.headers.add(name: "Content-Security-Policy", value: page.contentSecurityPolicy)
         return answer
     }

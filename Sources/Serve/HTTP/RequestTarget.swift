@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The target of a request line, decoded. Source: RFC 9112, section 3.2; RFC 3986.
-struct Target: Sendable {
+struct RequestTarget: Sendable {
     /// The path, percent-decoded once. It is only ever compared with names, never opened as a file.
     let path: String
     private let query: Substring

@@ -5,7 +5,7 @@ internal import NIOHTTP1
 internal import OCI
 
 /// What is answered to a request, before anything is read from a shelf.
-struct Answer {
+struct Response {
     enum Body {
         /// Bytes that were made for this answer.
         case bytes(ByteBuffer)
@@ -36,25 +36,25 @@ struct Answer {
     /// A text of the media type `type`.
     static func text(
         _ text: String, type: String = "text/plain; charset=utf-8", status: HTTPResponseStatus = .ok
-    ) -> Answer {
-        Answer(status, headers: ["Content-Type": type], body: .bytes(ByteBuffer(string: text)))
+    ) -> Response {
+        Response(status, headers: ["Content-Type": type], body: .bytes(ByteBuffer(string: text)))
     }
 
     /// `value` as JSON.
     static func json(
         _ value: some Encodable, type: String = "application/json", status: HTTPResponseStatus = .ok
-    ) -> Answer {
+    ) -> Response {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(value) else { return Answer(.internalServerError) }
-        return Answer(status, headers: ["Content-Type": type], body: .bytes(ByteBuffer(bytes: data)))
+        guard let data = try? encoder.encode(value) else { return Response(.internalServerError) }
+        return Response(status, headers: ["Content-Type": type], body: .bytes(ByteBuffer(bytes: data)))
     }
 
     /// An error in the form of the distribution specification, "Error Codes". No cache keeps it: what is not here today may
     /// be in the next bundle.
     static func error(
         _ status: HTTPResponseStatus, code: String, message: String, headers: HTTPHeaders = [:]
-    ) -> Answer {
+    ) -> Response {
         struct Body: Encodable {
             struct Entry: Encodable {
                 var code: String

@@ -18,8 +18,8 @@ struct ResponseRecord {
     var sent: Int64 = 0
     /// Whether this side, and not the client, is waited for.
     var waiting = true
-    var delivery: Delivery?
-    /// Bytes that it has taken of ``Site/answers``.
+    var delivery: BlobSender?
+    /// Bytes that it has taken of ``ServerContext/answers``.
     var charged = 0
 
     /// The most characters of a header that the log shows.

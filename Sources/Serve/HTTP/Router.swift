@@ -16,10 +16,11 @@ struct Router: Sendable {
     var bundles: [ServedBundle] = []
 
     /// The answer to `head`. Anything that would write gets 405.
-    func answer(_ head: HTTPRequestHead) -> Answer {
-        guard head.uri.utf8.count <= Target.longest else {
+    func answer(_ head: HTTPRequestHead) -> Response {
+        guard head.uri.utf8.count <= RequestTarget.longest else {
             return .error(
-                .uriTooLong, code: "UNSUPPORTED", message: "the target has more than \(Target.longest) bytes")
+                .uriTooLong, code: "UNSUPPORTED",
+                message: "the target has more than \(RequestTarget.longest) bytes")
         }
         if let fault = Self.fault(inHostOf: head) {
             return .error(.badRequest, code: "UNSUPPORTED", message: fault)
@@ -30,7 +31,7 @@ struct Router: Sendable {
                 .expectationFailed, code: "UNSUPPORTED", message: "no expectation but 100-continue can be met"
             )
         }
-        guard let target = Target(head.uri) else {
+        guard let target = RequestTarget(head.uri) else {
             return .error(
                 .badRequest, code: "UNSUPPORTED", message: "the target of the request is not well formed")
         }
@@ -81,7 +82,7 @@ struct Router: Sendable {
         return allowed ? nil : "the Host header is not well formed"
     }
 
-    private func distribution(_ path: Substring, target: Target, headers: HTTPHeaders) -> Answer {
+    private func distribution(_ path: Substring, target: RequestTarget, headers: HTTPHeaders) -> Response {
         if path == "_catalog" {
             struct Body: Encodable { var repositories: [String] }
             return listing(catalog.names, path: path, target: target, asked: headers) {
@@ -122,17 +123,17 @@ struct Router: Sendable {
         }
     }
 
-    private var unknownPath: Answer {
+    private var unknownPath: Response {
         .error(.notFound, code: "UNSUPPORTED", message: "there is nothing at this path")
     }
 
     /// The registry that a mirror request means. Source: containerd, `docs/hosts.md`, "Registry Host Namespace".
-    private func namespace(_ target: Target) -> String? {
+    private func namespace(_ target: RequestTarget) -> String? {
         guard let domain = target.value("ns"), !domain.isEmpty, !aliases.contains(domain) else { return nil }
         return domain
     }
 
-    private func manifest(_ item: String, repository: Repository, headers: HTTPHeaders) -> Answer {
+    private func manifest(_ item: String, repository: Repository, headers: HTTPHeaders) -> Response {
         let digest: Digest
         let isPinned = item.contains(":")
         if isPinned {
@@ -155,7 +156,7 @@ struct Router: Sendable {
         return answer
     }
 
-    private func blob(_ item: String, repository: Repository, headers: HTTPHeaders) -> Answer {
+    private func blob(_ item: String, repository: Repository, headers: HTTPHeaders) -> Response {
         guard let digest = try? Digest(item) else { return Self.invalidDigest }
         // Manifests are blobs too, of a registry that keeps them so; distribution answers both ways.
         guard repository.blobs.contains(digest) || repository.manifests.contains(digest),
@@ -164,16 +165,16 @@ struct Router: Sendable {
         return content(digest, size: size, asked: headers)
     }
 
-    private static let invalidDigest = Answer.error(
+    private static let invalidDigest = Response.error(
         .badRequest, code: "DIGEST_INVALID", message: "expected sha256: and 64 lower-case hexadecimal digits")
-    private static let unknownManifest = Answer.error(
+    private static let unknownManifest = Response.error(
         .notFound, code: "MANIFEST_UNKNOWN", message: "this repository has no such manifest")
 
     /// How long caches may give an answer out. Source: RFC 9111, section 5.2.2; RFC 8246.
     private enum Freshness: String {
         /// The request names the content by its digest.
         case forever = "max-age=31536000, immutable"
-        /// A name may lead to something else once other bundles are served: they keep it and ask each time.
+        /// A name may point to something else once other bundles are served: they keep it and ask each time.
         case mayChange = "no-cache"
     }
 
@@ -183,11 +184,11 @@ struct Router: Sendable {
     }
 
     /// A list or page that is made for the request, with a validator of its own: 304 where the client has it.
-    static func revalidated(_ answer: Answer, asked: HTTPHeaders) -> Answer {
+    static func revalidated(_ answer: Response, asked: HTTPHeaders) -> Response {
         guard answer.status == .ok, case .bytes(let bytes) = answer.body else { return answer }
         let tag = "\"\(Digest(of: Array(bytes.readableBytesView)).hex)\""
         let validators: HTTPHeaders = ["ETag": tag, "Cache-Control": Freshness.mayChange.rawValue]
-        if isCurrent(tag, asked: asked) { return Answer(.notModified, headers: validators) }
+        if isCurrent(tag, asked: asked) { return Response(.notModified, headers: validators) }
         var answer = answer
         answer.headers.add(contentsOf: validators)
         return answer
@@ -197,23 +198,23 @@ struct Router: Sendable {
     private func content(
         _ digest: Digest, size: Int64, asked: HTTPHeaders, freshness: Freshness = .forever,
         ranges: Bool = true
-    ) -> Answer {
+    ) -> Response {
         let text = digest.description
         var headers: HTTPHeaders = ["ETag": "\"\(text)\"", "Cache-Control": freshness.rawValue]
         // RFC 9110, 15.4.5: no other header, for caches would take it over.
-        if Self.isCurrent("\"\(text)\"", asked: asked) { return Answer(.notModified, headers: headers) }
+        if Self.isCurrent("\"\(text)\"", asked: asked) { return Response(.notModified, headers: headers) }
         headers.add(name: "Content-Type", value: "application/octet-stream")
         headers.add(name: "Docker-Content-Digest", value: text)
-        guard ranges else { return Answer(.ok, headers: headers, body: .content(digest, 0..<size)) }
+        guard ranges else { return Response(.ok, headers: headers, body: .content(digest, 0..<size)) }
         headers.add(name: "Accept-Ranges", value: "bytes")
         let condition = asked.first(name: "If-Range")
         let applies = condition == nil || condition == "\"\(text)\""
         switch ByteRange(applies ? asked.first(name: "Range") : nil, size: size) {
-        case .whole: return Answer(.ok, headers: headers, body: .content(digest, 0..<size))
+        case .whole: return Response(.ok, headers: headers, body: .content(digest, 0..<size))
         case .part(let range):
             headers.add(
                 name: "Content-Range", value: "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)")
-            return Answer(.partialContent, headers: headers, body: .content(digest, range))
+            return Response(.partialContent, headers: headers, body: .content(digest, range))
         case .unsatisfiable:
             return .error(
                 .rangeNotSatisfiable, code: "RANGE_INVALID", message: "the content has \(size) bytes",
@@ -222,8 +223,8 @@ struct Router: Sendable {
     }
 
     private func referrers(
-        _ item: String, repository: Repository, target: Target, asked: HTTPHeaders
-    ) -> Answer {
+        _ item: String, repository: Repository, target: RequestTarget, asked: HTTPHeaders
+    ) -> Response {
         struct Body: Encodable {
             var schemaVersion = 2
             var mediaType = MediaType.index
@@ -234,7 +235,7 @@ struct Router: Sendable {
         guard let type = target.value("artifactType"), !type.isEmpty else {
             return Self.revalidated(.json(Body(manifests: all), type: MediaType.index), asked: asked)
         }
-        var answer = Answer.json(
+        var answer = Response.json(
             Body(manifests: all.filter { $0.artifactType == type }), type: MediaType.index)
         answer.headers.add(name: "OCI-Filters-Applied", value: "artifactType")
         return Self.revalidated(answer, asked: asked)
@@ -242,9 +243,9 @@ struct Router: Sendable {
 
     /// A part of a sorted list: at most `n` entries after `last`, and a link to the next part.
     private func listing(
-        _ all: [String], path: Substring, target: Target, asked: HTTPHeaders,
+        _ all: [String], path: Substring, target: RequestTarget, asked: HTTPHeaders,
         body: ([String]) -> some Encodable
-    ) -> Answer {
+    ) -> Response {
         var rest = all[...]
         if let last = target.value("last") { rest = rest.drop { $0 <= last } }
         guard let wanted = target.value("n") else {
@@ -254,10 +255,10 @@ struct Router: Sendable {
             return .error(.badRequest, code: "PAGINATION_NUMBER_INVALID", message: "n is a number from 0 on")
         }
         let part = rest.prefix(count)
-        var answer = Answer.json(body(Array(part)))
+        var answer = Response.json(body(Array(part)))
         if part.count < rest.count, let last = part.last {
-            var next = "/v2/\(path)?n=\(count)&last=\(Target.encode(last))"
-            if let domain = target.value("ns") { next += "&ns=\(Target.encode(domain))" }
+            var next = "/v2/\(path)?n=\(count)&last=\(RequestTarget.encode(last))"
+            if let domain = target.value("ns") { next += "&ns=\(RequestTarget.encode(domain))" }
             answer.headers.add(name: "Link", value: "<\(next)>; rel=\"next\"")
         }
         return Self.revalidated(answer, asked: asked)

@@ -13,7 +13,7 @@ final class RequestGate: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
 
-    /// Why no further request is heard. An event for ``Connection``, which answers it.
+    /// Why no further request is heard. An event for ``ConnectionHandler``, which answers it.
     enum Refusal: Sendable {
         /// A head of more than ``RequestGate/largestHead`` bytes.
         case headTooLarge

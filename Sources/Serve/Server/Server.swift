@@ -29,7 +29,7 @@ package final class Server: Sendable {
         raiseFileLimit()
         let security = try settings.tls.map { (identity) throws(Failure) in try identity.context() }
         let parts = Parts(settings: settings, log: log)
-        let site = Site(
+        let site = ServerContext(
             catalog, settings: settings, verifier: parts.verifier, readers: parts.readers,
             passwords: parts.passwords, log: log)
         let connections = Connections()
@@ -64,7 +64,7 @@ package final class Server: Sendable {
         let group: MultiThreadedEventLoopGroup
         let readers: NIOThreadPool
         let hashers: NIOThreadPool
-        let verifier: Verifier
+        let verifier: BlobVerifier
         let passwords = PasswordQueue()
 
         init(settings: ServerSettings, log: @escaping @Sendable (ServerEvent) -> Void) {
@@ -73,7 +73,7 @@ package final class Server: Sendable {
             hashers = NIOThreadPool(numberOfThreads: max(1, settings.threads))
             readers.start()
             hashers.start()
-            verifier = Verifier(pool: hashers) { log(.damaged($0, $1)) }
+            verifier = BlobVerifier(pool: hashers) { log(.damaged($0, $1)) }
         }
 
         func shutDown() async {
@@ -105,7 +105,7 @@ package final class Server: Sendable {
     }
 
     private static func set(
-        up channel: any Channel, site: Site, security: TLSContext?, connections: Connections
+        up channel: any Channel, site: ServerContext, security: TLSContext?, connections: Connections
     ) throws {
         guard connections.add(channel) else { return channel.close(promise: nil) }
         let pipeline = channel.pipeline.syncOperations
@@ -124,7 +124,7 @@ package final class Server: Sendable {
         let parser = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
         try pipeline.addHandlers([
             gate, HTTPResponseEncoder(), ByteToMessageHandler(parser), NIOHTTPResponseHeadersValidator(),
-            Connection(site, gate: gate),
+            ConnectionHandler(site, gate: gate),
         ])
     }
 
@@ -190,6 +190,6 @@ final class Connections: Sendable {
             state.finishing = true
             return Array(state.channels.values)
         }
-        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(Connection.Finish()) }
+        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(ConnectionHandler.Finish()) }
     }
 }

@@ -4,9 +4,9 @@ internal import NIOPosix
 internal import OCI
 
 /// What all connections of a server share.
-final class Site: Sendable {
+final class ServerContext: Sendable {
     let router: Router
-    let verifier: Verifier
+    let verifier: BlobVerifier
     let settings: ServerSettings
     /// Threads for short reads; long hashes have others.
     let readers: NIOThreadPool
@@ -29,7 +29,7 @@ final class Site: Sendable {
     static let tail: Int64 = 16 << 10
 
     init(
-        _ catalog: Catalog, settings: ServerSettings, verifier: Verifier, readers: NIOThreadPool,
+        _ catalog: Catalog, settings: ServerSettings, verifier: BlobVerifier, readers: NIOThreadPool,
         passwords: PasswordQueue, log: @escaping @Sendable (ServerEvent) -> Void
     ) {
         router = Router(

@@ -40,7 +40,7 @@ package struct ServerSettings: Sendable {
     }
 }
 
-/// What a server tells while it runs.
+/// What a server reports while it runs.
 package enum ServerEvent: Sendable {
     /// A response ended.
     case access(Access)

@@ -57,7 +57,7 @@ final class TLSSession {
         }
     }
 
-    /// Goes on with the handshake.
+    /// Continues with the handshake.
     func handshake() -> Step {
         ERR_clear_error()
         return step(SSL_do_handshake(connection))

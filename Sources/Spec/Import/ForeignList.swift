@@ -56,7 +56,7 @@ package struct ForeignList: Sendable {
     package internal(set) var omissions: [Omission] = []
     var charts: [Chart] = []
     var files: [WebFile] = []
-    /// What can be said in a comment: settings that an option of `collect` stands for.
+    /// What can be said in a comment: settings that an option of `collect` replaces.
     package internal(set) var notes: [String] = []
     /// Where the images are in the file; none of a form in which their keys show them.
     var places: [(reference: Reference, range: Range<Int>)] = []
@@ -119,7 +119,7 @@ package struct ForeignList: Sendable {
         if let list = try objects(bytes, path: path) { return list }
         let source = SourceText(bytes, path: path)
         guard looksLikeYAML(bytes) else { return lines(source) }
-        let documents = try YamlDocuments.all(source)
+        let documents = try YAMLDocuments.all(source)
         if let root = documents.first?.root, root["version"]?.text == "1", root["platforms"] != nil {
             throw Failure(
                 .usage, "import", path, because: "it is a spec already",

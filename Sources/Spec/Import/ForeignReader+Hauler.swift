@@ -4,7 +4,7 @@ internal import YAML
 /// Hauler's manifests. Source: the API types of hauler 1.x (`pkg/apis/hauler.cattle.io`): Images, Charts, Files; others
 /// build on these.
 extension ForeignReader {
-    func hauler(_ documents: [YamlDocument]) -> ForeignList {
+    func hauler(_ documents: [YAMLDocument]) -> ForeignList {
         var list = ForeignList(.hauler, path: source.path)
         for document in documents {
             let spec = document.root["spec"]
@@ -46,7 +46,7 @@ extension ForeignReader {
 
     private static let keys = "a spec has no keys of images; `attached: [signatures]` carries the signatures"
 
-    private func haul(_ item: YamlNode, registry: String?, into list: inout ForeignList) {
+    private func haul(_ item: YAMLNode, registry: String?, into list: inout ForeignList) {
         let name = item.entries == nil ? item : item["name"]
         image(name, registry: registry, into: &list)
         if let node = item["platform"], let text = node.text { platform(text, at: node, into: &list) }

@@ -5,7 +5,7 @@ internal import YAML
 /// imgpkg's lock of images, and oc-mirror's image sets.
 extension ForeignReader {
     /// Source: imgpkg `pkg/imgpkg/lockconfig`. kbld notes the name that each image had before it was pinned.
-    func imgpkg(_ documents: [YamlDocument]) -> ForeignList {
+    func imgpkg(_ documents: [YAMLDocument]) -> ForeignList {
         var list = ForeignList(.imgpkg, path: source.path)
         for item in documents.flatMap({ items($0.root["images"], into: &list) }) {
             let before = list.images.count
@@ -34,7 +34,7 @@ extension ForeignReader {
     }
 
     /// Source: oc-mirror `v1alpha2` and `v2alpha1`, kind ImageSetConfiguration.
-    func ocMirror(_ documents: [YamlDocument]) -> ForeignList {
+    func ocMirror(_ documents: [YAMLDocument]) -> ForeignList {
         var list = ForeignList(.ocMirror, path: source.path)
         for root in documents.map(\.root) {
             let mirror = root["mirror"]

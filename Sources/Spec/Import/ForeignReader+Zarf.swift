@@ -3,7 +3,7 @@ internal import YAML
 
 /// Zarf's packages. Source: `zarf.schema.json` of zarf 0.4x, kind ZarfPackageConfig.
 extension ForeignReader {
-    func zarf(_ documents: [YamlDocument]) -> ForeignList {
+    func zarf(_ documents: [YAMLDocument]) -> ForeignList {
         var list = ForeignList(.zarf, path: source.path)
         for root in documents.map(\.root) {
             if let node = root["metadata"]?["architecture"], let text = node.text, text != "multi" {
@@ -16,7 +16,7 @@ extension ForeignReader {
         return list
     }
 
-    private func zarf(component: YamlNode, into list: inout ForeignList) {
+    private func zarf(component: YAMLNode, into list: inout ForeignList) {
         let name = component["name"]?.text ?? ""
         for item in items(component["images"], into: &list) { image(item, into: &list) }
         for item in items(component["charts"], into: &list) { zarf(chart: item, into: &list) }
@@ -61,7 +61,7 @@ extension ForeignReader {
             into: &list)
     }
 
-    private func zarf(chart item: YamlNode, into list: inout ForeignList) {
+    private func zarf(chart item: YAMLNode, into list: inout ForeignList) {
         let name = item["name"]?.text ?? ""
         let url = item["url"]?.text
         if let local = item["localPath"]?.text {

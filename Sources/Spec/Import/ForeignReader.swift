@@ -8,10 +8,10 @@ struct ForeignReader {
 
     init(_ source: SourceText) { self.source = source }
 
-    func place(_ node: YamlNode) -> SourcePosition { source.position(of: node.range.lowerBound) }
+    func place(_ node: YAMLNode) -> SourcePosition { source.position(of: node.range.lowerBound) }
 
     /// Takes in the image that `node` names.
-    func image(_ node: YamlNode?, registry: String? = nil, into list: inout ForeignList) {
+    func image(_ node: YAMLNode?, registry: String? = nil, into list: inout ForeignList) {
         guard let node, let text = node.text, !text.isEmpty else { return }
         let isShort =
             !(text.split(separator: "/").first.map { $0.contains(".") || $0.contains(":") } ?? false)
@@ -30,7 +30,7 @@ struct ForeignReader {
 
     /// Takes in a chart, if a spec can name it.
     func chart(
-        _ name: String, repo: String?, version: String?, at node: YamlNode, into list: inout ForeignList
+        _ name: String, repo: String?, version: String?, at node: YAMLNode, into list: inout ForeignList
     ) {
         guard let version, !version.isEmpty else {
             return list.omit(
@@ -53,7 +53,7 @@ struct ForeignReader {
     }
 
     /// Takes in a file of the web.
-    func file(_ url: String, name: String?, sha256: String?, at node: YamlNode, into list: inout ForeignList)
+    func file(_ url: String, name: String?, sha256: String?, at node: YAMLNode, into list: inout ForeignList)
     {
         guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
             return list.omit(
@@ -78,14 +78,14 @@ struct ForeignReader {
         }
     }
 
-    /// Notes what stands below `node` as left out.
-    func omit(_ node: YamlNode?, text: String, reason: String, into list: inout ForeignList) {
+    /// Records what is below `node` as left out.
+    func omit(_ node: YAMLNode?, text: String, reason: String, into list: inout ForeignList) {
         if let node { list.omit(text, at: place(node), reason: reason) }
     }
 
     /// The items of a list, none for anything else. Aliases can name a list any number of times: beyond
     /// ``ForeignList/mostItems`` in all, a list is left out.
-    func items(_ node: YamlNode?, into list: inout ForeignList) -> [YamlNode] {
+    func items(_ node: YAMLNode?, into list: inout ForeignList) -> [YAMLNode] {
         guard let node, let items = node.items else { return [] }
         guard list.items <= ForeignList.mostItems - items.count else {
             list.omit(
@@ -96,7 +96,7 @@ struct ForeignReader {
         return items
     }
 
-    func platform(_ text: String, at node: YamlNode, into list: inout ForeignList) {
+    func platform(_ text: String, at node: YAMLNode, into list: inout ForeignList) {
         if text == "all" { return }
         do throws(Failure) { list.add(try Platform(text)) } catch {
             list.omit(text, at: place(node), reason: error.reason)

@@ -48,7 +48,7 @@ package struct ShippedFile: Sendable {
 }
 
 /// Compares a build's image list with the YAML that it ships.
-package enum SpecImageCheck {
+package enum ImageListLint {
     /// What disagrees, the heaviest first. An image is the same when the cluster's registry, which drops the
     /// domain, has it under the same name.
     ///
@@ -154,7 +154,7 @@ private struct Comparison {
 
     /// Takes note of an image that a file names; returns whether it is the first time and it is not carried.
     @discardableResult
-    mutating func need(_ image: ImageReference, in source: SourceText) -> Bool {
+    mutating func need(_ image: ImageMention, in source: SourceText) -> Bool {
         guard needed.insert(image.reference).inserted else { return false }
         let place = "\(source.path):\(image.position)"
         let isPresent = present.contains { image.reference.moved(to: $0.domain).means($0) }
@@ -208,7 +208,7 @@ private struct Comparison {
             remedy: "add it to images in \(parsed.path), or to notImages if it is none")
     }
 
-    /// How the spec would name an image; one that the YAML already leads to the cluster has lost its domain.
+    /// How the spec would name an image; one that the YAML already points to the cluster has lost its domain.
     private func wanted(_ image: Reference) -> String {
         image.domain == parsed.spec.registry ? image.moved(to: "docker.io").familiar : image.familiar
     }
@@ -219,7 +219,7 @@ private struct Comparison {
         if let index = images.indices.first(where: { images[$0].repository == image.repository }) {
             return index
         }
-        let near = Likeness.nearest(to: image.repository, among: images.map(\.repository))
+        let near = Suggestion.nearest(to: image.repository, among: images.map(\.repository))
         return images.indices.first { images[$0].repository == near }
     }
 
@@ -230,7 +230,7 @@ private struct Comparison {
             add(
                 .note, place: parsed.place(of: .image(index)),
                 message:
-                    "\(image.familiar) is carried for \(SpecReading.short(parsed.spec.builds[build].tag)), whose YAML does not name it; an operator may pull it by itself"
+                    "\(image.familiar) is carried for \(SpecParser.short(parsed.spec.builds[build].tag)), whose YAML does not name it; an operator may pull it by itself"
             )
         }
     }

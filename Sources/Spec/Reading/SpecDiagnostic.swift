@@ -3,12 +3,12 @@ package import YAML
 package import OCI
 
 /// One mistake in a spec.
-package struct SpecProblem: Sendable, Hashable, CustomStringConvertible {
+package struct SpecDiagnostic: Sendable, Hashable, CustomStringConvertible {
     /// The spec file.
     package let path: String
     /// Line and column of what is wrong.
     package let position: SourcePosition
-    /// What is wrong, what was expected and, where it can be told, what was probably meant.
+    /// What is wrong, what was expected and, where it is known, what was probably meant.
     package let message: String
 
     /// `file:line:column: message`, which editors turn into a link.
@@ -78,7 +78,7 @@ package struct ParsedSpec: Sendable {
     package let gaps: SpecGaps
 
     /// The spec that `reading` has made.
-    init(_ spec: Spec, path: String, by reading: SpecReading) {
+    init(_ spec: Spec, path: String, by reading: SpecParser) {
         self.spec = spec
         self.path = path
         (marks, kubefiles, gaps) = (reading.marks, reading.kubefiles, reading.gaps)
@@ -106,7 +106,7 @@ package struct ParsedSpec: Sendable {
         return ParsedSpec(narrow, marks: marks, as: self)
     }
 
-    /// Where a part stands.
+    /// Where a part is.
     package func filePlace(of part: SpecPath) -> FilePlace {
         marks[part] ?? FilePlace(path: path, position: SourcePosition(line: 1, column: 1))
     }

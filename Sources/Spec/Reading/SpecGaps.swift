@@ -5,7 +5,7 @@ package import OCI
 /// proved, and what follows from a mistake is not one more.
 package struct SpecGaps: Sendable {
     /// The mistakes, in the order of their place.
-    package internal(set) var problems: [SpecProblem] = []
+    package internal(set) var problems: [SpecDiagnostic] = []
     /// Files that are named and are not to be had: with a mistake, or not in `files`.
     package internal(set) var files: Set<String> = []
     /// Images that are named and are not to be had: with a mistake, or not in `images`.

@@ -3,8 +3,8 @@ internal import YAML
 internal import OCI
 
 /// The sections `base` and `files`.
-extension SpecReading {
-    mutating func base(_ node: YamlNode) -> Spec.Base? {
+extension SpecParser {
+    mutating func base(_ node: YAMLNode) -> Spec.Base? {
         mark(node, part: "base")
         guard let fields = mapping(node, as: "base", keys: ["image", "layers"], required: ["image"]) else {
             return nil
@@ -26,7 +26,7 @@ extension SpecReading {
     }
 
     /// `{ holds: PATH, id: … }`, or a path or an id alone.
-    private mutating func selector(_ node: YamlNode, role: String) -> Spec.LayerSelector? {
+    private mutating func selector(_ node: YAMLNode, role: String) -> Spec.LayerSelector? {
         if node.entries == nil {
             if let text = node.text, text.hasPrefix("sha256:") {
                 return Spec.LayerSelector(holds: nil, id: layerIDs(node, role: role))
@@ -50,7 +50,7 @@ extension SpecReading {
         return Spec.LayerSelector(holds: holds, id: ids)
     }
 
-    private mutating func layerIDs(_ node: YamlNode, role: String) -> [String: Digest] {
+    private mutating func layerIDs(_ node: YAMLNode, role: String) -> [String: Digest] {
         if node.entries != nil { return digests(node, as: "the id of the layer '\(role)'") }
         guard let id = digest(node, as: "the id of the layer '\(role)'") else { return [:] }
         guard context.platforms.count == 1 else {
@@ -78,7 +78,7 @@ extension SpecReading {
         return all
     }
 
-    private mutating func file(_ node: YamlNode, name: String) -> Spec.FileSource? {
+    private mutating func file(_ node: YAMLNode, name: String) -> Spec.FileSource? {
         let what = "the file '\(name)'"
         let keys = ["url", "path", "text"]
         let hashes = Digest.Algorithm.allCases.map(\.rawValue)
@@ -124,7 +124,7 @@ extension SpecReading {
     }
 
     /// The one that the keys name: a file has one digest.
-    private mutating func algorithm(of fields: [String: YamlNode], file what: String) -> Digest.Algorithm {
+    private mutating func algorithm(of fields: [String: YAMLNode], file what: String) -> Digest.Algorithm {
         let used = Digest.Algorithm.allCases.filter {
             fields[$0.rawValue] != nil || fields[$0.rawValue + "sums"] != nil
         }

@@ -3,7 +3,7 @@ internal import YAML
 internal import OCI
 
 /// The section `builds`.
-extension SpecReading {
+extension SpecParser {
     /// The builds of all files, those of included ones first.
     mutating func builds() -> [Spec.Build] {
         var all: [Spec.Build] = []
@@ -16,7 +16,7 @@ extension SpecReading {
         return all
     }
 
-    private mutating func build(_ node: YamlNode, index: Int) -> Spec.Build? {
+    private mutating func build(_ node: YAMLNode, index: Int) -> Spec.Build? {
         let keys = ["tag", "context", "kubefile"]
         guard let fields = mapping(node, as: "the build", keys: keys, required: keys) else { return nil }
         var tag = fields["tag"].flatMap { reference($0, as: "the build", defaults: .sealer) }
@@ -40,7 +40,7 @@ extension SpecReading {
         return Spec.Build(tag: name, context: steps, kubefile: kubefile ?? "FROM scratch\n")
     }
 
-    private mutating func steps(_ node: YamlNode?, of build: Int) -> [Spec.Step] {
+    private mutating func steps(_ node: YAMLNode?, of build: Int) -> [Spec.Step] {
         var steps: [Spec.Step] = []
         for item in list(node, as: "the context") {
             let place = SpecPath.step(steps.count, ofBuild: build)
@@ -56,7 +56,7 @@ extension SpecReading {
     // MARK: the Kubefile
 
     /// The Kubefile, whose first instruction must build on something that will be there.
-    private mutating func kubefile(_ node: YamlNode, of build: Int) -> String? {
+    private mutating func kubefile(_ node: YAMLNode, of build: Int) -> String? {
         let found = node.entries == nil ? text(node, as: "the Kubefile") : kubefile(inFileOf: node, of: build)
         guard let written = found else { return nil }
         let text = Placeholders.fill(kubefile: written, for: nil, release: context.release)
@@ -80,7 +80,7 @@ extension SpecReading {
     }
 
     /// `{ path: FILE }`: the text of a file beside the spec.
-    private mutating func kubefile(inFileOf node: YamlNode, of build: Int) -> String? {
+    private mutating func kubefile(inFileOf node: YAMLNode, of build: Int) -> String? {
         guard let fields = mapping(node, as: "the Kubefile", keys: ["path"], required: ["path"]),
             let at = fields["path"], let path = hostPath(at, as: "the path of the Kubefile")
         else { return nil }
@@ -114,7 +114,7 @@ extension SpecReading {
         let known = [context.base?.image].compactMap(\.self) + context.built
         if known.meant(by: base) != nil || gaps.lacksBase || !gaps.tags.isEmpty { return }
         let familiar = known.map { Self.short($0) }
-        let meant = Likeness.nearest(to: Self.short(base), among: familiar).map { "did you mean '\($0)'?" }
+        let meant = Suggestion.nearest(to: Self.short(base), among: familiar).map { "did you mean '\($0)'?" }
         let advice = meant ?? "known here: \((["scratch"] + familiar).joined(separator: ", "))"
         note(offset: offset, "FROM '\(name)', which is neither the base nor built before; \(advice)")
     }
@@ -128,8 +128,8 @@ extension SpecReading {
             ? String(reference.path.dropFirst(prefix.count)) : reference.path
     }
 
-    /// Where a line of a literal block stands; the block's begin for other styles.
-    private func offset(ofLine number: Int, in node: YamlNode) -> Int {
+    /// Where a line of a literal block begins; the block's begin for other styles.
+    private func offset(ofLine number: Int, in node: YAMLNode) -> Int {
         let node = node.resolved
         guard case .scalar(_, .literal) = node.content else { return node.range.lowerBound }
         var at = node.range.lowerBound

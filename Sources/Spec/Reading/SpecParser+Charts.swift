@@ -3,7 +3,7 @@ internal import YAML
 internal import OCI
 
 /// The section `charts`, and `attached`.
-extension SpecReading {
+extension SpecParser {
     /// The charts of all files, as ``images()`` takes them.
     mutating func charts() -> (carried: [Spec.Chart], local: [Spec.LocalChart]) {
         var all: [(chart: Spec.Chart, part: Int)] = []
@@ -46,7 +46,7 @@ extension SpecReading {
     }
 
     /// A chart on this host, `./PATH`, `../PATH` or `/PATH`; `nil` for any other.
-    private mutating func localChart(_ node: YamlNode) -> Spec.LocalChart? {
+    private mutating func localChart(_ node: YAMLNode) -> Spec.LocalChart? {
         let path = node.entries?.first { $0.key.text == "chart" }?.value.text ?? ""
         guard ["./", "../", "/"].contains(where: path.hasPrefix) else { return nil }
         guard let fields = mapping(node, as: "the chart of this host", keys: ["chart"] + Self.renderingKeys),
@@ -58,7 +58,7 @@ extension SpecReading {
     private static let renderingKeys = ["values", "valuesFiles", "kubeVersion", "apiVersions"]
 
     /// What a chart is rendered with; `nil` where nothing is said.
-    private mutating func rendering(_ fields: [String: YamlNode]) -> Spec.Rendering? {
+    private mutating func rendering(_ fields: [String: YAMLNode]) -> Spec.Rendering? {
         if Set(fields.keys).isDisjoint(with: Self.renderingKeys) { return nil }
         var rendering = Spec.Rendering()
         rendering.values = fields["values"].flatMap { self.values($0) }
@@ -77,7 +77,7 @@ extension SpecReading {
     }
 
     /// A text that no program takes for an option.
-    private mutating func word(_ node: YamlNode, as what: String) -> String? {
+    private mutating func word(_ node: YAMLNode, as what: String) -> String? {
         guard let text = text(node, as: what) else { return nil }
         let plain = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ",") }
         if plain, !text.hasPrefix("-"), text.utf8.count <= 256 { return text }
@@ -85,7 +85,7 @@ extension SpecReading {
         return nil
     }
 
-    private mutating func chart(_ node: YamlNode) -> Spec.Chart? {
+    private mutating func chart(_ node: YAMLNode) -> Spec.Chart? {
         let keys = ["chart", "repo", "version", "digest"] + Self.renderingKeys
         guard let fields = mapping(node, as: "the chart", keys: keys, required: ["chart", "version"]),
             let place = fields["chart"], let written = text(place, as: "a chart")
@@ -117,7 +117,7 @@ extension SpecReading {
 
     /// Host and path of a chart: those of its registry, or of its repository with its name.
     private mutating func address(
-        of chart: String, place: YamlNode, repo: String?, at node: YamlNode?
+        of chart: String, place: YAMLNode, repo: String?, at node: YAMLNode?
     ) -> String? {
         if chart.hasPrefix("oci://") {
             if let node {
@@ -143,7 +143,7 @@ extension SpecReading {
         return (host.map(String.init) + [chart]).joined(separator: "/")
     }
 
-    private mutating func version(_ node: YamlNode, as what: String) -> String? {
+    private mutating func version(_ node: YAMLNode, as what: String) -> String? {
         guard let text = text(node, as: what) else { return nil }
         let plain = text.utf8.allSatisfy {
             (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
@@ -157,7 +157,7 @@ extension SpecReading {
     }
 
     /// The YAML of a mapping, or of a block of text.
-    private mutating func values(_ node: YamlNode) -> String? {
+    private mutating func values(_ node: YAMLNode) -> String? {
         if let text = node.text, node.scalarType == .string { return text }
         guard node.entries != nil else {
             note(
@@ -171,7 +171,7 @@ extension SpecReading {
             String(repeating: " ", count: start.column - 1)
             + String(decoding: source.bytes[node.range], as: UTF8.self) + "\n"
         let inner = SourceText(Array(text.utf8), path: source.path)
-        if let documents = try? YamlDocuments.all(inner), documents.count == 1 { return text }
+        if let documents = try? YAMLDocuments.all(inner), documents.count == 1 { return text }
         note(
             node,
             message:
@@ -181,14 +181,14 @@ extension SpecReading {
     }
 
     /// `attached: [signatures]` of the spec or of an image.
-    mutating func attached(_ node: YamlNode, of image: Reference?) {
+    mutating func attached(_ node: YAMLNode, of image: Reference?) {
         var kinds: Set<Spec.AttachedKind> = []
         for item in oneOrMore(node, as: "attached") {
             guard let text = text(item, as: "a kind of attached content") else { continue }
             guard let kind = Spec.AttachedKind(rawValue: text) else {
                 let known = Spec.AttachedKind.allCases.map(\.rawValue)
                 let advice =
-                    Likeness.nearest(to: text, among: known).map { "did you mean '\($0)'?" }
+                    Suggestion.nearest(to: text, among: known).map { "did you mean '\($0)'?" }
                     ?? "there are \(known.joined(separator: ", "))"
                 note(item, message: "unknown kind '\(text.prefix(40))'; \(advice)")
                 continue

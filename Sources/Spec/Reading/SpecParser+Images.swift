@@ -3,7 +3,7 @@ internal import YAML
 internal import OCI
 
 /// The sections `images` and `imagesFrom`.
-extension SpecReading {
+extension SpecParser {
     /// The images of all files, those of included ones first. One that is listed again in a file that includes the other
     /// is what that file says.
     mutating func images() -> [Reference] {
@@ -37,7 +37,7 @@ extension SpecReading {
 
     /// Whether an image that is listed again is what the later place says; what the other said of it is taken back then.
     private mutating func settle(
-        _ image: Reference, _ known: PlacedNode, _ item: YamlNode, before: Context
+        _ image: Reference, _ known: PlacedNode, _ item: YAMLNode, before: Context
     ) -> Bool {
         let source = parts[known.part].source
         let place = FilePlace(path: source.path, position: source.position(of: known.key.range.lowerBound))
@@ -81,7 +81,7 @@ extension SpecReading {
         return all.map(\.one)
     }
 
-    private mutating func fileOfImages(_ node: YamlNode) -> Spec.ImagesFrom? {
+    private mutating func fileOfImages(_ node: YAMLNode) -> Spec.ImagesFrom? {
         guard node.entries != nil else {
             if let text = node.text, text.contains("/"), context.files[text] == nil {
                 note(
@@ -103,7 +103,7 @@ extension SpecReading {
     }
 
     /// Takes the image that a faulty entry means, as far as its letters tell, for one that is not to be had.
-    private mutating func note(unreadable node: YamlNode) {
+    private mutating func note(unreadable node: YAMLNode) {
         let name = node.entries?.first { $0.key.text == "image" }?.value ?? node
         let letters = (name.text ?? "").lowercased().filter {
             $0.isASCII && ($0.isLetter || $0.isNumber || "._-/:@".contains($0))
@@ -116,7 +116,7 @@ extension SpecReading {
     }
 
     /// A reference, or `{ image: REFERENCE, from: ARCHIVE, platforms: PLATFORMS, attached: KINDS }`.
-    private mutating func image(_ node: YamlNode) -> Reference? {
+    private mutating func image(_ node: YAMLNode) -> Reference? {
         let keys = ["image", "from", "platforms", "attached"]
         guard node.entries?.contains(where: { keys.contains($0.key.text ?? "") }) == true else {
             return reference(node, as: "an image", defaults: .docker)
@@ -136,7 +136,7 @@ extension SpecReading {
     }
 
     /// The platforms that an image is carried for: some of the spec's, all where there is no node.
-    private mutating func platforms(_ node: YamlNode?, of image: Reference) -> [Platform] {
+    private mutating func platforms(_ node: YAMLNode?, of image: Reference) -> [Platform] {
         guard let node else { return context.platforms }
         var own: [Platform] = []
         for item in oneOrMore(node, as: "the platforms of \(image.familiar)") {
@@ -154,7 +154,7 @@ extension SpecReading {
     }
 
     /// One archive for all platforms, or one a platform.
-    private mutating func archives(_ node: YamlNode, of image: Reference, for platforms: [Platform]) {
+    private mutating func archives(_ node: YAMLNode, of image: Reference, for platforms: [Platform]) {
         guard node.entries != nil else {
             guard let from = location(node) else { return }
             return context.archives.append(.init(image: image, platform: nil, from: from))
@@ -176,7 +176,7 @@ extension SpecReading {
         note(node, message: "there is no archive of \(image.familiar) for \(names)")
     }
 
-    private mutating func location(_ node: YamlNode) -> ArchiveLocation? {
+    private mutating func location(_ node: YAMLNode) -> ArchiveLocation? {
         guard let text = text(node, as: "an archive") else { return nil }
         do throws(Failure) {
             let found = try ArchiveLocation(text)

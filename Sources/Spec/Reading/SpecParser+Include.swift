@@ -9,7 +9,7 @@ struct SpecPart {
     /// Where its relative paths begin, seen from the spec's folder: empty, or a path that ends in a slash.
     let folder: String
     /// The sections, by their keys.
-    let fields: [String: YamlNode]
+    let fields: [String: YAMLNode]
     /// The parts that it includes, and those that they include, by their numbers.
     let included: Set<Int>
 }
@@ -17,12 +17,12 @@ struct SpecPart {
 /// A value and the part that it is written in.
 struct PlacedNode {
     let part: Int
-    let key: YamlNode
-    let value: YamlNode
+    let key: YAMLNode
+    let value: YAMLNode
 }
 
 /// `include`, and what counts where several files say the same.
-extension SpecReading {
+extension SpecParser {
     /// How deep files may include one another.
     private static let deepestInclude = 8
     /// How many files a spec may have.
@@ -40,7 +40,7 @@ extension SpecReading {
     }
 
     /// Reads the spec's sections and those of all files that it includes, each file once and after what it includes.
-    mutating func gather(_ root: YamlNode) {
+    mutating func gather(_ root: YAMLNode) {
         var inclusion = Inclusion(open: [Self.realPath(source.path)])
         gather(root, folder: "", inclusion: &inclusion)
         if parts.isEmpty { return }
@@ -51,7 +51,7 @@ extension SpecReading {
     }
 
     // The depth is at most `deepestInclude`.
-    private mutating func gather(_ root: YamlNode, folder: String, inclusion: inout Inclusion) {
+    private mutating func gather(_ root: YAMLNode, folder: String, inclusion: inout Inclusion) {
         let own = source
         let isSpec = inclusion.open.count == 1
         let required = isSpec ? ["version", "name"] : ["version"]
@@ -72,7 +72,7 @@ extension SpecReading {
     }
 
     /// Reads an included file; gives its number, where it is one.
-    private mutating func include(_ item: YamlNode, from folder: String, inclusion: inout Inclusion) -> Int? {
+    private mutating func include(_ item: YAMLNode, from folder: String, inclusion: inout Inclusion) -> Int? {
         guard let path = text(item, as: "the path of a spec") else { return nil }
         let place = path.hasPrefix("/") ? path : source.folder + path
         let real = Self.realPath(place)
@@ -102,7 +102,7 @@ extension SpecReading {
             return nil
         }
         do throws(Failure) {
-            let documents = try YamlDocuments.all(inner)
+            let documents = try YAMLDocuments.all(inner)
             guard let root = documents.first?.root, documents.count == 1 else {
                 note(
                     item, message: "the included spec \(path) has \(documents.count) documents; a spec is one"
@@ -114,7 +114,7 @@ extension SpecReading {
             gather(root, folder: Self.folder(of: path, below: folder), inclusion: &inclusion)
             inclusion.open.removeLast()
         } catch {
-            gaps.problems.append(SpecProblem(failure: error, source: inner))
+            gaps.problems.append(SpecDiagnostic(failure: error, source: inner))
             return nil
         }
         // Where it is no mapping, there is no part of it.
@@ -148,7 +148,7 @@ extension SpecReading {
     func counts(over part: Int) -> Bool { parts[current].included.contains(part) }
 
     /// A section that only one file decides, the spec before what it includes; its part is entered.
-    mutating func only(_ key: String) -> YamlNode? {
+    mutating func only(_ key: String) -> YAMLNode? {
         let found = parts.indices.compactMap { part in
             parts[part].fields[key].map { PlacedNode(part: part, key: $0, value: $0) }
         }
@@ -158,7 +158,7 @@ extension SpecReading {
     }
 
     /// Every part that has the section, in order; each is entered before it is given.
-    mutating func forEach(_ key: String, _ body: (inout SpecReading, YamlNode) -> Void) {
+    mutating func forEach(_ key: String, _ body: (inout SpecParser, YAMLNode) -> Void) {
         for part in parts.indices {
             guard let node = parts[part].fields[key] else { continue }
             enter(part)
@@ -191,7 +191,7 @@ extension SpecReading {
     }
 
     /// Notes that two files say different things of one, and neither includes the other.
-    mutating func conflict(_ what: String, at node: YamlNode, with other: FilePlace) {
+    mutating func conflict(_ what: String, at node: YAMLNode, with other: FilePlace) {
         note(
             node,
             message:

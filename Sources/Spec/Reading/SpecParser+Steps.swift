@@ -3,8 +3,8 @@ internal import YAML
 internal import OCI
 
 /// The steps of a build's context.
-extension SpecReading {
-    /// Each verb and the keys that may stand beside it.
+extension SpecParser {
+    /// Each verb and the keys that may accompany it.
     private static let verbs: [(verb: String, beside: [String])] = [
         ("layer", ["paths"]), ("put", ["file", "repack", "save", "chart", "mode"]),
         ("unpack", ["file", "chart", "members", "strip"]),
@@ -12,7 +12,7 @@ extension SpecReading {
         ("remove", []), ("rewrite", []), ("imageList", []),
     ]
 
-    mutating func step(_ node: YamlNode) -> Spec.Step? {
+    mutating func step(_ node: YAMLNode) -> Spec.Step? {
         let verbs = Self.verbs.map(\.verb)
         let keys = (node.entries ?? []).compactMap(\.key.text)
         // `remove` is a step, and what an edit removes.
@@ -27,7 +27,7 @@ extension SpecReading {
         }
         guard present.count == 1, let (verb, beside) = Self.verbs.first(where: { $0.verb == present[0] })
         else {
-            let meant = keys.lazy.compactMap { Likeness.nearest(to: $0, among: verbs) }.first
+            let meant = keys.lazy.compactMap { Suggestion.nearest(to: $0, among: verbs) }.first
             let advice = present.isEmpty ? meant.map { "; did you mean '\($0)'?" } ?? "" : ""
             note(
                 node,
@@ -55,7 +55,7 @@ extension SpecReading {
         }
     }
 
-    private mutating func layer(_ node: YamlNode, paths: YamlNode?) -> Spec.Step? {
+    private mutating func layer(_ node: YAMLNode, paths: YAMLNode?) -> Spec.Step? {
         guard let role = text(node, as: "the role of a base layer") else { return nil }
         let chosen = paths.map { list in
             oneOrMore(list, as: "paths").compactMap { path($0, as: "a path of the layer") }
@@ -75,7 +75,7 @@ extension SpecReading {
         return .layer(role: role, paths: chosen)
     }
 
-    private mutating func put(_ node: YamlNode, fields: [String: YamlNode]) -> Spec.Step? {
+    private mutating func put(_ node: YAMLNode, fields: [String: YAMLNode]) -> Spec.Step? {
         let path = path(node, as: "the place to put it")
         if path?.split(separator: "/").last == "imageListWithAuth.yaml" {
             note(
@@ -119,7 +119,7 @@ extension SpecReading {
             ? .putRepacked(path: path, file: name, mode: mode) : .putFile(path: path, file: name, mode: mode)
     }
 
-    private mutating func unpack(_ node: YamlNode, fields: [String: YamlNode]) -> Spec.Step? {
+    private mutating func unpack(_ node: YAMLNode, fields: [String: YAMLNode]) -> Spec.Step? {
         let path = path(node, as: "the folder to unpack into")
         let members = fields["members"].map { list in
             oneOrMore(list, as: "members").compactMap { self.path($0, as: "a member of the archive") }
@@ -145,7 +145,7 @@ extension SpecReading {
     }
 
     /// The archive of one of `charts`, meant by its name, its name and version, or its whole reference.
-    private mutating func chartFile(_ node: YamlNode) -> String? {
+    private mutating func chartFile(_ node: YAMLNode) -> String? {
         guard let text = text(node, as: "the name of a chart") else { return nil }
         let plain = text.hasPrefix("oci://") ? String(text.dropFirst("oci://".count)) : text
         let meant = context.charts.filter {
@@ -163,7 +163,7 @@ extension SpecReading {
     }
 
     /// The name of one of `files`.
-    mutating func fileName(_ node: YamlNode) -> String? {
+    mutating func fileName(_ node: YAMLNode) -> String? {
         guard let name = text(node, as: "the name of a file") else { return nil }
         guard context.files[name] != nil else {
             note(
@@ -176,7 +176,7 @@ extension SpecReading {
         return name
     }
 
-    private mutating func edit(_ node: YamlNode, fields: [String: YamlNode]) -> Spec.Step? {
+    private mutating func edit(_ node: YAMLNode, fields: [String: YAMLNode]) -> Spec.Step? {
         if fields.count == 1 { note(node, message: "'edit' needs 'remove', 'set' or 'append'") }
         var remove: [String] = []
         for item in oneOrMore(fields["remove"], as: "the keys to remove") {
@@ -189,7 +189,7 @@ extension SpecReading {
         }
     }
 
-    private mutating func assignments(_ node: YamlNode?, as what: String) -> [Spec.Assignment] {
+    private mutating func assignments(_ node: YAMLNode?, as what: String) -> [Spec.Assignment] {
         var all: [Spec.Assignment] = []
         for (key, value) in named(node, as: what) {
             guard let path = fieldPath(key) else { continue }
@@ -211,7 +211,7 @@ extension SpecReading {
         return all
     }
 
-    private mutating func fieldPath(_ node: YamlNode) -> String? {
+    private mutating func fieldPath(_ node: YAMLNode) -> String? {
         guard let text = text(node, as: "a key path") else { return nil }
         do throws(Failure) {
             return try FieldPath(text).description
@@ -221,7 +221,7 @@ extension SpecReading {
         }
     }
 
-    private mutating func imageList(_ node: YamlNode) -> Spec.Step? {
+    private mutating func imageList(_ node: YAMLNode) -> Spec.Step? {
         var patterns: [String] = []
         for item in oneOrMore(node, as: "the patterns of imageList") {
             guard let written = text(item, as: "a pattern of image names"),
@@ -237,7 +237,7 @@ extension SpecReading {
                         ? $0.split(separator: "/").dropLast().joined(separator: "/") + "/*" : $0
                 }
                 let meant =
-                    Likeness.nearest(to: pattern, among: prefixes).map { "; did you mean '\($0)'?" } ?? ""
+                    Suggestion.nearest(to: pattern, among: prefixes).map { "; did you mean '\($0)'?" } ?? ""
                 note(item, message: "the pattern '\(pattern)' means none of 'images'\(meant)")
             }
         }
@@ -254,7 +254,7 @@ extension SpecReading {
     }
 
     /// Two images that lose their difference with their domain.
-    private mutating func collisions(_ images: [Reference], node: YamlNode) {
+    private mutating func collisions(_ images: [Reference], node: YAMLNode) {
         var first: [String: Reference] = [:]
         for image in images {
             let name = "\(image.repository):\(image.tag ?? "latest")"
@@ -272,7 +272,7 @@ extension SpecReading {
     /// What was probably meant, or what there is.
     private func known(_ word: String, candidates: some Sequence<String>) -> String {
         let all = candidates.sorted()
-        if let meant = Likeness.nearest(to: word, among: all) { return "did you mean '\(meant)'?" }
+        if let meant = Suggestion.nearest(to: word, among: all) { return "did you mean '\(meant)'?" }
         return all.isEmpty ? "none is defined" : "there are \(all.prefix(12).joined(separator: ", "))"
     }
 }

@@ -3,9 +3,9 @@ internal import YAML
 internal import OCI
 
 /// The scalars of a spec, parsed into their types.
-extension SpecReading {
+extension SpecParser {
     /// Text as it is written; a number too, so that `1.20` stays `1.20`.
-    mutating func text(_ node: YamlNode, as what: String) -> String? {
+    mutating func text(_ node: YAMLNode, as what: String) -> String? {
         let wrong: Bool =
             switch node.scalarType {
             case nil, .null, .bool: true
@@ -20,7 +20,7 @@ extension SpecReading {
     }
 
     /// A name that can be a part of a file's name.
-    mutating func name(_ node: YamlNode, as what: String) -> String? {
+    mutating func name(_ node: YAMLNode, as what: String) -> String? {
         guard let text = text(node, as: what) else { return nil }
         let alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
         guard text.utf8.count <= 128, let first = text.utf8.first, alphabet.utf8.contains(first),
@@ -36,7 +36,7 @@ extension SpecReading {
         return text
     }
 
-    mutating func platform(_ node: YamlNode) -> Platform? {
+    mutating func platform(_ node: YAMLNode) -> Platform? {
         guard let text = text(node, as: "a platform") else { return nil }
         do throws(Failure) { return try Platform(text) } catch {
             note(node, message: "'\(text.prefix(60))' is no platform: \(error.reason), like linux/amd64")
@@ -44,7 +44,7 @@ extension SpecReading {
         }
     }
 
-    mutating func reference(_ node: YamlNode, as what: String, defaults: Reference.Defaults) -> Reference? {
+    mutating func reference(_ node: YAMLNode, as what: String, defaults: Reference.Defaults) -> Reference? {
         guard let written = text(node, as: "\(what)'s reference"), let text = released(written, node: node)
         else {
             return nil
@@ -57,7 +57,7 @@ extension SpecReading {
 
     /// `sha256:` and 64 digits, or the digits alone; so of SHA-512.
     mutating func digest(
-        _ node: YamlNode, as what: String, by algorithm: Digest.Algorithm = .sha256
+        _ node: YAMLNode, as what: String, by algorithm: Digest.Algorithm = .sha256
     ) -> Digest? {
         guard let text = text(node, as: what) else { return nil }
         let prefix = algorithm.rawValue + ":"
@@ -73,7 +73,7 @@ extension SpecReading {
 
     /// Digests by platform.
     mutating func digests(
-        _ node: YamlNode, as what: String, by algorithm: Digest.Algorithm = .sha256
+        _ node: YAMLNode, as what: String, by algorithm: Digest.Algorithm = .sha256
     ) -> [String: Digest] {
         var all: [String: Digest] = [:]
         for (key, value) in named(node, as: what) {
@@ -89,7 +89,7 @@ extension SpecReading {
     }
 
     /// A path inside a context: relative, without `..`, `.` and empty parts.
-    mutating func path(_ node: YamlNode, as what: String) -> String? {
+    mutating func path(_ node: YAMLNode, as what: String) -> String? {
         guard let text = text(node, as: what) else { return nil }
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         let reason: String? =
@@ -110,7 +110,7 @@ extension SpecReading {
     }
 
     /// A path of the collecting host, relative to the spec's folder.
-    mutating func hostPath(_ node: YamlNode, as what: String) -> String? {
+    mutating func hostPath(_ node: YAMLNode, as what: String) -> String? {
         guard let text = text(node, as: what) else { return nil }
         guard text.utf8.count <= 4000, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
             note(node, message: "\(what) has a control character or is too long")
@@ -120,13 +120,13 @@ extension SpecReading {
     }
 
     /// Text that may be empty and have several lines.
-    mutating func wholeText(_ node: YamlNode, as what: String) -> String? {
+    mutating func wholeText(_ node: YAMLNode, as what: String) -> String? {
         if let text = node.text, text.isEmpty, node.scalarType == .string { return text }
         return text(node, as: what)
     }
 
     /// The mode of a file in octal digits: `0755`.
-    mutating func mode(_ node: YamlNode) -> UInt32? {
+    mutating func mode(_ node: YAMLNode) -> UInt32? {
         let digits = node.text ?? ""
         guard (3...4).contains(digits.utf8.count), let mode = UInt32(digits, radix: 8) else {
             note(node, message: "expected the mode in octal digits, like 0755; found \(shown(node))")
@@ -136,7 +136,7 @@ extension SpecReading {
     }
 
     /// `host[:port]`.
-    mutating func domain(_ node: YamlNode, as what: String) -> String? {
+    mutating func domain(_ node: YAMLNode, as what: String) -> String? {
         guard let text = text(node, as: what) else { return nil }
         guard !text.contains("/"), let probe = try? Reference("\(text)/a/b:c"), probe.domain == text else {
             note(
@@ -150,7 +150,7 @@ extension SpecReading {
     }
 
     /// `[scheme://]host[:port][/path]`.
-    mutating func mirror(_ node: YamlNode) -> String? {
+    mutating func mirror(_ node: YAMLNode) -> String? {
         guard let text = text(node, as: "a mirror") else { return nil }
         var rest = text[...]
         for scheme in ["http://", "https://"] where rest.hasPrefix(scheme) {
@@ -173,7 +173,7 @@ extension SpecReading {
     }
 
     /// An HTTP or HTTPS URL with the known placeholders.
-    mutating func url(_ node: YamlNode, as what: String) -> String? {
+    mutating func url(_ node: YAMLNode, as what: String) -> String? {
         guard let text = text(node, as: what) else { return nil }
         var rest: Substring?
         for scheme in ["http://", "https://"] where text.hasPrefix(scheme) {
@@ -205,7 +205,7 @@ extension SpecReading {
     }
 
     /// `text` with `{release}` filled in; `nil` where the spec has no release.
-    mutating func released(_ text: String, node: YamlNode) -> String? {
+    mutating func released(_ text: String, node: YAMLNode) -> String? {
         guard Placeholders.words(in: text).contains("release") else { return text }
         guard let release = context.release else {
             note(node, message: "{release} is used, and the spec has no 'release'")
@@ -214,7 +214,7 @@ extension SpecReading {
         return Placeholders.fill(text, for: nil, release: release)
     }
 
-    private mutating func placeholders(of text: String, _ node: YamlNode) -> Bool {
+    private mutating func placeholders(of text: String, _ node: YAMLNode) -> Bool {
         if text.contains("${") {
             note(
                 node, message: "a placeholder is written without '$', like {arch}; found '\(text.prefix(80))'"
@@ -224,7 +224,7 @@ extension SpecReading {
         for placeholder in Placeholders.words(in: text) {
             guard Placeholders.known.contains(placeholder) else {
                 let known = Placeholders.known.map { "{\($0)}" }
-                let meant = Likeness.nearest(to: placeholder, among: Placeholders.known)
+                let meant = Suggestion.nearest(to: placeholder, among: Placeholders.known)
                 let advice =
                     meant.map { "did you mean {\($0)}?" } ?? "there are \(known.joined(separator: ", "))"
                 note(node, message: "unknown placeholder {\(placeholder)}; \(advice)")

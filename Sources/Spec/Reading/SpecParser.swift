@@ -3,7 +3,7 @@ internal import YAML
 internal import OCI
 
 /// The state of reading one spec: its mistakes, its line marks, and what later sections refer to.
-struct SpecReading {
+struct SpecParser {
     /// What sections read earlier have defined.
     struct Context {
         var platforms: [Platform] = []
@@ -33,7 +33,7 @@ struct SpecReading {
     var lacksPart = false
     /// The mistakes so far, and what is not known because of them.
     var gaps = SpecGaps()
-    var problems: [SpecProblem] { gaps.problems }
+    var problems: [SpecDiagnostic] { gaps.problems }
     var marks: [SpecPath: FilePlace] = [:]
     /// The files that Kubefiles come from, by the numbers of their builds.
     var kubefiles: [Int: String] = [:]
@@ -46,27 +46,27 @@ struct SpecReading {
     mutating func note(offset: Int, _ message: String) {
         guard problems.count < Self.mostProblems else { return }
         gaps.problems.append(
-            SpecProblem(path: source.path, position: source.position(of: offset), message: message))
+            SpecDiagnostic(path: source.path, position: source.position(of: offset), message: message))
     }
 
-    mutating func note(_ node: YamlNode, message: String) { note(offset: node.range.lowerBound, message) }
+    mutating func note(_ node: YAMLNode, message: String) { note(offset: node.range.lowerBound, message) }
 
-    /// Notes where a part stands.
+    /// Records where a part is.
     @discardableResult
-    mutating func mark(_ node: YamlNode, part: SpecPath) -> SourcePosition {
+    mutating func mark(_ node: YAMLNode, part: SpecPath) -> SourcePosition {
         let position = source.position(of: node.range.lowerBound)
         marks[part] = FilePlace(path: source.path, position: position)
         return position
     }
 
     /// A node in words that show it.
-    func shown(_ node: YamlNode) -> String {
+    func shown(_ node: YAMLNode) -> String {
         guard let text = node.text, !text.isEmpty else { return node.kindInWords }
         let first = text.prefix { !$0.isNewline }.prefix(60)
         return "\(node.kindInWords) ('\(first)')"
     }
 
-    private mutating func spend(_ count: Int, node: YamlNode) -> Bool {
+    private mutating func spend(_ count: Int, node: YAMLNode) -> Bool {
         left -= count
         if left < 0, left + count >= 0 {
             gaps.problems.removeLast(problems.count == Self.mostProblems ? 1 : 0)
@@ -80,8 +80,8 @@ struct SpecReading {
     /// The values of a mapping whose keys are fixed; `nil` where it is no mapping. Unknown, doubled and missing
     /// keys are noted.
     mutating func mapping(
-        _ node: YamlNode, as what: String, keys: [String], required: [String] = []
-    ) -> [String: YamlNode]? {
+        _ node: YAMLNode, as what: String, keys: [String], required: [String] = []
+    ) -> [String: YAMLNode]? {
         guard let entries = node.entries else {
             note(
                 node,
@@ -91,13 +91,13 @@ struct SpecReading {
             return nil
         }
         let present = Set(entries.compactMap(\.key.text))
-        var fields: [String: YamlNode] = [:]
+        var fields: [String: YAMLNode] = [:]
         for (key, value) in uniqueEntries(entries, node: node, as: what) {
             if let name = key.text, keys.contains(name) {
                 fields[name] = value
                 continue
             }
-            let meant = Likeness.nearest(to: key.text ?? "", among: keys)
+            let meant = Suggestion.nearest(to: key.text ?? "", among: keys)
             let advice =
                 meant.map { "did you mean '\($0)'?" } ?? "expected \(keys.joined(separator: ", "))"
             note(key, message: "unknown key '\(key.text ?? "?")' in \(what); \(advice)")
@@ -111,7 +111,7 @@ struct SpecReading {
     }
 
     /// The entries of a mapping whose keys are names of the user's; none where there is no node.
-    mutating func named(_ node: YamlNode?, as what: String) -> [(key: YamlNode, value: YamlNode)] {
+    mutating func named(_ node: YAMLNode?, as what: String) -> [(key: YAMLNode, value: YAMLNode)] {
         guard let node else { return [] }
         guard let entries = node.entries else {
             note(node, message: "expected \(what) as a mapping; found \(shown(node))")
@@ -121,11 +121,11 @@ struct SpecReading {
     }
 
     private mutating func uniqueEntries(
-        _ entries: [YamlNode.Entry], node: YamlNode, as what: String
-    ) -> [(key: YamlNode, value: YamlNode)] {
+        _ entries: [YAMLNode.Entry], node: YAMLNode, as what: String
+    ) -> [(key: YAMLNode, value: YAMLNode)] {
         guard spend(entries.count, node: node) else { return [] }
-        var first: [String: YamlNode] = [:]
-        var unique: [(key: YamlNode, value: YamlNode)] = []
+        var first: [String: YAMLNode] = [:]
+        var unique: [(key: YAMLNode, value: YAMLNode)] = []
         for entry in entries {
             guard let name = entry.key.text, entry.key.scalarType != .null else {
                 note(entry.key, message: "expected a name as key in \(what); found \(shown(entry.key))")
@@ -143,7 +143,7 @@ struct SpecReading {
     }
 
     /// The items of a list; none where there is no node.
-    mutating func list(_ node: YamlNode?, as what: String) -> [YamlNode] {
+    mutating func list(_ node: YAMLNode?, as what: String) -> [YAMLNode] {
         guard let node else { return [] }
         guard let items = node.items else {
             note(node, message: "expected \(what) as a list; found \(shown(node))")
@@ -153,7 +153,7 @@ struct SpecReading {
     }
 
     /// The items of a list, or one item without a list; none at all is noted.
-    mutating func oneOrMore(_ node: YamlNode?, as what: String) -> [YamlNode] {
+    mutating func oneOrMore(_ node: YAMLNode?, as what: String) -> [YAMLNode] {
         guard let node else { return [] }
         if node.entries == nil, node.items == nil, node.scalarType != .null { return [node] }
         let items = list(node, as: what)

@@ -14,7 +14,7 @@ package enum SpecReader {
         case spec(ParsedSpec)
         /// Its mistakes, in the order of their place, at least one; and what of it is understood in spite of them, where
         /// anything is.
-        case problems([SpecProblem], rest: ParsedSpec?)
+        case problems([SpecDiagnostic], rest: ParsedSpec?)
     }
 
     /// Reads the spec at `path`.
@@ -54,7 +54,7 @@ package enum SpecReader {
         }
     }
 
-    private static func failure(of problems: [SpecProblem], path: String) -> Failure {
+    private static func failure(of problems: [SpecDiagnostic], path: String) -> Failure {
         var gaps = SpecGaps()
         gaps.problems = problems
         return gaps.failure(path: path)
@@ -63,9 +63,9 @@ package enum SpecReader {
     /// Reads a spec and gives its mistakes as values.
     package static func examine(_ bytes: [UInt8], path: String) -> Outcome {
         let source = SourceText(bytes, path: path)
-        var reading = SpecReading(source)
+        var reading = SpecParser(source)
         do throws(Failure) {
-            let documents = try YamlDocuments.all(source)
+            let documents = try YAMLDocuments.all(source)
             if documents.count > 1 {
                 reading.note(documents[1].root, message: "a second document; a spec is one")
             }
@@ -75,7 +75,7 @@ package enum SpecReader {
             }
             let spec = reading.spec(root)
             reading.gaps.problems.sort { left, right in
-                // Those of one file stand together, the spec's own first.
+                // Those of one file are together, the spec's own first.
                 let ranks = [left, right].map { ($0.path == path ? "" : $0.path, $0.position, $0.message) }
                 return ranks[0] < ranks[1]
             }
@@ -83,13 +83,13 @@ package enum SpecReader {
             if let parsed, reading.problems.isEmpty { return .spec(parsed) }
             return .problems(reading.problems, rest: parsed)
         } catch {
-            return .problems([SpecProblem(failure: error, source: source)], rest: nil)
+            return .problems([SpecDiagnostic(failure: error, source: source)], rest: nil)
         }
     }
 }
 
-extension SpecProblem {
-    /// The problem that a failure of the YAML reader tells of; its artifact ends in `:line:column`.
+extension SpecDiagnostic {
+    /// The problem that a failure of the YAML reader reports; its artifact ends in `:line:column`.
     init(failure: Failure, source: SourceText) {
         let numbers = failure.artifact.split(separator: ":").suffix(2).compactMap { Int($0) }
         let known = numbers.count == 2
@@ -100,9 +100,9 @@ extension SpecProblem {
     }
 }
 
-extension SpecReading {
+extension SpecParser {
     /// The spec; where it has mistakes, as far as it is understood, and `nil` where it is no mapping.
-    mutating func spec(_ root: YamlNode) -> Spec? {
+    mutating func spec(_ root: YAMLNode) -> Spec? {
         gather(root)
         guard !parts.isEmpty else { return nil }
         let name = only("name").flatMap { self.name($0, as: "the bundle's name") }
@@ -144,7 +144,7 @@ extension SpecReading {
             notImages: notImages, registries: registries, registry: registry, builds: builds)
     }
 
-    private mutating func platforms(_ node: YamlNode?) -> [Platform] {
+    private mutating func platforms(_ node: YAMLNode?) -> [Platform] {
         var all: [Platform] = []
         for item in oneOrMore(node, as: "platforms") {
             guard let platform = platform(item) else { continue }

@@ -63,7 +63,7 @@ package struct Edit: Sendable {
     ///
     /// A change goes into the one document that has the field; where none has it, `set` goes into the one
     /// that has the mapping around it. Several such documents are an error that names them.
-    /// - Parameter path: names the file in errors, and by its ending tells the syntax.
+    /// - Parameter path: names the file in errors, and by its ending determines the syntax.
     /// - Throws: a ``Failure`` of kind `data` where the file is not what its name says (with line and column), of
     ///   kind `configuration` where a path means nothing, several things, or what cannot be changed alone.
     package func applied(to bytes: [UInt8], path: String, syntax: Syntax? = nil) throws(Failure) -> [UInt8] {
@@ -125,12 +125,12 @@ private enum EditedFile {
 struct EditState {
     let source: SourceText
     let isJSON: Bool
-    let documents: [YamlDocument]
+    let documents: [YAMLDocument]
 
     init(_ source: SourceText, isJSON: Bool) throws(Failure) {
         self.source = source
         self.isJSON = isJSON
-        documents = isJSON ? [try YamlDocument(json: source)] : try YamlDocuments.all(source)
+        documents = isJSON ? [try YAMLDocument(json: source)] : try YAMLDocuments.all(source)
     }
 
     func after(_ given: Edit.Change) throws(Failure) -> EditState {
@@ -169,7 +169,7 @@ struct EditState {
 
 /// What a document says, without how it is written: the measure of an edit.
 indirect enum EditTree: Equatable {
-    case scalar(String, YamlScalarType)
+    case scalar(String, YAMLScalarType)
     case sequence([EditTree])
     case mapping([Pair])
     case alias(String)
@@ -179,7 +179,7 @@ indirect enum EditTree: Equatable {
         var value: EditTree
     }
 
-    init(_ node: YamlNode) {
+    init(_ node: YAMLNode) {
         switch node.content {
         case .scalar(let text, _): self = .scalar(text, node.scalarType ?? .string)
         case .sequence(let items, _): self = .sequence(items.map(EditTree.init))
@@ -192,9 +192,9 @@ indirect enum EditTree: Equatable {
     init(_ value: Edit.Value) {
         switch value {
         case .text(let text): self = .scalar(text, .string)
-        case .literal(let text): self = .scalar(text, YamlScalarType(plain: text))
+        case .literal(let text): self = .scalar(text, YAMLScalarType(plain: text))
         case .json(let text):
-            let document = try? YamlDocument(json: SourceText(Array(text.utf8), path: "a value"))
+            let document = try? YAMLDocument(json: SourceText(Array(text.utf8), path: "a value"))
             self = document.map { EditTree($0.root) } ?? .scalar(text, .string)
         }
     }

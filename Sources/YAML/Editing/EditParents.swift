@@ -16,7 +16,7 @@ extension Edit.Change {
         let keys = path.parts[depth...].compactMap(\.key)
         let parent = path.parts[..<depth].reduce(document.root) { EditTarget.child(of: $0, $1) ?? $0 }
         guard keys.count == path.parts.count - depth, let entries = parent.entries,
-            !Likeness.isSlip(keys[0], of: entries.compactMap(\.key.text))
+            !Suggestion.isSlip(keys[0], of: entries.compactMap(\.key.text))
         else { return self }
         let json = keys.dropFirst().reversed().reduce(value) { "{\(ScalarWriter.json($1)): \($0)}" }
         return .set(path.prefix(depth + 1), .json(json))
@@ -39,18 +39,18 @@ extension Edit.Value {
         case .json(let text): return text
         case .text(let text): return ScalarWriter.json(text)
         case .literal(let text):
-            switch YamlScalarType(plain: text) {
+            switch YAMLScalarType(plain: text) {
             case .null: return "null"
             case .bool: return ["true", "yes", "on", "y"].contains(text.lowercased()) ? "true" : "false"
             default:
-                return (try? YamlDocument(json: SourceText(Array(text.utf8), path: "a value"))) == nil
+                return (try? YAMLDocument(json: SourceText(Array(text.utf8), path: "a value"))) == nil
                     ? nil : text
             }
         }
     }
 }
 
-extension Likeness {
+extension Suggestion {
     /// Whether a key of at least three letters that is missing is almost one that is there.
     static func isSlip(_ key: String, of keys: [String]) -> Bool {
         key.utf8.count > 2 && nearest(to: key, among: keys) != nil

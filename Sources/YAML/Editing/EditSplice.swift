@@ -36,7 +36,7 @@ struct EditSplice {
 
     // MARK: append
 
-    private func addition(of value: Edit.Value, to list: YamlNode) throws(Failure) -> Replacement {
+    private func addition(of value: Edit.Value, to list: YAMLNode) throws(Failure) -> Replacement {
         if list.scalarType == .null { return try exchange(of: list, for: .json("[\(element(value))]")) }
         guard case .sequence(let items, let isFlow) = list.content else {
             throw refuse(
@@ -66,7 +66,7 @@ struct EditSplice {
 
     // MARK: set
 
-    private func exchange(of node: YamlNode, for value: Edit.Value) throws(Failure) -> Replacement {
+    private func exchange(of node: YAMLNode, for value: Edit.Value) throws(Failure) -> Replacement {
         if case .json = value, node.text == nil { return whole(node, by: value) }
         guard case .scalar(let text, let style) = node.content else {
             throw refuse(
@@ -81,7 +81,7 @@ struct EditSplice {
     }
 
     /// A list or mapping in place of another.
-    private func whole(_ node: YamlNode, by value: Edit.Value) -> Replacement {
+    private func whole(_ node: YAMLNode, by value: Edit.Value) -> Replacement {
         let isFlow = "[{".utf8.contains(bytes[node.range.lowerBound])
         guard !isFlow, let index = target.index, let key = target.parent.entries?[index].key else {
             return Replacement(range: node.range.lowerBound..<endOfContent(node), text: write(value))
@@ -113,7 +113,7 @@ struct EditSplice {
         return newLine(String(repeating: " ", count: column) + entry, after: target.parent)
     }
 
-    private func intoFlow(_ entry: String, entries: [YamlNode.Entry]) -> Replacement {
+    private func intoFlow(_ entry: String, entries: [YAMLNode.Entry]) -> Replacement {
         guard let last = entries.last else {
             let inside = target.parent.range.lowerBound + 1
             return Replacement(range: inside..<inside, text: entry)
@@ -130,7 +130,7 @@ struct EditSplice {
     }
 
     /// `line` as a line of its own after the one in which `node` ends.
-    private func newLine(_ line: String, after node: YamlNode) -> Replacement {
+    private func newLine(_ line: String, after node: YAMLNode) -> Replacement {
         let end = node.range.upperBound
         let begins = end > 0 && end > node.range.lowerBound && isBreak(bytes[end - 1])
         if begins { return Replacement(range: end..<end, text: line + lineBreak) }
@@ -163,7 +163,7 @@ struct EditSplice {
         if bytes[lineStart..<start].allSatisfy(isSpace) {
             return Replacement(range: lineStart..<afterBreak(endOfLine(valueEnd(entry))), text: "")
         }
-        // The key stands beside a dash or a question mark: the next key takes its place.
+        // The key follows a dash or a question mark: the next key takes its place.
         guard index + 1 < entries.count else {
             return Replacement(range: start..<valueEnd(entry), text: "")
         }
@@ -171,13 +171,13 @@ struct EditSplice {
     }
 
     /// Where the entry's text ends: after its value, or after the colon where it has none.
-    private func valueEnd(_ entry: YamlNode.Entry) -> Int {
+    private func valueEnd(_ entry: YAMLNode.Entry) -> Int {
         max(endOfContent(entry.value), entry.key.range.upperBound)
     }
 
-    /// Where the last character of a node lies that is no space: a block scalar's range goes on to the
+    /// Where the last character of a node is that is no space: a block scalar's range extends to the
     /// next content.
-    private func endOfContent(_ node: YamlNode) -> Int {
+    private func endOfContent(_ node: YAMLNode) -> Int {
         var end = node.range.upperBound
         while end > node.range.lowerBound, isSpace(bytes[end - 1]) || isBreak(bytes[end - 1]) { end -= 1 }
         return end
@@ -209,14 +209,14 @@ struct EditSplice {
         return end < bytes.count ? text(bytes[end..<afterBreak(end)]) : "\n"
     }
 
-    private func write(_ value: Edit.Value, like style: YamlNode.Style = .plain) -> String {
+    private func write(_ value: Edit.Value, like style: YAMLNode.Style = .plain) -> String {
         switch value {
         case .literal(let text), .json(let text): text
         case .text(let text): isJSON ? ScalarWriter.json(text) : ScalarWriter.yaml(text, like: style)
         }
     }
 
-    private func refuse(_ node: YamlNode, reason: String, remedy: String) -> Failure {
+    private func refuse(_ node: YAMLNode, reason: String, remedy: String) -> Failure {
         Failure(
             .configuration, "edit", "\(change.path) in \(source.place(node.range.lowerBound))",
             because: reason,

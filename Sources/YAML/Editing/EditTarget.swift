@@ -4,16 +4,16 @@ internal import OCI
 /// Where in a document a change is made.
 struct EditTarget {
     /// The mapping or list around the field.
-    let parent: YamlNode
+    let parent: YAMLNode
     /// The key of the entry that holds ``parent``; `nil` where that is the root or an item.
-    let parentKey: YamlNode?
+    let parentKey: YAMLNode?
     /// The field's place in ``parent``, where it is there.
     let index: Int?
     /// The last part of the path.
     let part: FieldPath.Part
 
     /// The field's node, where it is there.
-    var existing: YamlNode? {
+    var existing: YAMLNode? {
         guard let index else { return nil }
         return parent.entries?[index].value ?? parent.items?[index]
     }
@@ -58,7 +58,7 @@ struct EditTarget {
     }
 
     /// How many parts of the path lead somewhere.
-    static func reach(_ parts: [FieldPath.Part], root: YamlNode) -> Int {
+    static func reach(_ parts: [FieldPath.Part], root: YAMLNode) -> Int {
         var node = root
         for (depth, part) in parts.enumerated() {
             guard let next = child(of: node, part) else { return depth }
@@ -68,7 +68,7 @@ struct EditTarget {
     }
 
     /// Whether the last part can be made a new key.
-    private static func accepts(_ parts: [FieldPath.Part], root: YamlNode) -> Bool {
+    private static func accepts(_ parts: [FieldPath.Part], root: YAMLNode) -> Bool {
         guard case .key = parts.last, reach(Array(parts.dropLast()), root: root) == parts.count - 1 else {
             return false
         }
@@ -76,7 +76,7 @@ struct EditTarget {
         return parent.entries != nil || (parent.text == "" && parent.scalarType == .null)
     }
 
-    static func child(of node: YamlNode, _ part: FieldPath.Part) -> YamlNode? {
+    static func child(of node: YAMLNode, _ part: FieldPath.Part) -> YAMLNode? {
         switch part {
         case .key(let key): return node[key]
         case .index(let index):
@@ -86,7 +86,7 @@ struct EditTarget {
     }
 
     /// The error for a path that leads nowhere: how far it goes and what is there instead.
-    private static func nowhere(_ change: Edit.Change, roots: [YamlNode], state: EditState) -> Failure {
+    private static func nowhere(_ change: Edit.Change, roots: [YAMLNode], state: EditState) -> Failure {
         let path = change.path
         let best = roots.max { reach(path.parts, root: $0) < reach(path.parts, root: $1) }
         var node = best ?? state.documents[0].root
@@ -102,7 +102,7 @@ struct EditTarget {
         let there =
             node.entries == nil
             ? "there is \(node.kindInWords)" : "it has \(keys.prefix(12).joined(separator: ", "))"
-        let near = Likeness.nearest(to: wanted, among: keys).map { "did you mean '\($0)'? " } ?? ""
+        let near = Suggestion.nearest(to: wanted, among: keys).map { "did you mean '\($0)'? " } ?? ""
         var remedy = near + "Fix the path in the spec"
         if case .remove = change {
             remedy += ", or take it out of `remove` if this base no longer has the key"
@@ -113,13 +113,13 @@ struct EditTarget {
     }
 
     /// Walks to the field and refuses what cannot be changed alone.
-    init(_ change: Edit.Change, document: YamlDocument, state: EditState) throws(Failure) {
-        func refuse(_ node: YamlNode, reason: String, remedy: String) -> Failure {
+    init(_ change: Edit.Change, document: YAMLDocument, state: EditState) throws(Failure) {
+        func refuse(_ node: YAMLNode, reason: String, remedy: String) -> Failure {
             Failure(
                 .configuration, "edit", "\(change.path) in \(state.source.place(node.range.lowerBound))",
                 because: reason, remedy: remedy)
         }
-        func check(_ node: YamlNode) throws(Failure) {
+        func check(_ node: YAMLNode) throws(Failure) {
             if case .alias(let name, _) = node.content {
                 throw refuse(
                     node, reason: "it is the alias *\(name)",
@@ -133,7 +133,7 @@ struct EditTarget {
             }
         }
         var node = document.root
-        var key: YamlNode?
+        var key: YAMLNode?
         let parts = change.path.parts
         try check(node)
         for part in parts.dropLast() {

@@ -96,7 +96,7 @@ package struct FieldPath: Sendable, Hashable {
     func prefix(_ count: Int) -> FieldPath { FieldPath(self, parts: Array(parts.prefix(count))) }
 
     /// Whether the document is one that the path may mean.
-    func admits(_ document: YamlDocument) -> Bool {
+    func admits(_ document: YAMLDocument) -> Bool {
         (kind == nil || kind == document.kind) && (name == nil || name == document.name)
     }
 }

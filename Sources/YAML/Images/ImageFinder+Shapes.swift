@@ -185,7 +185,7 @@ extension ImageFinder {
         }
         let before = ownText ?? above.flatMap(table.filled) ?? ""
         let path = ImageName.domain(of: before).map { String(before.dropFirst($0.count)) } ?? before
-        let part = ImageSpot.Part.registry(path: path.trimmedOfSlashes)
+        let part = ImageSpan.Part.registry(path: path.trimmedOfSlashes)
         if let own, ownText == nil { fill(own, part: part, reference: reference) }
         for case let (node?, text?) in [(own, ownText), (above, above.flatMap(table.filled))] {
             write(reference, text: text, part: part, in: node)
@@ -196,7 +196,7 @@ extension ImageFinder {
     }
 
     /// Notes that a value which is empty or null is filled in.
-    private mutating func fill(_ node: Int, part: ImageSpot.Part, reference: Reference) {
+    private mutating func fill(_ node: Int, part: ImageSpan.Part, reference: Reference) {
         guard table.nodes[node].kind != .alias, !table.nodes[node].isMarked else {
             return fix(
                 reference.description, offset: start(node),
@@ -206,7 +206,7 @@ extension ImageFinder {
         let bytes = scan.source.bytes
         let isPlain = table.nodes[node].kind == .plain
         let isQuoted = isPlain && table.nodes[node].inFlow
-        var filling = isQuoted ? ImageSpot.Filling.quotes : .none
+        var filling = isQuoted ? ImageSpan.Filling.quotes : .none
         if isPlain, range.isEmpty {
             guard range.lowerBound > 0, bytes[range.lowerBound - 1] == UInt8(ascii: ":") else {
                 return fix(
@@ -216,7 +216,7 @@ extension ImageFinder {
             filling = isQuoted ? .blankAndQuotes : .blank
         }
         scan.spots.append(
-            ImageSpot(
+            ImageSpan(
                 range: range, scalar: table.range(node).lowerBound, offset: 0,
                 text: String(decoding: bytes[range], as: UTF8.self), reference: reference, part: part,
                 filling: filling))

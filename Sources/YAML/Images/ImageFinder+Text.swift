@@ -84,7 +84,7 @@ extension ImageFinder {
             isDocument || scope.place == .argument || scope.place == .text || bytes.first == UInt8(ascii: "-")
         var any = false
         let isRead = isDocument && lookInside(node, &any)
-        for word in Words.all(in: bytes) {
+        for word in ReferenceTokenizer.all(in: bytes) {
             let isWhole = word.range.count + blanks == bytes.count
             guard isText || isWhole else { continue }
             let text = String(decoding: bytes[word.range], as: UTF8.self)
@@ -130,11 +130,11 @@ extension ImageFinder {
         guard seen.insert(place.lowerBound).inserted else { return true }
         let scalar = table.range(node).lowerBound
         scan.references.append(
-            ImageReference(
+            ImageMention(
                 reference: reference, text: text, range: place,
                 position: scan.source.position(of: place.lowerBound)))
         scan.spots.append(
-            ImageSpot(
+            ImageSpan(
                 range: place, scalar: scalar, offset: range.lowerBound, text: text, reference: reference,
                 part: .name))
         return true
@@ -155,7 +155,7 @@ extension ImageFinder {
         let inner = SourceText(Array(bytes), path: scan.source.path)
         var finder = ImageFinder(inner, known: known, depth: depth + 1)
         do throws(Failure) {
-            let events = try YamlEvents(inner)
+            let events = try YAMLEventParser(inner)
             while let document = try NodeTable(next: events) {
                 guard !document.isScalar(0) else { return false }
                 finder.look(into: document)
@@ -190,7 +190,7 @@ extension ImageFinder {
             any = true
             seen.insert(range.lowerBound)
             scan.spots.append(
-                ImageSpot(
+                ImageSpan(
                     range: range, scalar: scalar, offset: spot.range.lowerBound, text: spot.text,
                     reference: spot.reference, part: spot.part))
         }

@@ -137,7 +137,7 @@ struct ImageFinder {
                     reason: "it is in a document within text"))
         } else {
             scan.references.append(
-                ImageReference(reference: reference, text: text, range: range, position: position))
+                ImageMention(reference: reference, text: text, range: range, position: position))
         }
     }
 
@@ -154,7 +154,7 @@ struct ImageFinder {
     }
 
     /// Takes in a change of the whole text of a scalar, but for blanks around it.
-    mutating func write(_ reference: Reference, text: String, part: ImageSpot.Part, in node: Int) {
+    mutating func write(_ reference: Reference, text: String, part: ImageSpan.Part, in node: Int) {
         let node = table.resolved(node)
         let bytes = table.bytes(node)
         let offset = bytes.prefix { $0 <= 0x20 }.count
@@ -162,7 +162,7 @@ struct ImageFinder {
             return fix(text, offset: table.range(node).lowerBound, reason: "it is written over several lines")
         }
         scan.spots.append(
-            ImageSpot(
+            ImageSpan(
                 range: range, scalar: table.range(node).lowerBound, offset: offset, text: text,
                 reference: reference,
                 part: part))

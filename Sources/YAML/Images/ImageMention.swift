@@ -2,7 +2,7 @@
 package import OCI
 
 /// An image reference in a text: what it names and where it is.
-package struct ImageReference: Sendable, Hashable {
+package struct ImageMention: Sendable, Hashable {
     /// The image, short names filled in as docker does.
     package let reference: Reference
     /// The reference as it is written; of one in parts, the parts put together.
@@ -13,7 +13,7 @@ package struct ImageReference: Sendable, Hashable {
     package let position: SourcePosition
 }
 
-/// A value that stands where an image is named, and names none: a template, a misspelt name.
+/// A value in a place where an image is named, and names none: a template, a misspelt name.
 package struct UnreadableImage: Sendable, Hashable {
     /// The value as it is written.
     package let text: String
@@ -49,7 +49,7 @@ package struct ImageScan: Sendable {
     /// What was scanned.
     package let source: SourceText
     /// References found.
-    package internal(set) var references: [ImageReference] = []
+    package internal(set) var references: [ImageMention] = []
     /// Values that look like images, and that nothing but a program's source could tell to be some. Those that equal a
     /// carried image are among ``references``.
     package internal(set) var possible: [PossibleImage] = []
@@ -58,7 +58,7 @@ package struct ImageScan: Sendable {
     /// References that a rewrite cannot change without changing something else, and why.
     package internal(set) var fixed: [UnreadableImage] = []
     /// What a rewrite changes.
-    var spots: [ImageSpot] = []
+    var spots: [ImageSpan] = []
     let isYAML: Bool
 
     init(_ source: SourceText, isYAML: Bool) {
@@ -86,7 +86,7 @@ package struct ImageScan: Sendable {
                 remedy: "split it into several files")
         }
         var finder = ImageFinder(source, known: known)
-        let events = try YamlEvents(source)
+        let events = try YAMLEventParser(source)
         while let table = try NodeTable(next: events, item: { finder.look(at: $1, in: $0) }) {
             finder.look(into: table)
         }
@@ -107,7 +107,7 @@ package struct ImageScan: Sendable {
     ) -> ImageScan {
         var scan = ImageScan(source, isYAML: true)
         scan.references = images.map { image in
-            ImageReference(
+            ImageMention(
                 reference: image.reference, text: String(decoding: source.bytes[image.range], as: UTF8.self),
                 range: image.range, position: source.position(of: image.range.lowerBound))
         }
@@ -126,11 +126,11 @@ package struct ImageScan: Sendable {
         do { reference = try Reference(text) } catch { throw refuse(error.reason, remedy: error.remedy) }
         let range = line.startIndex..<line.endIndex
         references.append(
-            ImageReference(
+            ImageMention(
                 reference: reference, text: text, range: range,
                 position: source.position(of: range.lowerBound)))
         spots.append(
-            ImageSpot(
+            ImageSpan(
                 range: range, scalar: range.lowerBound, offset: 0, text: text, reference: reference,
                 part: .listed))
     }

@@ -37,7 +37,7 @@ package struct ImagePattern: Sendable, Hashable, CustomStringConvertible {
         return images.filter { image in patterns.contains { $0.matches(image) } }
     }
 
-    /// The text of an imageList: one image a line, led to `registry`, without digests, which sealer does not read.
+    /// The text of an imageList: one image a line, rewritten to `registry`, without digests, which sealer does not read.
     package static func imageList(_ images: [Reference], in registry: String) -> String {
         images.map { image in
             let tag = image.tag ?? "latest"

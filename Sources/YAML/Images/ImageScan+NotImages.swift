@@ -17,7 +17,7 @@ extension ImageScan {
     }
 }
 
-/// Texts that name no image although they stand where one does.
+/// Texts that name no image although they are where one is named.
 package enum NotImages {
     /// Whether one of `patterns` means `text`; `*` is any run of characters, blanks and quotes do not count.
     package static func contain(_ text: String, patterns: [String]) -> Bool {

@@ -91,7 +91,7 @@ struct SplitImage {
         }
         // A commit is no digest.
         if let digest, digest.utf8.count >= 64 {
-            let isBare = digest.utf8.count == 64 && digest.utf8.allSatisfy { Words.isPart($0) }
+            let isBare = digest.utf8.count == 64 && digest.utf8.allSatisfy { ReferenceTokenizer.isPart($0) }
             result += "@" + (isBare ? "sha256:" : "") + digest
         }
         return result

@@ -33,8 +33,8 @@ struct NodeTable {
     private var targets: [Int: (name: String, node: Int)] = [:]
     private let source: SourceText
 
-    /// The levels that documents may nest, as for ``YamlDocuments``.
-    private static let deepest = YamlDocuments.deepestNesting
+    /// The levels that documents may nest, as for ``YAMLDocuments``.
+    private static let deepest = YAMLDocuments.deepestNesting
 
     /// A table without nodes.
     init(empty source: SourceText) { self.source = source }
@@ -44,7 +44,7 @@ struct NodeTable {
     ///   item is dropped afterwards, so that a list takes no more memory than its largest item. Those after the first
     ///   anchor are kept in place of that.
     /// - Throws: a ``Failure`` of kind `data` with line and column where it is not well-formed YAML.
-    init?(next events: YamlEvents, item: (NodeTable, Int) -> Void = { _, _ in }) throws(Failure) {
+    init?(next events: YAMLEventParser, item: (NodeTable, Int) -> Void = { _, _ in }) throws(Failure) {
         source = events.source
         while true {
             var event = yaml_event_t()
@@ -65,7 +65,7 @@ struct NodeTable {
         let isFlow: Bool
     }
 
-    private mutating func read(_ events: YamlEvents, item: (NodeTable, Int) -> Void) throws(Failure) {
+    private mutating func read(_ events: YAMLEventParser, item: (NodeTable, Int) -> Void) throws(Failure) {
         var open: [Open] = []
         var anchors: [String: Int] = [:]
         repeat {
@@ -82,7 +82,7 @@ struct NodeTable {
                     drop(from: last.node)
                 }
             case YAML_ALIAS_EVENT:
-                let name = YamlEvents.text(event.data.alias.anchor) ?? ""
+                let name = YAMLEventParser.text(event.data.alias.anchor) ?? ""
                 guard let target = anchors[name] else {
                     let isOpen = open.contains { $0.anchor == name }
                     throw refuse(
@@ -146,8 +146,8 @@ struct NodeTable {
             )
         let node = nodes.count
         append(isSequence ? .sequence : .mapping, start: start, end: end, inFlow: isFlow)
-        if let tag = YamlEvents.text(tag) { tags[node] = tag }
-        return Open(node: node, anchor: YamlEvents.text(anchor), isFlow: isFlow)
+        if let tag = YAMLEventParser.text(tag) { tags[node] = tag }
+        return Open(node: node, anchor: YAMLEventParser.text(anchor), isFlow: isFlow)
     }
 
     private mutating func close(_ open: Open, at end: Int) {
@@ -175,8 +175,8 @@ struct NodeTable {
         append(kind, start: content, end: end, inFlow: inFlow)
         if isMarked {
             nodes[node].isMarked = true
-            if let tag = YamlEvents.text(scalar.tag) { tags[node] = tag }
-            if let anchor = YamlEvents.text(scalar.anchor) { anchors[anchor] = node }
+            if let tag = YAMLEventParser.text(scalar.tag) { tags[node] = tag }
+            if let anchor = YAMLEventParser.text(scalar.anchor) { anchors[anchor] = node }
         }
         let value = UnsafeBufferPointer(start: scalar.value, count: scalar.length)
         if !source.holds(value, in: textRange(node)) {
@@ -228,12 +228,12 @@ extension NodeTable {
     }
 
     /// The type of a scalar; `nil` for anything else. Aliases are followed.
-    func scalarType(_ node: Int) -> YamlScalarType? {
+    func scalarType(_ node: Int) -> YAMLScalarType? {
         let node = resolved(node)
         guard isScalar(node) else { return nil }
-        if nodes[node].isMarked, let tag = tags[node] { return YamlScalarType(tag: tag) }
+        if nodes[node].isMarked, let tag = tags[node] { return YAMLScalarType(tag: tag) }
         guard nodes[node].kind == .plain else { return .string }
-        return YamlScalarType(plain: String(decoding: bytes(node), as: UTF8.self))
+        return YAMLScalarType(plain: String(decoding: bytes(node), as: UTF8.self))
     }
 
     /// The children of a mapping or a sequence, in order: of a mapping keys and values in turn.

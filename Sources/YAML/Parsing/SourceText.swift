@@ -106,7 +106,7 @@ package struct SourceText: Sendable {
         return at
     }
 
-    /// Where the first byte of a line lies; `line` counts from 1.
+    /// Where the first byte of a line is; `line` counts from 1.
     func start(ofLine line: Int) -> Int { Int(lineStarts[line - 1]) }
 
     private func lineNumber(of offset: Int) -> Int {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Finds what a person probably meant.
-package enum Likeness {
+package enum Suggestion {
     /// The candidate that differs least from `word`, if it differs little enough to be a slip: at most one
     /// letter in three, counted as insertions, deletions, exchanges and swaps of neighbours.
     package static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 
-extension YamlDocument {
+extension YAMLDocument {
     /// The one JSON value of `source`, as nodes of YAML's flow style, so that one editor serves both.
     /// - Throws: a ``Failure`` of kind `data` with line and column at the first byte that is not JSON.
     init(json source: SourceText) throws(Failure) {
-        guard source.bytes.count <= YamlDocuments.largestText else {
+        guard source.bytes.count <= YAMLDocuments.largestText else {
             throw Failure(
                 .data, "read the JSON of", source.path,
-                because: "it has \(source.bytes.count) bytes, more than \(YamlDocuments.largestText)")
+                because: "it has \(source.bytes.count) bytes, more than \(YAMLDocuments.largestText)")
         }
         func refuse(_ fault: JSONFault) -> Failure {
             source.refuse(
@@ -20,15 +20,15 @@ extension YamlDocument {
         }
         // A key that is repeated is for the editor to report, with both places.
         let bounds = JSONBounds(
-            depth: YamlDocuments.deepestNesting, values: YamlDocuments.mostNodes, repeatedKeys: true)
+            depth: YAMLDocuments.deepestNesting, values: YAMLDocuments.mostNodes, repeatedKeys: true)
         do throws(JSONFault) {
             self.init(
-                root: YamlNode(try JSONNode(source.bytes, within: bounds), of: source.bytes), aliased: [])
+                root: YAMLNode(try JSONNode(source.bytes, within: bounds), of: source.bytes), aliased: [])
         } catch { throw refuse(error) }
     }
 }
 
-extension YamlNode {
+extension YAMLNode {
     /// The node of a value that was read from `bytes`.
     fileprivate init(_ json: JSONNode, of bytes: [UInt8]) {
         let content: Content
@@ -36,13 +36,13 @@ extension YamlNode {
         case .object(let members):
             let entries = members.map { member in
                 Entry(
-                    key: YamlNode(
+                    key: YAMLNode(
                         content: .scalar(member.key, .doubleQuoted), anchor: nil, tag: nil,
                         range: member.range),
-                    value: YamlNode(member.value, of: bytes))
+                    value: YAMLNode(member.value, of: bytes))
             }
             content = .mapping(entries, flow: true)
-        case .array(let items): content = .sequence(items.map { YamlNode($0, of: bytes) }, flow: true)
+        case .array(let items): content = .sequence(items.map { YAMLNode($0, of: bytes) }, flow: true)
         case .scalar(.string): content = .scalar(JSONText.string(bytes[json.range]), .doubleQuoted)
         case .scalar: content = .scalar(String(decoding: bytes[json.range], as: UTF8.self), .plain)
         }

@@ -5,7 +5,7 @@ package import OCI
 ///
 /// Bounds: 16 MiB of text, 250,000 nodes a document and twice that in documents that are kept together,
 /// 200 levels. Larger input is refused, with the place.
-package struct YamlDocuments {
+package struct YAMLDocuments {
     /// The largest text in bytes.
     package static let largestText = 16 << 20
     /// The most nodes in one document.
@@ -13,8 +13,8 @@ package struct YamlDocuments {
     /// The deepest nesting.
     package static let deepestNesting = 200
 
-    private let events: YamlEvents
-    private var anchors: [String: YamlNode] = [:]
+    private let events: YAMLEventParser
+    private var anchors: [String: YAMLNode] = [:]
     private var open: Set<String> = []
     private var aliased: Set<String> = []
     /// How deep the values of anchors are, their own aliases resolved.
@@ -32,14 +32,14 @@ package struct YamlDocuments {
                 because: "it has \(source.bytes.count) bytes, more than \(Self.largestText)",
                 remedy: "split it into several files")
         }
-        events = try YamlEvents(source)
+        events = try YAMLEventParser(source)
     }
 
     /// All documents of `source`.
     /// - Throws: a ``Failure`` of kind `data` with line and column where it is not well-formed YAML.
-    package static func all(_ source: SourceText) throws(Failure) -> [YamlDocument] {
-        var reader = try YamlDocuments(source)
-        var all: [YamlDocument] = []
+    package static func all(_ source: SourceText) throws(Failure) -> [YAMLDocument] {
+        var reader = try YAMLDocuments(source)
+        var all: [YAMLDocument] = []
         var nodes = 0
         while let document = try reader.next() {
             nodes += reader.nodes
@@ -53,17 +53,17 @@ package struct YamlDocuments {
         return all
     }
 
-    private init(unbounded source: SourceText) throws(Failure) { events = try YamlEvents(source) }
+    private init(unbounded source: SourceText) throws(Failure) { events = try YAMLEventParser(source) }
 
     /// What ``values(of:below:in:)`` has found.
     package struct Selection: Sendable {
         /// The values that were asked for, by key; the first of a key that is there twice.
-        package fileprivate(set) var values: [String: YamlNode] = [:]
+        package fileprivate(set) var values: [String: YAMLNode] = [:]
         /// All keys beside them, in order.
         package fileprivate(set) var keys: [String] = []
     }
 
-    /// The values of some keys of the mapping that stands under `parent` at the top of the first document.
+    /// The values of some keys of the mapping that is under `parent` at the top of the first document.
     ///
     /// All else is passed over, so the text may be larger than a document that is kept. The values together are bounded
     /// as a document is; an alias in one must point to an anchor in it or in one before it.
@@ -71,7 +71,7 @@ package struct YamlDocuments {
     package static func values(
         of wanted: Set<String>, below parent: String, in source: SourceText
     ) throws(Failure) -> Selection {
-        var reader = try YamlDocuments(unbounded: source)
+        var reader = try YAMLDocuments(unbounded: source)
         var found = Selection()
         var event = try reader.events.next()
         while true {
@@ -101,7 +101,7 @@ package struct YamlDocuments {
 
     /// The next key of the mapping that is open, empty for one that is not a scalar, and the first event of its value;
     /// `nil` at its end.
-    private func entry() throws(Failure) -> (key: String, value: YamlEvent)? {
+    private func entry() throws(Failure) -> (key: String, value: YAMLEvent)? {
         let event = try events.next()
         switch event.kind {
         case .mappingEnd: return nil
@@ -113,7 +113,7 @@ package struct YamlDocuments {
     }
 
     /// Reads on to the end of the value that begins with `event`.
-    private func pass(_ event: YamlEvent) throws(Failure) {
+    private func pass(_ event: YAMLEvent) throws(Failure) {
         var (event, depth) = (event, 0)
         while true {
             switch event.kind {
@@ -128,7 +128,7 @@ package struct YamlDocuments {
 
     /// The next document; `nil` after the last.
     /// - Throws: a ``Failure`` of kind `data` with line and column where it is not well-formed YAML.
-    package mutating func next() throws(Failure) -> YamlDocument? {
+    package mutating func next() throws(Failure) -> YAMLDocument? {
         while !ended {
             let event = try events.next()
             switch event.kind {
@@ -138,14 +138,14 @@ package struct YamlDocuments {
                 (anchors, heights, reach) = ([:], [:], 0)
                 aliased = []
                 let root = try node(events.next(), depth: 0)
-                return YamlDocument(root: root, aliased: aliased)
+                return YAMLDocument(root: root, aliased: aliased)
             default: continue
             }
         }
         return nil
     }
 
-    private mutating func node(_ event: YamlEvent, depth: Int) throws(Failure) -> YamlNode {
+    private mutating func node(_ event: YAMLEvent, depth: Int) throws(Failure) -> YAMLNode {
         nodes += 1
         guard nodes <= Self.mostNodes else {
             throw refuse(
@@ -161,7 +161,7 @@ package struct YamlDocuments {
         let before = reach
         reach = depth
         let start = contentStart(event)
-        let content: YamlNode.Content
+        let content: YAMLNode.Content
         var end = event.end
         switch event.kind {
         case .scalar(let text, let style): content = .scalar(text, style)
@@ -173,7 +173,7 @@ package struct YamlDocuments {
             }
             (content, end) = try mapping(flow, start: start, depth: depth)
         }
-        let node = YamlNode(
+        let node = YAMLNode(
             content: content, anchor: event.anchor, tag: event.tag, range: start..<max(start, end))
         if let anchor = event.anchor {
             open.remove(anchor)
@@ -185,8 +185,8 @@ package struct YamlDocuments {
     }
 
     private mutating func alias(
-        _ name: String, event: YamlEvent, depth: Int
-    ) throws(Failure) -> YamlNode {
+        _ name: String, event: YAMLEvent, depth: Int
+    ) throws(Failure) -> YAMLNode {
         guard !open.contains(name), let target = anchors[name] else {
             let reason = open.contains(name) ? "refers to a value that holds it" : "refers to no anchor"
             throw refuse(
@@ -200,14 +200,14 @@ package struct YamlDocuments {
                 remedy: "write the values out")
         }
         aliased.insert(name)
-        return YamlNode(
+        return YAMLNode(
             content: .alias(name, target), anchor: nil, tag: nil, range: event.start..<event.end)
     }
 
     private mutating func sequence(
         _ flow: Bool, start: Int, depth: Int
-    ) throws(Failure) -> (YamlNode.Content, Int) {
-        var items: [YamlNode] = []
+    ) throws(Failure) -> (YAMLNode.Content, Int) {
+        var items: [YAMLNode] = []
         while true {
             let event = try events.next()
             if case .sequenceEnd = event.kind {
@@ -221,8 +221,8 @@ package struct YamlDocuments {
 
     private mutating func mapping(
         _ flow: Bool, start: Int, depth: Int
-    ) throws(Failure) -> (YamlNode.Content, Int) {
-        var entries: [YamlNode.Entry] = []
+    ) throws(Failure) -> (YAMLNode.Content, Int) {
+        var entries: [YAMLNode.Entry] = []
         while true {
             let event = try events.next()
             if case .mappingEnd = event.kind {
@@ -230,12 +230,12 @@ package struct YamlDocuments {
                 return (.mapping(entries, flow: flow), flow ? max(event.end, last) : last)
             }
             let key = try node(event, depth: depth + 1)
-            entries.append(YamlNode.Entry(key: key, value: try node(events.next(), depth: depth + 1)))
+            entries.append(YAMLNode.Entry(key: key, value: try node(events.next(), depth: depth + 1)))
         }
     }
 
     /// Where the node's own text begins: its marks begin with the anchor and the tag.
-    private func contentStart(_ event: YamlEvent) -> Int {
+    private func contentStart(_ event: YAMLEvent) -> Int {
         guard event.anchor != nil || event.tag != nil else { return event.start }
         let bytes = events.source.bytes
         var limit = bytes.count

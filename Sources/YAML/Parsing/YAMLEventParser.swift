@@ -3,11 +3,11 @@ internal import CYaml
 internal import OCI
 
 /// One event of libyaml, its marks turned into byte offsets.
-struct YamlEvent {
+struct YAMLEvent {
     enum Kind {
         case streamStart, streamEnd, documentStart, documentEnd
         case alias(String)
-        case scalar(String, YamlNode.Style)
+        case scalar(String, YAMLNode.Style)
         case sequenceStart(flow: Bool), sequenceEnd
         case mappingStart(flow: Bool), mappingEnd
     }
@@ -20,7 +20,7 @@ struct YamlEvent {
 }
 
 /// libyaml's event parser over a text in memory. Frees what libyaml allocates.
-final class YamlEvents {
+final class YAMLEventParser {
     let source: SourceText
     private let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
     private let skipped: Int
@@ -47,7 +47,7 @@ final class YamlEvents {
             parser,
             { context, buffer, size, count in
                 guard let context, let buffer, let count else { return 0 }
-                let events = Unmanaged<YamlEvents>.fromOpaque(context).takeUnretainedValue()
+                let events = Unmanaged<YAMLEventParser>.fromOpaque(context).takeUnretainedValue()
                 count.pointee = events.give(UnsafeMutableBufferPointer(start: buffer, count: size))
                 return 1
             }, Unmanaged.passUnretained(self).toOpaque())
@@ -75,13 +75,13 @@ final class YamlEvents {
 
     /// The next event. After `streamEnd` it must not be called again.
     /// - Throws: a ``Failure`` of kind `data` with line and column where the text is not YAML.
-    func next() throws(Failure) -> YamlEvent {
+    func next() throws(Failure) -> YAMLEvent {
         var event = yaml_event_t()
         let (start, end) = try parse(into: &event)
         defer { yaml_event_delete(&event) }
         var anchor: String?
         var tag: String?
-        let kind: YamlEvent.Kind
+        let kind: YAMLEvent.Kind
         switch event.type {
         case YAML_STREAM_START_EVENT: kind = .streamStart
         case YAML_DOCUMENT_START_EVENT: kind = .documentStart
@@ -104,14 +104,14 @@ final class YamlEvents {
         case YAML_MAPPING_END_EVENT: kind = .mappingEnd
         default: kind = .streamEnd
         }
-        return YamlEvent(kind: kind, anchor: anchor, tag: tag, start: start, end: end)
+        return YAMLEvent(kind: kind, anchor: anchor, tag: tag, start: start, end: end)
     }
 
     static func text(_ pointer: UnsafeMutablePointer<yaml_char_t>?) -> String? {
         pointer.map { String(decodingCString: $0, as: UTF8.self) }
     }
 
-    private static func style(_ style: yaml_scalar_style_t) -> YamlNode.Style {
+    private static func style(_ style: yaml_scalar_style_t) -> YAMLNode.Style {
         switch style {
         case YAML_SINGLE_QUOTED_SCALAR_STYLE: .singleQuoted
         case YAML_DOUBLE_QUOTED_SCALAR_STYLE: .doubleQuoted

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 
-extension YamlNode {
+extension YAMLNode {
     /// The value as JSON, aliases written out; `nil` where it has more than 10,000 values, a key that is no text, or one
     /// key twice.
     package func json() -> String? {

@@ -4,7 +4,7 @@
 ///
 /// An alias keeps its target as a value, which costs no copy: nothing is ever expanded, so a document
 /// of aliases to aliases stays as small as its text. Who walks a tree decides whether to follow them.
-package struct YamlNode: Sendable {
+package struct YAMLNode: Sendable {
     /// How a scalar was written.
     package enum Style: Sendable, Equatable {
         /// Without quotes; its type follows from its text.
@@ -19,12 +19,12 @@ package struct YamlNode: Sendable {
         case folded
     }
 
-    /// A key and its value, as they stand in a mapping.
+    /// A key and its value, as they are in a mapping.
     package struct Entry: Sendable {
         /// The key; in nearly all files a scalar.
-        package let key: YamlNode
+        package let key: YAMLNode
         /// The value; an empty plain scalar where none is written.
-        package let value: YamlNode
+        package let value: YAMLNode
     }
 
     /// What a node holds.
@@ -32,11 +32,11 @@ package struct YamlNode: Sendable {
         /// A scalar's text, its escapes resolved and its lines joined.
         case scalar(String, Style)
         /// Items in order; `flow` where written in brackets.
-        case sequence([YamlNode], flow: Bool)
+        case sequence([YAMLNode], flow: Bool)
         /// Entries in order, duplicate keys included; `flow` where written in braces.
         case mapping([Entry], flow: Bool)
         /// The name of an anchor and the node that bears it.
-        indirect case alias(String, YamlNode)
+        indirect case alias(String, YAMLNode)
     }
 
     /// What few nodes have.
@@ -70,7 +70,7 @@ package struct YamlNode: Sendable {
     package var range: Range<Int> { Int(start)..<Int(end) }
 
     /// The node, or the target where it is an alias.
-    package var resolved: YamlNode {
+    package var resolved: YAMLNode {
         if case .alias(_, let target) = content { target } else { self }
     }
 
@@ -80,10 +80,10 @@ package struct YamlNode: Sendable {
     }
 
     /// The type of a scalar by the rules of YAML 1.1; `nil` for anything else. Aliases are followed.
-    package var scalarType: YamlScalarType? {
+    package var scalarType: YAMLScalarType? {
         guard case .scalar(let text, let style) = resolved.content else { return nil }
-        if let tag = resolved.tag { return YamlScalarType(tag: tag) }
-        return style == .plain ? YamlScalarType(plain: text) : .string
+        if let tag = resolved.tag { return YAMLScalarType(tag: tag) }
+        return style == .plain ? YAMLScalarType(plain: text) : .string
     }
 
     /// The entries of a mapping; `nil` for anything else. Aliases are followed.
@@ -92,15 +92,15 @@ package struct YamlNode: Sendable {
     }
 
     /// The items of a sequence; `nil` for anything else. Aliases are followed.
-    package var items: [YamlNode]? {
+    package var items: [YAMLNode]? {
         if case .sequence(let items, _) = resolved.content { items } else { nil }
     }
 
     /// The first value under the scalar key `key`; `nil` where this is no mapping or has no such key.
-    package subscript(key: String) -> YamlNode? { entries?.first { $0.key.text == key }?.value }
+    package subscript(key: String) -> YAMLNode? { entries?.first { $0.key.text == key }?.value }
 
-    /// Scalar keys that stand in this mapping more than once: each later one.
-    package var doubledKeys: [YamlNode] {
+    /// Scalar keys that this mapping has more than once: each later one.
+    package var doubledKeys: [YAMLNode] {
         var seen: Set<String> = []
         return (entries ?? []).map(\.key).filter { key in key.text.map { !seen.insert($0).inserted } ?? false
         }
@@ -123,10 +123,10 @@ package struct YamlNode: Sendable {
 }
 
 /// One document of a YAML stream.
-package struct YamlDocument: Sendable {
+package struct YAMLDocument: Sendable {
     /// Its root; an empty plain scalar for an empty document.
-    package let root: YamlNode
-    /// The anchors that aliases of this document lead to.
+    package let root: YAMLNode
+    /// The anchors that aliases of this document refer to.
     package let aliased: Set<String>
 
     /// `kind` of a Kubernetes object.

@@ -4,7 +4,7 @@
 ///
 /// Source: yaml.org/type (bool, float, int, merge, null, timestamp, value), 2005. The union of these
 /// rules and of YAML 1.2's numbers is taken: text is only what every reader takes for text.
-package enum YamlScalarType: Sendable, Equatable {
+package enum YAMLScalarType: Sendable, Equatable {
     /// Text.
     case string
     /// `~`, `null` or nothing.
@@ -117,7 +117,7 @@ package enum YamlScalarType: Sendable, Equatable {
 /// How values are written into YAML and JSON.
 enum ScalarWriter {
     /// `text` as a YAML scalar that every reader takes for this text, in `style` where that can hold it.
-    static func yaml(_ text: String, like style: YamlNode.Style = .plain) -> String {
+    static func yaml(_ text: String, like style: YAMLNode.Style = .plain) -> String {
         let printable = text.unicodeScalars.allSatisfy { scalar in
             scalar == "\t" || (scalar.value >= 0x20 && scalar.value < 0x7F)
                 || (scalar.value >= 0xA0 && !(0x2028...0x2029).contains(scalar.value)
@@ -131,7 +131,7 @@ enum ScalarWriter {
 
     private static func canBePlain(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
-        guard let first = bytes.first, let last = bytes.last, YamlScalarType(plain: text) == .string else {
+        guard let first = bytes.first, let last = bytes.last, YAMLScalarType(plain: text) == .string else {
             return false
         }
         if "-?:,[]{}#&*!|>'\"%@` \t".utf8.contains(first) || ": \t".utf8.contains(last) { return false }

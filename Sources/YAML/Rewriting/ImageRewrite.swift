@@ -55,7 +55,7 @@ extension ImageScan {
         return changes
     }
 
-    private var spotsInOrder: [ImageSpot] {
+    private var spotsInOrder: [ImageSpan] {
         let isOrdered = zip(spots, spots.dropFirst()).allSatisfy {
             $0.range.lowerBound <= $1.range.lowerBound
         }

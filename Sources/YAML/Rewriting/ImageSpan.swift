@@ -2,7 +2,7 @@
 internal import OCI
 
 /// Bytes that a rewrite changes, and which part of an image's name they are.
-struct ImageSpot: Sendable {
+struct ImageSpan: Sendable {
     /// What the bytes hold of the image's name.
     enum Part: Sendable {
         /// A line of an imageList: all of it, a missing tag filled in.

@@ -18,9 +18,9 @@ struct RewriteProof {
                 remedy: "write the name in quotes, on one line, and try again")
         }
         let first = changes.first?.range.lowerBound ?? 0
-        let old = try YamlEvents(before)
+        let old = try YAMLEventParser(before)
         do throws(Failure) {
-            let new = try YamlEvents(after)
+            let new = try YAMLEventParser(after)
             while true {
                 var (one, other) = (yaml_event_t(), yaml_event_t())
                 let (start, end) = try old.parse(into: &one)
@@ -69,11 +69,11 @@ struct RewriteProof {
         // A value that was null becomes text; all others stay what they were.
         let wasPlain = old.style == YAML_PLAIN_SCALAR_STYLE && old.tag == nil
         let text = String(decoding: before, as: UTF8.self)
-        let wasNull = wasPlain && YamlScalarType(plain: text) == .null
+        let wasNull = wasPlain && YAMLScalarType(plain: text) == .null
         guard wasNull || old.style == new.style else { return false }
         if new.style == YAML_PLAIN_SCALAR_STYLE, new.tag == nil {
-            let type = YamlScalarType(plain: String(decoding: after, as: UTF8.self))
-            guard type == (wasNull ? .string : YamlScalarType(plain: text)) else { return false }
+            let type = YAMLScalarType(plain: String(decoding: after, as: UTF8.self))
+            guard type == (wasNull ? .string : YAMLScalarType(plain: text)) else { return false }
         }
         guard let expected = expected(before, in: range) else { return false }
         return after.elementsEqual(expected)
@@ -106,6 +106,6 @@ struct RewriteProof {
     private static func isSame(_ one: UnsafeMutablePointer<UInt8>?, as other: UnsafeMutablePointer<UInt8>?)
         -> Bool
     {
-        YamlEvents.text(one) == YamlEvents.text(other)
+        YAMLEventParser.text(one) == YAMLEventParser.text(other)
     }
 }

@@ -109,7 +109,7 @@ indirect enum TOMLTree: Sendable, Equatable {
         self = .table(fields)
     }
 
-    /// What a path leads to.
+    /// What a path points to.
     subscript(path: ArraySlice<FieldPath.Part>) -> TOMLTree? {
         guard let part = path.first else { return self }
         switch (self, part) {

@@ -63,7 +63,7 @@ extension TOMLEdit {
         return Replacement(range: end..<end, text: lineBreak + indent + entry)
     }
 
-    /// A line before the first statement, and before the comment that stands right above it.
+    /// A line before the first statement, and before the comment that is right above it.
     private func start(_ entry: String) -> Replacement {
         guard let first = document.statements.first else {
             let gap = bytes.isEmpty || bytes.last == 0x0A || bytes.count == source.markLength ? "" : lineBreak
@@ -89,7 +89,7 @@ extension TOMLEdit {
             switch (tree, part) {
             case (.table(let fields), .key(let key)):
                 guard let next = fields[key] else {
-                    guard depth + 1 < parts.count, Likeness.isSlip(key, of: Array(fields.keys)) else {
+                    guard depth + 1 < parts.count, Suggestion.isSlip(key, of: Array(fields.keys)) else {
                         return
                     }
                     let keys = fields.keys.sorted()
@@ -164,7 +164,7 @@ extension TOMLEdit {
             case .index(let index): "item \(index)"
             case nil: "such place"
             }
-        let near = Likeness.nearest(to: part?.key ?? "", among: keys).map { "did you mean '\($0)'? " } ?? ""
+        let near = Suggestion.nearest(to: part?.key ?? "", among: keys).map { "did you mean '\($0)'? " } ?? ""
         return refuse(
             change, at: offset, because: "there is no \(missing); \(there)",
             remedy: near + "Fix the path in the spec")

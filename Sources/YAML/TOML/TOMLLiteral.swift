@@ -32,7 +32,7 @@ enum TOMLLiteral {
         return halves[0].utf8.count == 1 || !halves[0].hasPrefix("0")
     }
 
-    /// Digits, between which single underscores may stand.
+    /// Digits, between which single underscores may be.
     private static func isRun(_ text: Substring, of isDigit: (UInt8) -> Bool) -> Bool {
         text.utf8.split(separator: UInt8(ascii: "_"), omittingEmptySubsequences: false).allSatisfy {
             !$0.isEmpty && $0.allSatisfy(isDigit)

@@ -37,7 +37,7 @@ extension TOMLParser {
         while let byte = peek {
             if starts(quotes) {
                 at += 3
-                // One or two quotes may stand before the last three.
+                // One or two quotes may be before the last three.
                 for _ in 0..<2 where peek == quote {
                     text.append(quote)
                     at += 1

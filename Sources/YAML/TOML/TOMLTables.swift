@@ -3,7 +3,7 @@
 /// The tables of a TOML file while it is read: who has made each, so that none is made twice.
 /// Source: TOML 1.0, the sections Keys, Table, Inline Table and Array of Tables.
 struct TOMLTables {
-    /// Why a statement cannot stand where it does.
+    /// Why a statement cannot are where it does.
     struct Fault: Error { var reason: String }
 
     private final class Table {

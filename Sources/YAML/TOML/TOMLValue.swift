@@ -14,7 +14,7 @@ struct TOMLValue {
         case .text(let text): self = Self(string: text)
         case .literal(let text): try self.init(literal: text)
         case .json(let text):
-            try self.init(YamlDocument(json: SourceText(Array(text.utf8), path: "the value")).root)
+            try self.init(YAMLDocument(json: SourceText(Array(text.utf8), path: "the value")).root)
         }
     }
 
@@ -38,7 +38,7 @@ struct TOMLValue {
     }
 
     // The depth is bounded: a value of a spec is nested at most 200 levels.
-    private init(_ node: YamlNode) throws(Failure) {
+    private init(_ node: YAMLNode) throws(Failure) {
         if let items = node.items {
             var values: [TOMLValue] = []
             for item in items { values.append(try TOMLValue(item)) }

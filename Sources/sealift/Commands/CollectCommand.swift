@@ -90,7 +90,7 @@ struct CollectCommand: AsyncParsableCommand {
             },
             events: { display.show($0) }
         )
-        if dryRun { return try await PlanView(collector.plan()).print(json: json) }
+        if dryRun { return try await PlanRenderer(collector.plan()).print(json: json) }
         let collected = try await collector.run()
         display.finish()
         // Of a bundle that was there already the record stays.

@@ -50,7 +50,7 @@ struct DiffCommand: AsyncParsableCommand {
         }
         if let html {
             let page = DiffPage(diff: diff, old: before, new: after).html
-            try await onThread { () throws(Failure) in try Durable.write(Array(page.utf8), to: html) }
+            try await onThread { () throws(Failure) in try AtomicWrite.write(Array(page.utf8), to: html) }
             return Console.say("\(html): a page for a browser")
         }
         if json {
@@ -65,7 +65,7 @@ struct DiffCommand: AsyncParsableCommand {
                     changes: items, added: diff.addedBytes, removed: diff.removedBytes, kept: diff.keptBytes),
                 schema: "diff/1")
         }
-        var table = ChangeTable()
+        var table = DiffTable()
         for entry in diff.entries {
             let bytes = [("+", entry.added), ("-", entry.removed)].filter { $0.1 > 0 }
             table.add(entry.change, more: bytes.map { $0.0 + $0.1.asBytes }.joined(separator: "  "))

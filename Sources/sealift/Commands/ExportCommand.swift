@@ -63,7 +63,7 @@ struct ExportCommand: AsyncParsableCommand {
     func run() async throws {
         let bundle = try await source.open()
         try await proof.prove(bundle)
-        if output != "-" { Interruption.discard(Durable.temporaryPath(for: output)) }
+        if output != "-" { SignalHandling.discard(AtomicWrite.temporaryPath(for: output)) }
         let progress = Progress("export", total: nil)
         defer { progress.finish() }
         try await onThread { () throws(Failure) in

@@ -50,7 +50,7 @@ struct InspectCommand: AsyncParsableCommand {
         if let sbom { listed = try await SBOMFile(path: sbom).write(of: bundle) }
         if let html {
             try await onThread { [listed] () throws(Failure) in
-                try Durable.write(Array(InspectPage(bundle, software: listed).html.utf8), to: html)
+                try AtomicWrite.write(Array(InspectPage(bundle, software: listed).html.utf8), to: html)
             }
             return Console.say("\(html): a page for a browser")
         }

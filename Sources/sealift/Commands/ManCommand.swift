@@ -22,7 +22,7 @@ struct ManCommand: AsyncParsableCommand {
         let folder = folder
         try await onThread { () throws(Failure) in
             _ = try Folder.open(folder)
-            for page in pages { try Durable.write(Array(page.text.utf8), to: "\(folder)/\(page.name).1") }
+            for page in pages { try AtomicWrite.write(Array(page.text.utf8), to: "\(folder)/\(page.name).1") }
         }
         Console.say("\(folder): \(pages.count) pages")
     }

@@ -93,7 +93,7 @@ struct ServeCommand: AsyncParsableCommand {
         let here = ListenAddress(host: settings.address.host, port: server.port)
         let scheme = settings.tls == nil ? "http" : "https"
         log.add("serving \(opened.map(\.path).joined(separator: ", ")) at \(scheme)://\(here)/")
-        await Interruption.wait()
+        await SignalHandling.wait()
         log.add("stopping: running downloads have 10 s to finish; a second signal ends them now")
         await server.stop(within: .seconds(10))
         await log.drain(within: .seconds(1))
@@ -137,7 +137,7 @@ struct ServeCommand: AsyncParsableCommand {
     /// at this address loses its certificate.
     private func publish(_ identity: TLSIdentity?, log: LogWriter) throws(Failure) {
         guard let name = tlsSelfSigned, let identity else { return }
-        try Durable.write(Array(identity.certificate.utf8), to: "\(name).crt")
+        try AtomicWrite.write(Array(identity.certificate.utf8), to: "\(name).crt")
         log.add("the certificate for the clients is \(name).crt; a new one is made at each start")
     }
 

@@ -84,7 +84,7 @@ struct KeygenCommand: AsyncParsableCommand {
     }
 
     private func create(_ bytes: [UInt8], path: String, mode: UInt32) throws(Failure) {
-        do throws(Failure) { try Durable.create(bytes, at: path, mode: mode) } catch {
+        do throws(Failure) { try AtomicWrite.create(bytes, at: path, mode: mode) } catch {
             var failure = error
             if error.kind == .space { failure.remedy = "name another place: a key is never overwritten" }
             throw failure

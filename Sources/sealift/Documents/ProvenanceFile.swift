@@ -35,7 +35,7 @@ struct ProvenanceFile: Encodable {
     static func write(_ provenance: Provenance) throws {
         let document = JSONDocument(schema: "provenance/1", value: ToolDocument(value: provenance))
         let text = String(decoding: try Console.json(document), as: UTF8.self)
-        try Durable.write(Array(text.escapedData.utf8), to: path(of: provenance.bundle.path))
+        try AtomicWrite.write(Array(text.escapedData.utf8), to: path(of: provenance.bundle.path))
     }
 
     /// The record beside `bundle`; `nil` where there is none.

@@ -18,7 +18,7 @@ struct SBOMFile {
     func write(of bundle: Bundle) async throws -> SBOM {
         let sbom = try await make(of: bundle, version: Sealift.version)
         try await onThread { () throws(Failure) in
-            try Durable.write(to: path) { (file) throws(Failure) in
+            try AtomicWrite.write(to: path) { (file) throws(Failure) in
                 var end: Int64 = 0
                 try sbom.write { (bytes) throws(Failure) in
                     try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
@@ -62,9 +62,9 @@ struct SBOMFile {
         let progress = Progress("read", total: subject.size)
         defer { progress.finish() }
         return try await onThread { () throws(Failure) in
-            // The scratch file of an rpm database lies in the folder of the SBOM.
+            // The scratch file of an rpm database is in the folder of the SBOM.
             let survey = try LayerSurvey(
-                of: subject, content: bundle, scratch: Durable.folder(of: path)
+                of: subject, content: bundle, scratch: AtomicWrite.folder(of: path)
             ) { progress.add($0) }
             return try SBOM(of: subject, survey, content: bundle, version: version)
         }

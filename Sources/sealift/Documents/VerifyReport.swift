@@ -105,8 +105,9 @@ struct VerifyReport: Encodable {
         let stem =
             [".json", ".txt"].first(where: path.hasSuffix).map { String(path.dropLast($0.count)) } ?? path
         let json = try Console.json(JSONDocument(schema: "verify/1", value: self))
-        try Durable.write(Array(String(decoding: json, as: UTF8.self).escapedData.utf8), to: stem + ".json")
-        try Durable.write(Array(text.utf8), to: stem + ".txt")
+        try AtomicWrite.write(
+            Array(String(decoding: json, as: UTF8.self).escapedData.utf8), to: stem + ".json")
+        try AtomicWrite.write(Array(text.utf8), to: stem + ".txt")
         return [stem + ".json", stem + ".txt"]
     }
 }

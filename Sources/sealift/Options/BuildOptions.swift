@@ -66,7 +66,7 @@ struct BuildOptions: ParsableArguments {
         }
     }
 
-    /// What the pipeline is told.
+    /// The settings of the pipeline.
     /// - Throws: a ``Failure`` of kind `input` where there is no sealer to build with.
     func settings(for bundle: Bundle) throws(Failure) -> BuildSettings {
         var settings = BuildSettings()

@@ -37,7 +37,7 @@ struct ConnectionOptions: ParsableArguments {
         }
     }
 
-    /// What these options say, the environment for the rest; `events` is told of all that happens.
+    /// What these options say, the environment for the rest; `events` receives all that happens.
     func settings(_ events: @escaping @Sendable (TransferEvent) -> Void) -> TransferSettings {
         var settings = TransferSettings()
         settings.jobs = jobs

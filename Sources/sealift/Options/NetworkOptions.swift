@@ -44,7 +44,7 @@ struct NetworkOptions: ParsableArguments {
     }
 
     /// The client that these options and the `registries:` of a spec describe, `--mirror` before these; it
-    /// tells `events` of waits and retries.
+    /// reports waits and retries to `events`.
     func client(
         _ registries: [String: [String]], events: @escaping @Sendable (TransferEvent) -> Void
     ) throws(Failure) -> RegistryClient {

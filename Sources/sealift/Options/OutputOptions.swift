@@ -17,7 +17,7 @@ struct OutputOptions: ParsableArguments {
         if quiet, verbose { throw ValidationError("--quiet and --verbose exclude each other") }
     }
 
-    /// Whether a flag of these stands in `arguments`, by itself or in a group as `-qv`.
+    /// Whether a flag of these is in `arguments`, by itself or in a group as `-qv`.
     static func isGiven(_ name: String, in arguments: [String]) -> Bool {
         let letter = name.prefix(1)
         return arguments.prefix { $0 != "--" }.contains { argument in

@@ -13,13 +13,13 @@ final class ApplyDisplay: Sendable {
         switch event {
         case .began(let number, let count, let title, let bytes):
             running.withLock { $0 = title }
-            Console.tell(Event("started", name: title, done: 0, total: bytes))
+            Console.tell(JSONEvent("started", name: title, done: 0, total: bytes))
             if Console.manner != .events { Console.say("[\(number)/\(count)] \(title)") }
             progress.withLock { $0 = Progress("[\(number)/\(count)]", total: bytes) }
         case .read(let bytes): progress.withLock { $0 }?.add(bytes)
         case .ended:
             finish()
-            Console.tell(Event("ended", name: running.withLock { $0 }))
+            Console.tell(JSONEvent("ended", name: running.withLock { $0 }))
         case .note(let text): Console.say(text)
         }
     }

@@ -10,11 +10,11 @@ enum Console {
     static let isTerminal = isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb"
     /// Whether colours are wanted: a terminal, and no `NO_COLOR` (no-color.org).
     static let isColoured = isTerminal && (getenv("NO_COLOR").map { $0[0] == 0 } ?? true)
-    /// How what happens is told on stderr.
+    /// Output mode for stderr.
     enum Manner {
         case terminal
         case lines
-        /// JSON, an ``Event`` a line: a program asked for JSON, and no person looks on.
+        /// JSON, an ``JSONEvent`` a line: a program asked for JSON, and no person looks on.
         case events
     }
     static let manner: Manner =
@@ -72,7 +72,7 @@ enum Console {
     static func log(_ line: String) { write(line.escapedForDisplay + "\n", to: STDERR_FILENO) }
 
     /// Tells a program what happens, if it asked for it; a person, under --verbose, when artifacts begin and end.
-    static func tell(_ event: Event) {
+    static func tell(_ event: JSONEvent) {
         if isQuiet, event.event != "failure" { return }
         guard manner == .events else {
             if isVerbose, let line = event.verbose { show(line.escapedForDisplay) }
@@ -88,7 +88,7 @@ enum Console {
     /// - Parameter isNeeded: also under --quiet: a question follows from it.
     static func say(_ text: String, isNeeded: Bool = false) {
         if isQuiet, !isNeeded { return }
-        if manner == .events { return tell(Event("note", text: text)) }
+        if manner == .events { return tell(JSONEvent("note", text: text)) }
         show(text.escapedParagraph)
     }
 
@@ -102,7 +102,7 @@ enum Console {
     static func report(_ failure: Failure, exitCode: Int32? = nil) {
         let code = exitCode ?? failure.kind.exitCode
         if manner == .events {
-            var event = Event(failure)
+            var event = JSONEvent(failure)
             event.exitCode = code
             return tell(event)
         }

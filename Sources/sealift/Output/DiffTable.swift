@@ -2,7 +2,7 @@
 internal import BundleFormat
 
 /// Changes for people: a sign, the name, the digests, and what else there is to say, in columns.
-struct ChangeTable {
+struct DiffTable {
     private var rows: [(name: String, digests: String, more: String)] = []
     private var counts: [Change.Kind: Int] = [:]
 

@@ -2,7 +2,7 @@
 internal import OCI
 
 /// One line of standard error under `--json`: what happens, for programs. What is not known is left out.
-struct Event: Encodable {
+struct JSONEvent: Encodable {
     /// `progress`, `started`, `waiting`, `ended`, `note` or `failure`; others may come.
     let event: String
     /// The step or artifact.

@@ -5,7 +5,7 @@ internal import OCI
 internal import Spec
 
 /// A laid-out bundle before anything is fetched, for `collect --dry-run`.
-struct PlanView {
+struct PlanRenderer {
     private let plan: BundlePlan
     private let unknown: [(title: String, size: Int64?)]
 

@@ -7,9 +7,9 @@ internal import Synchronization
 /// elsewhere, never silent for ten seconds; with `--json` an event each second. Thread-safe; one is shown at a
 /// time.
 final class Progress: Sendable {
-    /// All that is known, as ``ProgressLines`` draws it.
+    /// All that is known, as ``ProgressRenderer`` draws it.
     struct State {
-        /// A running artifact. It waits while `until` lies ahead.
+        /// A running artifact. It waits until `until`.
         struct Part {
             var done: Int64
             var total: Int64
@@ -29,7 +29,7 @@ final class Progress: Sendable {
         /// Where `done` was at moments before, the oldest first.
         var marks: [(time: ContinuousClock.Instant, done: Int64)] = []
         var finished = false
-        /// When each reason to wait was last told in a log.
+        /// When each reason to wait was last written to a log.
         var told: [String: ContinuousClock.Instant] = [:]
 
         /// Takes the speed over the last five seconds, once each half second.
@@ -68,14 +68,14 @@ final class Progress: Sendable {
         if Console.isQuiet { return }
         switch Console.manner {
         case .terminal: draw(seen)
-        case .lines where tick % 30 == 0: Console.log(ProgressLines(seen).log)
-        case .events where tick % 10 == 0: Console.tell(ProgressLines(seen).event)
+        case .lines where tick % 30 == 0: Console.log(ProgressRenderer(seen).log)
+        case .events where tick % 10 == 0: Console.tell(ProgressRenderer(seen).event)
         case .lines, .events: break
         }
     }
 
     private func draw(_ seen: State) {
-        let lines = ProgressLines(seen).drawn(width: Console.width, height: Console.height)
+        let lines = ProgressRenderer(seen).drawn(width: Console.width, height: Console.height)
         drawn.withLock { drawn in
             // Looked at under this lock, so that nothing is drawn after `finish`.
             guard !state.withLock({ $0.finished }) else { return }
@@ -105,7 +105,7 @@ final class Progress: Sendable {
     /// Shows `name` as running, `done` of its `total` bytes there already.
     func begin(_ name: String, total: Int64, done: Int64 = 0) {
         state.withLock { $0.parts[name] = State.Part(done: done, total: total) }
-        Console.tell(Event("started", name: name, done: done, total: total))
+        Console.tell(JSONEvent("started", name: name, done: done, total: total))
     }
 
     /// Shows that nothing happens to `name` for `time`, and why.
@@ -121,7 +121,8 @@ final class Progress: Sendable {
             return true
         }
         Console.tell(
-            Event("waiting", name: name, text: reason, seconds: (time / .milliseconds(100)).rounded() / 10))
+            JSONEvent(
+                "waiting", name: name, text: reason, seconds: (time / .milliseconds(100)).rounded() / 10))
         guard Console.manner == .lines, isNew, !Console.isQuiet else { return }
         Console.log("\(name): \(reason); continues in \(time.asClock)")
     }
@@ -129,7 +130,7 @@ final class Progress: Sendable {
     /// Takes `name` off the display.
     func end(_ name: String) {
         state.withLock { $0.parts[name] = nil }
-        Console.tell(Event("ended", name: name))
+        Console.tell(JSONEvent("ended", name: name))
     }
 
     /// Shows what is going on besides, until the next notice; `nil` clears it.
@@ -149,7 +150,7 @@ final class Progress: Sendable {
     static func erase() { current.withLock { $0 }?.drawn.withLock { $0.erase() } }
 }
 
-/// The lines that stand on the terminal.
+/// The lines that are on the terminal.
 private struct DrawnLines {
     private var lengths: [Int] = []
 

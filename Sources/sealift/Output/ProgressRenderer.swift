@@ -2,15 +2,15 @@
 internal import OCI
 
 /// Words and bars for the state of a progress.
-struct ProgressLines {
+struct ProgressRenderer {
     private let state: Progress.State
     private let now = ContinuousClock.now
 
     init(_ state: Progress.State) { self.state = state }
 
-    /// What a program is told.
-    var event: Event {
-        Event(
+    /// What a program receives.
+    var event: JSONEvent {
+        JSONEvent(
             "progress", name: state.verb, done: state.done, total: state.total, speed: state.speed,
             secondsLeft: secondsLeft)
     }

@@ -16,7 +16,7 @@ import Testing
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         }
         let run = RunLayer(
-            lower: [], command: command, time: 0, isolation: Isolation(operation: "run", artifact: "a test"),
+            lower: [], command: command, time: 0, isolation: Namespaces(operation: "run", artifact: "a test"),
             limits: limits, hidden: hidden)
         try run.run(into: upper, scratch: work)
         return upper
@@ -109,7 +109,7 @@ import Testing
             lower: [scratch("low")],
             command:
                 "(head -c 1 zero; setpriv --reuid 65534 --clear-groups ./id -u; grep -E 'NoNewPrivs|Seccomp:|CapEff|CapBnd' /proc/self/status) > said 2>&1 || true",
-            time: 0, isolation: Isolation(operation: "run", artifact: "a test"))
+            time: 0, isolation: Namespaces(operation: "run", artifact: "a test"))
         try run.run(into: scratch("upper"), scratch: scratch("scratch"))
         let said = try StoreTests.text(scratch("upper/said"))
         #expect(said.contains("zero' for reading: Permission denied"), "\(said)")

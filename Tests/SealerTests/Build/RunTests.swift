@@ -119,16 +119,16 @@ import Testing
     ])
     func wordsAreReadAsSealerReadsThem(_ text: String, _ expected: String?) throws {
         let values = ["A": "one two", "E": "", "B_2": "x"]
-        #expect((try? ShellWord.expand(text, values: values).text) == expected)
+        #expect((try? ShellLexer.expand(text, values: values).text) == expected)
     }
 
     @Test func wordsAreNestedUpToABound() throws {
         func nested(_ depth: Int) -> String {
             String(repeating: "${A:-", count: depth) + "x" + String(repeating: "}", count: depth)
         }
-        #expect(try ShellWord.expand(nested(60), values: [:]).text == "x")
+        #expect(try ShellLexer.expand(nested(60), values: [:]).text == "x")
         for depth in [64, 100_000] {
-            let refused = #expect(throws: Failure.self) { try ShellWord.expand(nested(depth), values: [:]) }
+            let refused = #expect(throws: Failure.self) { try ShellLexer.expand(nested(depth), values: [:]) }
             #expect(refused?.reason.contains("nested") == true)
         }
     }
@@ -157,7 +157,7 @@ import Testing
 @Suite(.enabled(if: isRoot)) struct HelperThreadTests {
     @Test func aHelperStartsThreadsForAnIsolatedThread() throws {
         let helper = try HelperThread()
-        let started = try Isolation(operation: "test", artifact: "").run { (_) throws(Failure) -> [Bool] in
+        let started = try Namespaces(operation: "test", artifact: "").run { (_) throws(Failure) -> [Bool] in
             let own = spawnThread {} == nil
             let helped = try helper.run { () throws(Failure) in spawnThread {} == nil }
             return [own, helped]

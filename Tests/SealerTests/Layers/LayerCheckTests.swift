@@ -120,7 +120,7 @@ import Testing
         try FileManager.default.removeItem(atPath: path)
         #expect(LayerCheck(id, in: store).condition() == .intact, "sealer takes a layer without one")
         // What a sealer leaves that was killed while it wrote: a gzip of nothing, which push sends as it is.
-        let empty = GzipWriter { (bytes) throws(Failure) in try Durable.write(Array(bytes), to: path) }
+        let empty = GzipWriter { (bytes) throws(Failure) in try AtomicWrite.write(Array(bytes), to: path) }
         try empty.finish()
         guard case .tarSplit = LayerCheck(id, in: store).condition() else {
             Issue.record("an empty tar-split is not seen")

@@ -95,7 +95,7 @@ import Testing
         try Golden.run("python3", Golden.path("mktree.py"), scratch("tree"), kind)
         let packed = try Layer.measure(hostNamed(scratch("tree")), tarSplit: scratch("split.gz"))
         // The tree has names that unpacking refuses, U+2028 not among them.
-        let tar = try LayerTar(of: hostNamed(scratch("tree")))
+        let tar = try LayerTarStream(of: hostNamed(scratch("tree")))
         let unpacked = try Layer.unpack(tar, into: scratch("again"), tarSplit: nil)
         #expect(unpacked == packed)
         #expect(try Layer.measure(hostNamed(scratch("again"))) == packed)

@@ -25,7 +25,7 @@ import Testing
     @Test func killedAtAnyMomentTheStoreIsWhole() async throws {
         let scratch = try Scratch()
         let path = scratch.path
-        // A first run that is not killed tells how long the work takes, so that the moments fall into it.
+        // A first run that is not killed says how long the work takes, so that the moments fall into it.
         let clock = ContinuousClock()
         let whole = try clock.measure {
             let aside = try Scratch()

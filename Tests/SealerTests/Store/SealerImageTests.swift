@@ -107,7 +107,7 @@ import Testing
         ("+", true), ("0x", true), ("1e3", false), ("1ee3", true), ("٣", true),
     ])
     func plainTextThatMeansSomethingElse(_ text: String, _ isString: Bool) {
-        #expect(PlainScalar.isString(text) == isString, "\(text)")
+        #expect(GoYAMLScalar.isString(text) == isString, "\(text)")
     }
 
     @Test func keysAreInNaturalOrder() {

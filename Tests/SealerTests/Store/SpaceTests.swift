@@ -31,7 +31,7 @@ final class SmallMedium {
         }
         #expect(failure?.kind == .space, "\(String(describing: failure))")
         let listed = try KillTests.check(path)
-        // What was finished before the end stays, and so the rerun on a larger medium goes on from there.
+        // What was finished before the end stays, and so the rerun on a larger medium continues from there.
         try Golden.run("mount", "-o", "remount,size=64M", medium.path)
         let outcome = try LiteBuildTests.guideBuilt(into: Store(at: path), scratch)
         #expect(outcome.image.layerIDs.count == 7)

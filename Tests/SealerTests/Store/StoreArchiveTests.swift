@@ -77,7 +77,7 @@ struct RuntimeLabelTests {
             let layer = try #require(
                 try writer.stageLayer { (folder) throws(Failure) in
                     try makeFolders("\(folder)/cri")
-                    for name in below { try Durable.write([1], to: "\(folder)/cri/\(name)") }
+                    for name in below { try AtomicWrite.write([1], to: "\(folder)/cri/\(name)") }
                 })
             image.layers.append(.init(id: layer.id, type: "COPY", value: "cri ."))
             image.id = ""

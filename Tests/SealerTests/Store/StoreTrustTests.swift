@@ -83,10 +83,10 @@ struct StoreTrustTests {
         var tagged = image
         tagged.name = "example.org/tagged:1"
         tagged.id = Digest(of: tagged.storeYAML).hex
-        try Durable.write(tagged.storeYAML, to: store.imageFile(tagged.id))
+        try AtomicWrite.write(tagged.storeYAML, to: store.imageFile(tagged.id))
         var list = try store.list()
         list.set(.init(name: tagged.name, id: tagged.id, created: "now", size: 0, platform: tagged.platform))
-        try Durable.write(list.bytes, to: store.listFile)
+        try AtomicWrite.write(list.bytes, to: store.listFile)
         #expect(try store.survey().faults.isEmpty)
         #expect(try tagged.listed(as: Reference(tagged.name)).id != tagged.id)
     }
@@ -102,7 +102,7 @@ struct StoreTrustTests {
             let writer = try store.writer()
             try writer.transaction { () throws(Failure) in
                 let layer = try writer.stageLayer { (folder) throws(Failure) in
-                    try Durable.write([1], to: "\(folder)/file")
+                    try AtomicWrite.write([1], to: "\(folder)/file")
                 }
                 var image = SealerImage()
                 image.name = "example.org/app:1"
@@ -134,7 +134,7 @@ struct StoreTrustTests {
         try writer.register(image(platform: "linux/arm64", command: "c"))
         var list = try store.list()
         list.set(.init(name: "sealers:1", id: amd.id, created: "now", size: 0, platform: amd.platform))
-        try Durable.write(list.bytes, to: store.listFile)
+        try AtomicWrite.write(list.bytes, to: store.listFile)
         try writer.rollBack()
         #expect(try store.images().filter { $0.name != "sealers:1" } == before)
         #expect(try store.images().contains { $0.name == "sealers:1" })
@@ -171,7 +171,9 @@ struct StoreTrustTests {
         try put("", at: ".sealift/lock", below: store.path)
         let writer = try store.writer()
         let layer = try #require(
-            try writer.stageLayer { (folder) throws(Failure) in try Durable.write([1], to: "\(folder)/file") }
+            try writer.stageLayer { (folder) throws(Failure) in
+                try AtomicWrite.write([1], to: "\(folder)/file")
+            }
         )
         var image = try image()
         image.id = ""

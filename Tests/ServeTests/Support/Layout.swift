@@ -5,7 +5,7 @@ import Serve
 import Synchronization
 
 /// A folder of blobs that is filled in code, as a shelf and as a source of content.
-final class Layout: Shelf, ContentSource {
+final class Layout: ServedContent, ContentSource {
     private struct State {
         var images: [NamedImage] = []
         var files: [NamedFile] = []

@@ -53,7 +53,7 @@ final class Served: Sendable {
     }
 
     static func with(
-        _ shelves: any Shelf..., settings: ServerSettings = ServerSettings(),
+        _ shelves: any ServedContent..., settings: ServerSettings = ServerSettings(),
         _ body: (Served) async throws -> Void
     ) async throws {
         var settings = settings

@@ -19,6 +19,6 @@ package struct StagedLayer: Sendable {
             ("distribution_layer_digest", origin.json()),
         ]
         if let cacheID { files.append(("cacheID", Array(cacheID.description.utf8))) }
-        for (name, bytes) in files { try Durable.write(bytes, to: "\(database)/\(name)") }
+        for (name, bytes) in files { try AtomicWrite.write(bytes, to: "\(database)/\(name)") }
     }
 }

@@ -9,7 +9,7 @@ extension StoreWriter {
     func putInPlace(_ new: String, at path: String) throws(Failure) {
         try move(new, to: path)
         changes.withLock { $0.steps.append(.placed(path)) }
-        try Durable.flushFolder(of: path)
+        try AtomicWrite.flushFolder(of: path)
     }
 
     /// Takes what is at `paths` out of the store; it is kept in staging until the writer commits. Nothing there is
@@ -31,7 +31,7 @@ extension StoreWriter {
     func exchange(_ new: String, with old: String) throws(Failure) {
         if sealift_exchange(new, old) == 0 {
             changes.withLock { $0.steps.append(.exchanged(old, kept: new)) }
-            return try Durable.flushFolder(of: old)
+            return try AtomicWrite.flushFolder(of: old)
         }
         // Not every file system can; then what is there goes first. Nothing there is the usual case.
         try takeAway([old])
@@ -60,7 +60,7 @@ extension StoreWriter {
     /// Writes a file in staging and gives it its name: sealer takes any other name in its folders for data.
     func put(_ bytes: [UInt8], at path: String) throws(Failure) {
         let temporary = "\(staging)/\(nextName.add(1, ordering: .relaxed).newValue)"
-        try Durable.write(bytes, to: temporary)
-        try Durable.rename(temporary, to: path)
+        try AtomicWrite.write(bytes, to: temporary)
+        try AtomicWrite.rename(temporary, to: path)
     }
 }

@@ -23,7 +23,7 @@ extension StoreWriter {
         let bytes = try File.open(other.imageFile(id)).bytes(limit: SealerImage.largestSize)
         guard Store.derivedID(of: bytes, stating: id) == id else { return false }
         let new = "\(try stagingFolder())/image"
-        try Durable.write(bytes, to: new)
+        try AtomicWrite.write(bytes, to: new)
         if access(file, F_OK) == 0 { try exchange(new, with: file) } else { try putInPlace(new, at: file) }
         return true
     }

@@ -34,7 +34,7 @@ package final class StoreWriter: Sendable {
         changes = Mutex(StoreChanges(places: made))
         do throws(Failure) {
             try store.refuseRunningSealers()
-            // With the lock held, whatever lies in staging was left by a writer that is gone.
+            // With the lock held, whatever is in staging was left by a writer that is gone.
             try removeTree(at: staging)
             guard mkdir(staging, 0o700) == 0 else { throw Failure.system("create", artifact: staging) }
         } catch {

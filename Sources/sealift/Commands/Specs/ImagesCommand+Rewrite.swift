@@ -77,7 +77,7 @@ struct ImagesRewrite: ParsableArguments {
                 }
             }
         }
-        if !dryRun { try Durable.replace(changed) }
+        if !dryRun { try AtomicWrite.replace(changed) }
         Console.printExactly(told)
         reportLeft(scans)
         Console.say("\(changed.count) of \(scans.count) files \(dryRun ? "would change" : "changed")")

@@ -61,7 +61,7 @@ struct ImagesCommand: AsyncParsableCommand {
         let (scans, failure) = try await onThread { () throws(Failure) in try scan() }
         if let check {
             try report(
-                SpecImageCheck.missing(
+                ImageListLint.missing(
                     from: try LockFile.completed(SpecReader.read(path: check)), neededBy: scans,
                     severityOfPossible: lenient ? .warning : .error))
         } else {

@@ -58,7 +58,7 @@ struct SpecTarget: ParsableArguments {
     func write(_ text: String, or usual: String?) async throws(Failure) {
         guard let path = output ?? usual, path != "-" else { return Console.printText(text) }
         try await onThread { () throws(Failure) in
-            try Durable.create(Array(text.utf8), at: path, mode: 0o644)
+            try AtomicWrite.create(Array(text.utf8), at: path, mode: 0o644)
         }
         Console.say(
             "\(path): a new spec; `sealift check \(path)` proves it, `sealift collect \(path)` makes its bundle"

@@ -48,7 +48,7 @@ struct LockCommand: AsyncParsableCommand {
         let outcome = try await locker.run(update: update ? names : nil)
         if json { return try Console.printJSON(outcome.after) }
         let changes = outcome.after.changes(from: outcome.before ?? Lock(images: [], files: []))
-        var table = ChangeTable()
+        var table = DiffTable()
         for change in changes { table.add(change) }
         table.lines.forEach(Console.print)
         Console.say(
