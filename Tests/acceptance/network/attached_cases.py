@@ -144,7 +144,7 @@ def lists(place, repository, *chain):
 @case
 def push_lists_referrers_where_the_registry_does_not(world):
     """A registry without the API gets the list under a tag, whole after a rerun too; one with the API is left alone, and a
-    tag that leads to an image is not overwritten."""
+    tag that points to an image is not overwritten."""
     with odd_registry.odd_registry() as registry:
         image = registry.image("a/tool", "tool", "v1")
         sbom = registry.artifact("a/tool", artifactType="application/spdx+json", layers=[("text/spdx", b"{}")],
@@ -166,7 +166,7 @@ def push_lists_referrers_where_the_registry_does_not(world):
         world.ok(*options)
         equal({method for method, _ in there.asked}, {"HEAD", "GET"}, "methods of a rerun")
         there.image("a/tool", "an image", tag)
-        world.refused(65, ["leads to an image", tag], *options)
+        world.refused(65, ["points to an image", tag], *options)
     with odd_registry.odd_registry() as there:
         there.promises = lambda data: (
             {"OCI_Subject": json.loads(data)["subject"]["digest"]} if b'"subject"' in data else {})
