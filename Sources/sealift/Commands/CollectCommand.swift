@@ -57,9 +57,10 @@ struct CollectCommand: AsyncParsableCommand {
     @Flag(help: "Show what would be fetched, and fetch no layer and no file.")
     var dryRun = false
     @Flag(
-        inversion: .prefixedNo,
-        help: "Write BUNDLE.provenance.json: which server answered for what, when, with which certificate.")
-    var provenance = true
+        help:
+            "Do not write BUNDLE.provenance.json: which server answered for what, when, with which certificate."
+    )
+    var noProvenance = false
     @Flag(help: "Write BUNDLE.spdx.json: which software the bundle carries, as an SPDX document.")
     var sbom = false
     @Flag(help: "Print the outcome as JSON.")
@@ -98,7 +99,7 @@ struct CollectCommand: AsyncParsableCommand {
             let bundle = try await onThread { () throws(Failure) in try Bundle(opening: collected.path) }
             _ = try await SBOMFile(path: SBOMFile.path(of: collected.path)).write(of: bundle)
         }
-        if provenance, let record = collected.provenance { try ProvenanceFile.write(record) }
+        if !noProvenance, let record = collected.provenance { try ProvenanceFile.write(record) }
         if json { return try Console.printJSON(collected, schema: "collect/1") }
         Console.say(describe(collected))
         Console.print("\(collected.digest)  \(collected.path)")

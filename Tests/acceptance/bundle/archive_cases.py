@@ -155,7 +155,7 @@ def archived_image_is_locked(world):
     saved(folder / "a.tar", "app:1", [tar([("a", b"2")])])
     world.refused(65, [before, "its archive has", "--update app:1"], "collect", spec, "-o", folder / "no",
                   unchanged=[folder])
-    world.refused(64, ["no image and no file"], "lock", spec, "--update", "other", unchanged=[folder])
+    world.refused(64, ["no image, no chart and no file"], "lock", spec, "--update", "other", unchanged=[folder])
     told = world.ok("lock", spec, "--update", "app:1")
     require(told.out.startswith("~ docker.io/library/app:1 ") and " → " in told.out, f"the change: {told}")
     require("1 changed" in told.err, f"the summary: {told}")

@@ -41,7 +41,7 @@ def lock_update_takes_names_or_none(world):
     lock.write_text(forged)
     equal(world.ok("lock", spec, *world.network).out, "", "what is locked stays")
     equal(lock.read_text(), forged, "the lock")
-    world.refused(64, ["no image and no file"], "lock", spec, "--update", "nobody", *world.network, unchanged=[folder])
+    world.refused(64, ["no image, no chart and no file"], "lock", spec, "--update", "nobody", *world.network, unchanged=[folder])
     outcome = world.run("lock", spec, "docker")
     require(outcome.code == 64 and "--update docker" in outcome.err, f"a name without --update: {outcome}")
     world.ok("lock", "--update", spec, "docker", "registry:2.7.1", *world.network)

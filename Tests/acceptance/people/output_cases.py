@@ -41,7 +41,8 @@ def an_output_never_replaces_what_is_no_file(world):
     (folder / "dated").write_text("old")
     world.ok("collect", named, "-o", folder / "latest", *world.network)
     require((folder / "latest").is_symlink() and (folder / "dated").stat().st_size > 1000, "the link was not followed")
-    equal(sorted(os.listdir(folder)), ["dangling", "dated", "folder", "latest", "null", "pipe"], "what is left")
+    equal(sorted(os.listdir(folder)), ["dangling", "dated", "dated.provenance.json", "folder", "latest", "null", "pipe"],
+          "what is left")
 
 
 @case
@@ -55,7 +56,7 @@ def one_collect_at_a_time_writes_an_output(world):
     for run in runs:
         require(run.code in (0, 75), f"wanted 0 or 75: {run}")
         require(run.code == 0 or "another process is writing it" in run.err, f"the advice: {run}")
-    equal(os.listdir(output.parent), [output.name], "what is left")
+    equal(sorted(os.listdir(output.parent)), [output.name, f"{output.name}.provenance.json"], "what is left")
 
 
 @case
