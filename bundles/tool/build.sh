@@ -118,8 +118,8 @@ C
 runtime="swiftCore swift_Concurrency swift_StringProcessing swift_RegexParser swiftDispatch dispatch FoundationEssentials
   _FoundationCollections"
 
-# Copies what is linked into FOLDER, without debug information and unwind tables. The tables are an eighth of the executable, and only
-# glibc's pthread_exit walks a stack: it needs those of glibc, and stops at the first frame that has none.
+# Copies what is linked into FOLDER, without debug information, unwind tables and the hashes of modules. The tables are an eighth of
+# the executable, and only glibc's pthread_exit walks a stack: it needs those of glibc, and stops at the first frame that has none.
 copy_lean() {
   local folder=$1 objects=$2 name toolchain
   shift 2
@@ -133,7 +133,7 @@ copy_lean() {
   } | awk -v folder="$folder" '{
       to = $0; sub(".*/", "", to); if (to ~ /o$/) to = NR ".o"
       printf "%s%c%s/%s%c", $0, 0, folder, to, 0 }' |
-    xargs -0 -n 2 -P "$(nproc)" "$toolchain/../../bin/llvm-objcopy" --strip-debug --remove-section=.eh_frame
+    xargs -0 -n 2 -P "$(nproc)" "$toolchain/../../bin/llvm-objcopy" --strip-debug --remove-section=.eh_frame --remove-section=.swift_modhash
 }
 
 link() {
@@ -147,7 +147,7 @@ link() {
   archives=("${archives[@]/#/$lean/lib}")
   { printf '%s\n' "$lean"/*.o; printf "$lean/lib%s.a\n" $runtime; } >"$lean/list"
   swiftc -static-executable -use-ld=lld -O "@$lean/list" "$work/nss.o" "$work/commit.o" -o "$output.new" \
-    -Xlinker --defsym=main=sealift_main -L "$libraries" -l_FoundationCollections -l_FoundationCShims -Xlinker --start-group \
+    -Xlinker -O2 -Xlinker --icf=safe -Xlinker --defsym=main=sealift_main -L "$libraries" -l_FoundationCollections -l_FoundationCShims -Xlinker --start-group \
     "${archives[@]/%/.a}" -Xlinker --end-group -Xlinker -s -Xlinker --gc-sections
   rm -rf "$lean"
 }
