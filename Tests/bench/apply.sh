@@ -45,7 +45,11 @@ CONF
     printf '    kubefile: |\n      FROM %s/apply/base:1\n      COPY imageList manifests\n' "$registry"; } >"$memory/apply.yaml"
   "$sealift" collect "$memory/apply.yaml" -o "$memory/apply.sealift" --insecure "$registry" >/dev/null 2>&1
   while read -r layer; do
-    if tar -tzf "$layer" >/dev/null 2>&1; then mv "$layer" "$memory/base/${layer: -69:64}"; else mv "$layer" "$memory/images/${layer: -69:64}"; fi
+    # The layers of the images have one file, `chance`.
+    case $(tar -tzf "$layer") in
+      chance) mv "$layer" "$memory/images/${layer: -69:64}" ;;
+      *) mv "$layer" "$memory/base/${layer: -69:64}" ;;
+    esac
   done < <(find "$memory/registry" -name data -size +1M)
 }
 
