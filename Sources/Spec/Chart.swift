@@ -55,9 +55,9 @@ extension Spec {
         package var values: String?
         /// Files of values, their paths relative to the spec's folder; a later one replaces what an earlier one says.
         package var valuesFiles: [String]?
-        /// The version of Kubernetes that the templates are told.
+        /// The version of Kubernetes that the templates see.
         package var kubeVersion: String?
-        /// The APIs that the templates are told of, like `monitoring.coreos.com/v1`.
+        /// The APIs that the templates see, like `monitoring.coreos.com/v1`.
         package var apiVersions: [String]?
 
         /// Creates a rendering.

@@ -111,7 +111,7 @@ def word_list():
 
 
 def words(root):
-    """Where a phrase of the list stands: in documents, in texts of the program, in comments."""
+    """Where a phrase of the list is: in documents, in texts of the program, in comments."""
     patterns = list(word_list())
 
     def look(kind, path, lines):

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
 
-/// What people are told of a bundle that is served.
+/// What people see of a bundle that is served.
 package struct ServedBundle: Sendable {
     /// The name in its spec.
     package var name: String

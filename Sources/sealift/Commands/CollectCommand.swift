@@ -9,7 +9,7 @@ struct CollectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "collect", abstract: "Fetch all that a spec names into one verified bundle.",
         discussion: """
-            Killed or cut off, the same command goes on where it stopped. With a lock, a collect \
+            Killed or cut off, the same command resumes where it stopped. With a lock, a collect \
             of what has not changed fetches nothing.
 
             EXAMPLES:

@@ -17,7 +17,7 @@ struct PushCommand: AsyncParsableCommand {
             where the registry has no referrers API, a tag lists it. Logins are those of `docker login` and `podman login`.
 
             Where the bundle carries some platforms of an image and the registry takes no index with gaps, the tag \
-            leads to an index of the carried platforms; its digest is another then, and a line says so.
+            points to an index of the carried platforms; its digest is another then, and a line says so.
 
             EXAMPLES:
               sealift push demo.sealift --to harbor.site/mirror

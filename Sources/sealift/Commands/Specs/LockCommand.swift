@@ -10,7 +10,7 @@ struct LockCommand: AsyncParsableCommand {
         commandName: "lock", abstract: "Resolve every reference and URL of a spec to digest and size.",
         discussion: """
             Writes NAME.lock.json beside the spec. What is locked already stays; `lock SPEC --update NAME…` \
-            resolves these entries anew, without a name all of them. `collect` obeys the lock: what has changed \
+            resolves these entries again, without a name all of them. `collect` obeys the lock: what has changed \
             upstream is an error.
 
             EXAMPLES:

@@ -10,7 +10,7 @@ struct StoreRepairCommand: AsyncParsableCommand {
         commandName: "repair",
         abstract: "Repair what a check finds damaged or missing, from the bundles it came in.",
         discussion: """
-            The store is checked first. Damaged layers are made anew beside the store, verified, and put in place \
+            The store is checked first. Damaged layers are made again next to the store, verified, and put in place \
             one at a time; whatever is sound stays as it is.
 
             EXAMPLES:
