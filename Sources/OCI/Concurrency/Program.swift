@@ -9,12 +9,21 @@ package struct Program: Sendable {
     package let patience: Duration
     /// How many bytes it may write to each of its two outputs.
     package let limit: Int
+    /// Whether it may ask the person at the terminal. Then it stays in this program's process group, and what it starts
+    /// itself is not killed with it.
+    package let mayAsk: Bool
+    /// Whether its errors are thrown away unread.
+    package let discardsErrors: Bool
 
     /// Names a program and its bounds.
-    package init(_ path: String, patience: Duration, limit: Int) {
+    package init(
+        _ path: String, patience: Duration, limit: Int, mayAsk: Bool = false, discardsErrors: Bool = false
+    ) {
         self.path = path
         self.patience = patience
         self.limit = limit
+        self.mayAsk = mayAsk
+        self.discardsErrors = discardsErrors
     }
 
     /// How a run ended.
@@ -27,7 +36,7 @@ package struct Program: Sendable {
         case tooLong
     }
 
-    /// Runs it, with `input` on its standard input. What it starts itself is killed with it. Blocking.
+    /// Runs it, with `input` on its standard input. What it starts itself is killed with it, but for ``mayAsk``. Blocking.
     /// - Parameter environment: all of its environment; `nil` for this program's own.
     /// - Throws: a ``Failure`` of kind `input` where there is no such program, `denied` or `io` where it cannot be started.
     package func run(
@@ -42,7 +51,7 @@ package struct Program: Sendable {
         [given, output, errors].forEach { $0.closeTheirs() }
         var outputs = Outputs([output.ours, errors.ours], limit: limit)
         let isWhole = outputs.drain(until: .now + patience, sending: input, to: given.ours)
-        if isWhole != true { kill(-child, SIGKILL) }
+        if isWhole != true { kill(mayAsk ? child : -child, SIGKILL) }
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0, errno == EINTR {}
         guard let isWhole else { return .late }
@@ -59,6 +68,9 @@ package struct Program: Sendable {
         for (index, file) in files.enumerated() {
             posix_spawn_file_actions_adddup2(&actions, file, Int32(index))
         }
+        if discardsErrors {
+            posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        }
         var arguments = words.map { strdup($0) } + [nil]
         defer { arguments.forEach { free($0) } }
         var variables = environment.map {
@@ -73,7 +85,8 @@ package struct Program: Sendable {
         sigemptyset(&pipe)
         sigaddset(&pipe, SIGPIPE)
         posix_spawnattr_setsigdefault(&attributes, &pipe)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF) | Int16(POSIX_SPAWN_SETPGROUP))
+        let group = mayAsk ? 0 : Int16(POSIX_SPAWN_SETPGROUP)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF) | group)
         var child: pid_t = 0
         let code =
             variables == nil
