@@ -32,22 +32,7 @@ import Testing
             }
             """
         }
-        let configuration = try scratch.write(
-            "nginx.conf",
-            """
-            daemon off; worker_processes 1; error_log \(scratch.path)/error.log; pid \(scratch.path)/pid;
-            events {}
-            http {
-                access_log off;
-                client_body_temp_path \(scratch.path)/1; proxy_temp_path \(scratch.path)/2;
-                fastcgi_temp_path \(scratch.path)/3; uwsgi_temp_path \(scratch.path)/4;
-                scgi_temp_path \(scratch.path)/5;
-                \(servers.joined(separator: "\n"))
-            }
-            """)
-        chmod(scratch.path, 0o755)
-        nginx = try Server("/usr/sbin/nginx", ["-c", configuration, "-e", scratch.path + "/error.log"])
-        for port in ports.values { try await Server.wait(for: port) }
+        nginx = try await Server.nginx(Array(servers), at: ports.values, in: scratch)
     }
 
     func place(_ name: String) -> String { "127.0.0.1:\(ports[name] ?? 0)" }

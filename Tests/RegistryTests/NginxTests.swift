@@ -38,24 +38,7 @@ import Testing
             }
             """
         }
-        let configuration = try scratch.write(
-            "nginx.conf",
-            """
-            daemon off; worker_processes 1; error_log \(scratch.path)/error.log; pid \(scratch.path)/pid;
-            events {}
-            http {
-                access_log \(scratch.path)/access.log;
-                client_body_temp_path \(scratch.path)/1; proxy_temp_path \(scratch.path)/2;
-                fastcgi_temp_path \(scratch.path)/3; uwsgi_temp_path \(scratch.path)/4;
-                scgi_temp_path \(scratch.path)/5;
-                \(servers.joined(separator: "\n"))
-            }
-            """)
-        chmod(scratch.path, 0o755)
-        nginx = try Server("/usr/sbin/nginx", ["-c", configuration, "-e", scratch.path + "/error.log"])
-        try await Server.wait(for: port)
-        try await Server.wait(for: wrongPort)
-        try await Server.wait(for: expiredPort)
+        nginx = try await Server.nginx(servers, at: [port, wrongPort, expiredPort], in: scratch)
     }
 
     func settings() -> TransferSettings {

@@ -34,10 +34,6 @@ final class Server: Sendable {
     private let input: Pipe
     private let scratch: Scratch
 
-    /// Children inherit descriptors that another thread opens while they are started: a pipe would then
-    /// stay open after its owner has closed it. So one at a time, and output goes to files.
-    private static let starting = Mutex(())
-
     /// - Parameter signal: what ends it; KILL for one that otherwise waits for its clients.
     init(_ program: String, _ arguments: [String], signal: String = "TERM") throws {
         scratch = try Scratch()
@@ -45,7 +41,7 @@ final class Server: Sendable {
         let script = "\"$@\" & server=$!; cat >/dev/null; kill -\(signal) $server; wait $server"
         let arguments = ["-c", script, "sh", program] + arguments
         let path = scratch.path + "/output"
-        (process, input) = try Self.starting.withLock { _ in
+        (process, input) = try startingAlone {
             let input = Pipe()
             // Else the servers hold each other's input open, and none would end.
             _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
@@ -91,9 +87,7 @@ final class Server: Sendable {
     @discardableResult static func run(_ program: String, _ arguments: [String]) throws -> String {
         let scratch = try Scratch()
         let path = scratch.path + "/output"
-        let process = try starting.withLock { _ in
-            try start(program, arguments, input: FileHandle.nullDevice, output: path)
-        }
+        let process = try start(program, arguments, input: FileHandle.nullDevice, output: path)
         process.waitUntilExit()
         let text = try String(contentsOfFile: path, encoding: .utf8)
         try #require(process.terminationStatus == 0, "\(program) \(arguments): \(text)")
