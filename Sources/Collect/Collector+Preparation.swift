@@ -26,6 +26,8 @@ extension Collector {
     ) async throws -> Prepared {
         let output = hold.path
         let lock = try LockFile(forSpec: parsed.path).load()
+        let path = parsed.path
+        let sources = try await onThread { () throws(Failure) in try Provenance.Sources(spec: path) }
         if lock == nil {
             events(.note("no lock: tags are taken as they are now; `sealift lock \(parsed.path)` pins them"))
         }
@@ -68,7 +70,8 @@ extension Collector {
             spec: spec, lock: resolved, images: bundled, have: had, volumeSize: options.volumeSize,
             tools: options.tools.map(\.tool))
         return Prepared(
-            parsed: parsed, lock: resolved, images: images, files: files.files, bundled: bundled, had: had,
+            parsed: parsed, sources: sources, lock: resolved, images: images, files: files.files,
+            bundled: bundled, had: had,
             plan: plan, hold: hold, content: content, tools: options.tools.map(\.tool),
             faults: faults, unknown: files.unknown)
     }

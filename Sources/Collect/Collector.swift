@@ -24,6 +24,7 @@ package struct Collector: Sendable {
     /// All that is known before data is fetched.
     struct Prepared: Sendable {
         let parsed: ParsedSpec
+        let sources: Provenance.Sources
         let lock: Lock
         let images: [ResolvedImage]
         let files: [ResolvedFile]
@@ -154,7 +155,7 @@ package struct Collector: Sendable {
         }
         var made = collected(
             prepared, plan: final, fetched: came.clampedTotal(\.fetched), copied: came.clampedTotal(\.copied))
-        made.provenance = try options.log.record(of: final, prepared, since: options.since)
+        made.provenance = options.log.record(of: final, prepared, since: options.since)
         return made
     }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import FoundationEssentials
 internal import OCI
 
 /// An OCI image layout of some images of a source, laid out before anything is written.
@@ -39,7 +38,7 @@ struct ExportedLayout {
             entries.append(entry)
             if isFound { continue }
             if case .image(let config, _) = manifest.content {
-                instances[0].platform = try Self.platform(of: config, source: source)
+                instances[0].platform = Self.platform(of: config, source: source)
             }
             var (wrapper, bytes) = try Self.wrap(instances)
             if seen.insert(wrapper.digest).inserted { made.append((wrapper, bytes)) }
@@ -93,10 +92,8 @@ struct ExportedLayout {
     }
 
     /// The platform in an image's config; `nil` where it names none.
-    static func platform(
-        of config: Descriptor, source: any ContentSource
-    ) throws(Failure) -> PlatformFields? {
-        try? JSONDecoder().decode(PlatformFields.self, from: Data(try source.bytes(of: config)))
+    static func platform(of config: Descriptor, source: any ContentSource) -> PlatformFields? {
+        (try? source.bytes(of: config)).flatMap(PlatformFields.init(config:))
     }
 
     /// An OCI index of `instances`: readers of layouts pass over docker's types in `index.json`, but follow

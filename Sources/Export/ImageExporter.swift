@@ -197,7 +197,7 @@ package enum ImageExporter {
             // An index says more of a platform than a config does, so its word counts.
             let own =
                 if let platform = descriptor.platform { platform.named } else {
-                    try ExportedLayout.platform(of: config, source: source)?.named
+                    ExportedLayout.platform(of: config, source: source)?.named
                 }
             guard let own else { return depth == 0 ? manifest : nil }
             found.append(own)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
-internal import FoundationEssentials
 internal import OCI
 
 /// A file of a bundle as an OCI artifact of one layer, which `oras pull` writes under the file's title.
@@ -21,12 +20,7 @@ struct FileArtifact {
             var config = FileArtifact.config
             var layers: [Descriptor]
         }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let bytes: [UInt8]
-        do { bytes = Array(try encoder.encode(Document(layers: [file.descriptor]))) } catch {
-            throw Failure(.fault, "write the manifest of", file.title, because: "\(error)")
-        }
+        let bytes = try CompactJSON.encode(Document(layers: [file.descriptor]))
         manifest = try Manifest(parsing: bytes, type: MediaType.manifest, artifact: file.title)
     }
 

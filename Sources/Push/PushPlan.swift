@@ -78,7 +78,7 @@ struct PushPlan: Sendable {
         if !options.only.isEmpty {
             wanted = try Self.chosen(of: wanted, by: options.only, in: bundle.path)
         }
-        for candidate in wanted { try add(candidate.item, options: options) }
+        for candidate in wanted { try add(candidate.item) }
         let order = Dictionary(
             bundle.blobs.enumerated().map { ($1.descriptor.digest, $0) }, uniquingKeysWith: min)
         blobs.sort { order[$0.descriptor.digest, default: 0] < order[$1.descriptor.digest, default: 0] }
@@ -154,7 +154,7 @@ struct PushPlan: Sendable {
             top: image.top, children: parts, narrowed: try image.top.narrowed(to: kept))
     }
 
-    private mutating func add(_ item: Item, options: PushOptions) throws(Failure) {
+    private mutating func add(_ item: Item) throws(Failure) {
         if let other = items.first(where: { $0.reference == item.reference }) {
             if other.top.descriptor == item.top.descriptor { return }
             throw Failure(

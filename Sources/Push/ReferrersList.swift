@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import FoundationEssentials
 internal import OCI
 
 /// The list of what names one manifest as its subject, which a client keeps under a tag of the subject's digest in a
@@ -51,11 +50,7 @@ struct ReferrersList {
     /// Adds `referrer` at the end, unless its digest is listed already.
     mutating func add(_ referrer: Descriptor) throws(Failure) {
         guard known.insert(referrer.digest).inserted else { return }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do { entries.append(Array(try encoder.encode(referrer))) } catch {
-            throw Failure(.fault, "list", "\(referrer.digest)", because: "\(error)")
-        }
+        entries.append(try CompactJSON.encode(referrer))
         isChanged = true
     }
 

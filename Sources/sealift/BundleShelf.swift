@@ -10,10 +10,9 @@ struct BundleShelf: ServedContent {
     /// The path of the bundle, and where its cluster pulls from.
     let path: String
     let registry: String
-    /// What people are told of it.
+    /// What people see of it.
     let facts: ServedBundle
     let images: [NamedImage]
-    /// The files, then the tools; of a name that differs by platform each has the platform in its own: `docker-linux-amd64`.
     let files: [NamedFile]
     private let places: BlobPlaces
 
@@ -25,16 +24,22 @@ struct BundleShelf: ServedContent {
             size: bundle.size, signature: bundle.signatureSummary,
             platforms: BundleSizes.shares(of: bundle).map { ($0.platform, $0.size) })
         images = bundle.images.map { NamedImage(reference: $0.reference, descriptor: $0.top.descriptor) }
-        files =
-            bundle.files.map { file in
-                let platform = file.platform.map { "-" + $0.description.replacing("/", with: "-") } ?? ""
-                return NamedFile(name: file.name + platform, digest: file.digest, size: file.size)
-            }
-            + bundle.tools.map {
-                NamedFile(name: $0.name, digest: $0.digest, size: $0.size, isExecutable: true)
-            }
+        files = bundle.namedFiles
         places = bundle.places
     }
 
     func regions(of digest: Digest) -> [Region] { places.regions(of: digest) }
+}
+
+extension Bundle {
+    /// The files, then the tools; of a name that differs by platform each has the platform in its own: `docker-linux-amd64`.
+    var namedFiles: [NamedFile] {
+        files.map { file in
+            let platform = file.platform.map { "-" + $0.description.replacing("/", with: "-") } ?? ""
+            return NamedFile(name: file.name + platform, digest: file.digest, size: file.size)
+        }
+            + tools.map {
+                NamedFile(name: $0.name, digest: $0.digest, size: $0.size, isExecutable: true)
+            }
+    }
 }

@@ -27,26 +27,12 @@ extension Applier {
         guard let blob, blob.size >= 1 << 20 else { return nil }
         let clock = ContinuousClock()
         let start = clock.now
-        let packed = CountingStream(try bundle.open(blob))
+        let packed = CountedStream(rest: try bundle.open(blob))
         var plain = try decompressed(packed, limit: nil, isPromised: true, artifact: "\(blob.digest)")
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
         defer { buffer.deallocate() }
         while packed.count < Self.sample, try plain.read(into: buffer) > 0 {}
         let time = start.duration(to: clock.now).components
         return Double(packed.count) / max(Double(time.seconds) + Double(time.attoseconds) / 1e18, 1e-6)
-    }
-}
-
-/// Counts the bytes that were read.
-private final class CountingStream: ByteStream {
-    private var upstream: any ByteStream
-    private(set) var count: Int64 = 0
-
-    init(_ upstream: any ByteStream) { self.upstream = upstream }
-
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
-        let got = try upstream.read(into: buffer)
-        count += Int64(got)
-        return got
     }
 }

@@ -141,9 +141,9 @@ struct BuildImageScan: Sendable {
 
     /// The lines whose key ends in `image`; in a template of a chart, what they say with its own values.
     private mutating func addYAML(_ lines: [String], file: String, chart: ChartTemplate? = nil) {
+        let isPacked = file.contains(".tgz/") || file.contains(".tar.gz/")
         var depth = 0
         for (index, line) in lines.enumerated() {
-            let isPacked = file.contains(".tgz/") || file.contains(".tar.gz/")
             let isInBlock = depth > 0
             if chart != nil { depth += ChartTemplate.blocks(line) }
             guard let colon = line.firstIndex(of: ":") else { continue }

@@ -17,8 +17,6 @@ struct ChartArtifact: ContentSource {
     /// The largest archive that is carried, as it is and unpacked. Helm refuses a chart of more than 100 MiB.
     static let largest: Int64 = 100 << 20
     private static let largestFile = 5 << 20
-    static let configType = "application/vnd.cncf.helm.config.v1+json"
-    static let layerType = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 
     /// Reads the archive at `path`, whose content is `digest` and has `size` bytes. Blocking.
     /// - Throws: a ``Failure`` of kind `data` for what is not the gzipped tar of a chart.
@@ -49,8 +47,8 @@ struct ChartArtifact: ContentSource {
         let metadata = try ChartMetadata(parsing: found.chart, requirements: requirements, artifact: artifact)
         (name, version) = (metadata.name, metadata.version)
         self.path = path
-        config = (Descriptor(mediaType: Self.configType, of: metadata.config), metadata.config)
-        layer = Descriptor(mediaType: Self.layerType, digest: digest, size: size)
+        config = (Descriptor(mediaType: MediaType.helmConfig, of: metadata.config), metadata.config)
+        layer = Descriptor(mediaType: MediaType.helmChart, digest: digest, size: size)
         let annotations = metadata.annotations(created: found.time)
         let raw = Tree.fields([
             "schemaVersion": .number("2"), "config": config.descriptor.short,

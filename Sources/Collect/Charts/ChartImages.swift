@@ -145,7 +145,7 @@ struct ChartImages: Sendable {
 
     /// The packed chart in the artifact. Source: helm.sh/docs/topics/registries.
     private func archive(of image: ResolvedImage, for chart: Spec.Chart) async throws -> [UInt8] {
-        let types = ["application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/tar+gzip"]
+        let types = [MediaType.helmChart, "application/tar+gzip"]
         guard case .image(_, let layers) = image.top.content,
             let layer = layers.first(where: { types.contains($0.mediaType) })
         else {

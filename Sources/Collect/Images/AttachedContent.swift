@@ -63,7 +63,9 @@ struct AttachedContent: Sendable {
                 }
             }
             // Clients without the API, and registries without it, keep the list under this tag.
-            candidates.append(named(""))
+            candidates.append(
+                Reference(
+                    domain: reference.domain, repository: reference.repository, tag: digest.referrersTag))
             for candidate in candidates where try await resolver.content.client.has(candidate) {
                 names.append(candidate)
             }
@@ -120,7 +122,7 @@ extension Lock {
     /// The entries that belong to `reference`, as their names tell: those of its repository that the spec does not name,
     /// with a tag that begins with one of its digests, or with no tag.
     fileprivate func attached(to reference: Reference, _ digests: [Digest], of spec: Spec) -> [Reference] {
-        let stems = digests.map { "\($0.algorithm.rawValue)-\($0.hex)" }
+        let stems = digests.map(\.referrersTag)
         return images.map(\.reference).filter { name in
             (name.domain, name.repository) == (reference.domain, reference.repository) && !spec.names(name)
                 && name.tag.map { tag in stems.contains { tag.hasPrefix($0) } } ?? true

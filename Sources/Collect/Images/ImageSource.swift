@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
-internal import FoundationEssentials
 internal import OCI
 internal import Registry
 
@@ -33,12 +32,4 @@ struct ImageSource: Sendable {
 extension PlatformFields {
     /// The largest config that is read: 8 MiB.
     static let largestConfig = 8 << 20
-
-    /// What a config says that its image runs on; `nil` for bytes that are no JSON object with such fields.
-    init?(config: [UInt8]) {
-        guard let fields = try? JSONDecoder().decode(PlatformFields.self, from: Data(config)) else {
-            return nil
-        }
-        self = fields
-    }
 }

@@ -41,10 +41,7 @@ package final class ProvenanceLog: Sendable {
     }
 
     /// The record of a bundle that is whole.
-    /// - Throws: a ``Failure`` where the spec or the lock cannot be read again.
-    func record(of plan: BundlePlan, _ prepared: Collector.Prepared, since: [String]) throws(Failure)
-        -> Provenance
-    {
+    func record(of plan: BundlePlan, _ prepared: Collector.Prepared, since: [String]) -> Provenance {
         let state = state.locked { $0 }
         let locals = Dictionary(
             prepared.images.map { ("\($0.reference)", $0.local) }, uniquingKeysWith: { first, _ in first })
@@ -69,15 +66,28 @@ package final class ProvenanceLog: Sendable {
             }
             return state.answers[blob.owner] == nil ? entry(.made) : entry(.network, item: blob.owner)
         }
-        let lock = LockFile(forSpec: prepared.parsed.path).path
         return Provenance(
             bundle: .init(path: prepared.output, digest: plan.indexDigest, size: plan.size),
-            spec: try Self.file(prepared.parsed.path),
-            lock: access(lock, F_OK) == 0 ? try Self.file(lock) : nil, started: started, ended: Self.now,
+            spec: prepared.sources.spec, lock: prepared.sources.lock, started: started, ended: Self.now,
             since: since, blobs: blobs)
     }
+}
 
-    private static func file(_ path: String) throws(Failure) -> Provenance.File {
-        Provenance.File(path: path, digest: Digest(of: try File.open(path).bytes(limit: 64 << 20)))
+extension Provenance {
+    /// The files that say what is asked for.
+    struct Sources: Sendable {
+        let spec: File
+        let lock: File?
+
+        /// Reads the spec, and the lock where there is one. Blocking.
+        init(spec path: String) throws(Failure) {
+            let lock = LockFile(forSpec: path).path
+            spec = try Self.file(path)
+            self.lock = access(lock, F_OK) == 0 ? try Self.file(lock) : nil
+        }
+
+        private static func file(_ path: String) throws(Failure) -> File {
+            File(path: path, digest: Digest(of: try OCI.File.open(path).bytes(limit: 64 << 20)))
+        }
     }
 }

@@ -19,9 +19,6 @@ struct SpecFaults: Sendable {
     /// Whether a mistake at `place` is known.
     func has(_ place: SpecPath) -> Bool { problems.contains { $0.place == place } }
 
-    /// Whether all that is named was found, so far as it was looked for.
-    var isEmpty: Bool { problems.isEmpty }
-
     /// Notes a mistake.
     mutating func note(_ failure: Failure, at place: SpecPath) {
         problems.append(.init(place: place, failure: failure))

@@ -82,17 +82,20 @@ func withUnsafeTemporaryBytes(
 }
 
 /// The whole stream again after its first bytes were looked at, and how much of it was read.
-final class CountedStream: ByteStream {
+package final class CountedStream: ByteStream {
     private var head: MemoryStream
     private var rest: any ByteStream
-    private(set) var count: Int64 = 0
+    /// How many bytes were read.
+    package private(set) var count: Int64 = 0
 
-    init(head: [UInt8], rest: any ByteStream) {
+    /// `head`, then `rest`.
+    package init(head: [UInt8] = [], rest: any ByteStream) {
         self.head = MemoryStream(head)
         self.rest = rest
     }
 
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+    /// Reads on.
+    package func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
         var got = try head.read(into: buffer)
         if got == 0 { got = try rest.read(into: buffer) }
         count += Int64(got)

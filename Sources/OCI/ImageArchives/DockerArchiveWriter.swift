@@ -47,7 +47,7 @@ package enum DockerArchive {
             }
         }
         var archive = TarWriter(output, progress: progress)
-        try archive.file("manifest.json", bytes: try encode(plans.map(\.entry)))
+        try archive.file("manifest.json", bytes: try CompactJSON.encode(plans.map(\.entry)))
         for plan in plans { try archive.file(plan.configName, bytes: plan.configBytes) }
         var written: Set<Digest> = []
         for (layer, diffID) in plans.flatMap(\.layers) where written.insert(diffID).inserted {
@@ -72,14 +72,6 @@ package enum DockerArchive {
         let artifact = "the layer \(layer.digest)"
         let tar = try decompressed(source.open(layer), limit: nil, isPromised: true, artifact: artifact)
         return VerifyingStream(tar, digest: diffID, artifact: artifact)
-    }
-
-    private static func encode(_ entries: [Entry]) throws(Failure) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do { return Array(try encoder.encode(entries)) } catch {
-            throw Failure(.fault, "write", "manifest.json", because: "\(error)")
-        }
     }
 
     /// A member of `manifest.json`.

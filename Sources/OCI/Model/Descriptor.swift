@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import FoundationEssentials
 
 /// What a manifest says of a blob: its type, size in bytes and digest. Source: OCI `descriptor.md`.
 package struct Descriptor: Sendable, Hashable, Codable {
@@ -143,6 +144,14 @@ package struct PlatformFields: Sendable, Hashable, Codable {
         architecture = try fields.decodeIfPresent(String.self, forKey: .architecture) ?? ""
         os = try fields.decodeIfPresent(String.self, forKey: .os) ?? ""
         variant = try fields.decodeIfPresent(String.self, forKey: .variant)
+    }
+
+    /// What a config says that its image runs on; `nil` for bytes that are no JSON object with such fields.
+    package init?(config: [UInt8]) {
+        guard let fields = try? JSONDecoder().decode(PlatformFields.self, from: Data(config)) else {
+            return nil
+        }
+        self = fields
     }
 
     /// The platform, where they name one that images are chosen by; `nil` for attestations (`unknown`), WASM, and where

@@ -150,11 +150,7 @@ package struct Manifest: Sendable {
             var mediaType = MediaType.index
             var manifests: [Descriptor]
         }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do { return Array(try encoder.encode(Index(manifests: manifests))) } catch {
-            throw Failure(.fault, "write", "an index", because: "\(error)")
-        }
+        return try CompactJSON.encode(Index(manifests: manifests))
     }
 
     private struct Fields: Decodable {

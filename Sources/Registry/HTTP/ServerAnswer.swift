@@ -44,6 +44,6 @@ package struct ServerCertificate: Sendable, Hashable, Encodable {
 extension HTTPURL {
     /// The URL without its query.
     fileprivate var withoutQuery: String {
-        HTTPURL(scheme: scheme, host: host, port: port, target: String(target.prefix { $0 != "?" })).text
+        HTTPURL(scheme: scheme, host: host, port: port, target: path).text
     }
 }

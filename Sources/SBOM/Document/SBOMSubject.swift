@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package import BundleFormat
-package import OCI
+internal import OCI
 
-/// What an SBOM speaks of: a bundle that is there, or one that is being written.
+/// What an SBOM speaks of: a bundle.
 package struct SBOMSubject: Sendable {
     let name: String
     let release: String?
@@ -16,24 +16,11 @@ package struct SBOMSubject: Sendable {
 
     /// A bundle.
     package init(_ bundle: Bundle) {
-        self.init(
-            name: bundle.spec.name, release: bundle.spec.release, lock: bundle.lock,
-            base: bundle.spec.base?.image, images: bundle.images, tools: bundle.tools,
-            leftOut: Set(bundle.required.map(\.descriptor.digest)))
-    }
-
-    /// What a bundle will be made of. `images` may be in any order.
-    package init(
-        name: String, release: String?, lock: Lock, base: Reference?, images: [BundleImage],
-        tools: [CarriedTool], leftOut: Set<Digest>
-    ) {
-        self.name = name
-        self.release = release
-        self.lock = lock
-        self.base = base
-        self.images = images.sorted { $0.reference < $1.reference }
-        self.tools = tools.sorted { $0.name < $1.name }
-        self.leftOut = leftOut
+        (name, release, lock) = (bundle.spec.name, bundle.spec.release, bundle.lock)
+        base = bundle.spec.base?.image
+        images = bundle.images.sorted { $0.reference < $1.reference }
+        tools = bundle.tools.sorted { $0.name < $1.name }
+        leftOut = Set(bundle.required.map(\.descriptor.digest))
     }
 
     /// What says it from all others: the lock, and what is left out.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import FoundationEssentials
 internal import OCI
 
 /// Writes an SPDX document piece by piece, an element a line, so that its size costs no memory.
@@ -50,12 +49,6 @@ struct SPDXWriter {
     }
 
     private static func json(_ value: some Encodable) throws(Failure) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do {
-            return try Array(String(decoding: encoder.encode(value), as: UTF8.self).escapedForDisplay.utf8)
-        } catch {
-            throw Failure(.fault, "write as JSON", "\(type(of: value))", because: "\(error)")
-        }
+        Array(String(decoding: try CompactJSON.encode(value), as: UTF8.self).escapedForDisplay.utf8)
     }
 }

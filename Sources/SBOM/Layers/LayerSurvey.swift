@@ -11,7 +11,6 @@ package struct LayerSurvey: Sendable {
 
     /// Reads the layers of `subject` from `content`, as many at once as there are cores.
     /// - Parameters:
-    ///   - known: what has been read before.
     ///   - scratch: a folder for files without a name.
     ///   - progress: is given the packed bytes of each layer that has been read, from any thread.
     /// - Throws: a ``Failure`` of kind `data` for a layer that is not that of its digest.

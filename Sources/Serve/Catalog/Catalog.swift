@@ -15,6 +15,8 @@ package struct Catalog: Sendable {
         var descriptor: Descriptor
         /// Where its bytes are kept; `nil` once ``memory`` is used up, then they are read again when asked for.
         var kept: KeptBytes.Place?
+        /// The type of its config; `nil` for an index, and for what is neither.
+        var configType: String?
         /// The platforms of the instances that are here, or none where it is not known.
         var platforms: [Platform] = []
         /// Bytes of all that it points to and that is here, itself included, each blob once.

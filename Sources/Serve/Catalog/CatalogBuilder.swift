@@ -120,6 +120,7 @@ struct CatalogBuilder {
         let manifest = try? Manifest(parsing: bytes, type: descriptor.mediaType, artifact: artifact)
         var stored = Catalog.Stored(descriptor: descriptor)
         stored.descriptor.mediaType = manifest?.descriptor.mediaType ?? descriptor.mediaType
+        if case .image(let config, _) = manifest?.content { stored.configType = config.mediaType }
         if kept.count + bytes.count <= Catalog.memory { stored.kept = kept.add(bytes) }
         manifests[descriptor.digest] = stored
         parsed[descriptor.digest] = manifest?.children ?? []

@@ -89,18 +89,13 @@ struct IndexPage {
     /// The commands that fetch what `place` points to: docker takes images, helm charts, and oras whatever it is.
     private func pullCommands(_ stored: Catalog.Stored, place: String) -> [String] {
         let isPlain = scheme == "http"
-        let manifest = catalog.bytes(of: stored).flatMap {
-            try? Manifest(
-                parsing: Array($0.readableBytesView), type: stored.descriptor.mediaType, artifact: place)
-        }
-        switch manifest?.content {
-        case .image(let config, _) where config.mediaType == "application/vnd.cncf.helm.config.v1+json":
+        switch stored.configType {
+        case MediaType.helmConfig:
             let parts = place.split(separator: ":")
             let version = (parts.last ?? "").replacing("_", with: "+")
             let chart = "oci://\(parts.dropLast().joined(separator: ":")) --version \(version)"
             return ["helm pull \(chart)" + (isPlain ? " --plain-http" : "")]
-        case .image(let config, _)
-        where ![MediaType.config, MediaType.dockerConfig].contains(config.mediaType):
+        case let type? where ![MediaType.config, MediaType.dockerConfig].contains(type):
             return ["oras pull \(place)" + (isPlain ? " --plain-http" : "")]
         default:
             return [

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import FoundationEssentials
 internal import NIOCore
 internal import NIOHTTP1
 internal import OCI
@@ -44,10 +43,8 @@ struct Response {
     static func json(
         _ value: some Encodable, type: String = "application/json", status: HTTPResponseStatus = .ok
     ) -> Response {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(value) else { return Response(.internalServerError) }
-        return Response(status, headers: ["Content-Type": type], body: .bytes(ByteBuffer(bytes: data)))
+        guard let bytes = try? CompactJSON.encode(value) else { return Response(.internalServerError) }
+        return Response(status, headers: ["Content-Type": type], body: .bytes(ByteBuffer(bytes: bytes)))
     }
 
     /// An error in the form of the distribution specification, "Error Codes". No cache keeps it: what is not here today may

@@ -94,9 +94,7 @@ extension ServerEvent: CustomStringConvertible {
 extension ServerEvent.Access {
     fileprivate var line: String {
         let request = "\(method) \(target) \(version)"
-        let milliseconds =
-            duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
-        let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1000)
+        let (seconds, rest) = duration.milliseconds.quotientAndRemainder(dividingBy: 1000)
         let fraction = String(1000 + rest).dropFirst()
         return "\(client) - \(user.map(Self.clean) ?? "-") [\(LogTime.text(time))] \(Self.quoted(request)) "
             + "\(status) \(sent) \(Self.quoted(referer)) \(Self.quoted(agent)) \(seconds).\(fraction)"

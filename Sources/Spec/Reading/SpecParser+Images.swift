@@ -39,15 +39,14 @@ extension SpecParser {
     private mutating func settle(
         _ image: Reference, _ known: PlacedNode, _ item: YAMLNode, before: Context
     ) -> Bool {
-        let source = parts[known.part].source
-        let place = FilePlace(path: source.path, position: source.position(of: known.key.range.lowerBound))
+        let place = place(of: known)
         if known.part == current {
             note(
                 item, message: "the image \(image.familiar) is listed in line \(place.position.line) already")
             return false
         }
         guard counts(over: known.part) else {
-            let isSame = source.bytes[known.value.range] == self.source.bytes[item.range]
+            let isSame = text(of: known) == source.bytes[item.range]
             if !isSame { conflict("the image \(image.familiar)", at: item, with: place) }
             context = before
             return false

@@ -199,12 +199,12 @@ extension SpecParser {
         )
     }
 
-    private func place(of node: PlacedNode) -> FilePlace {
+    func place(of node: PlacedNode) -> FilePlace {
         let source = parts[node.part].source
         return FilePlace(path: source.path, position: source.position(of: node.key.range.lowerBound))
     }
 
-    private func text(of node: PlacedNode) -> ArraySlice<UInt8> {
+    func text(of node: PlacedNode) -> ArraySlice<UInt8> {
         parts[node.part].source.bytes[node.value.range]
     }
 

@@ -114,7 +114,7 @@ package enum YAMLScalarType: Sendable, Equatable {
     }
 }
 
-/// How values are written into YAML and JSON.
+/// How values are written into YAML, JSON and TOML.
 enum ScalarWriter {
     /// `text` as a YAML scalar that every reader takes for this text, in `style` where that can hold it.
     static func yaml(_ text: String, like style: YAMLNode.Style = .plain) -> String {
@@ -142,7 +142,8 @@ enum ScalarWriter {
         } && !bytes.contains { ",[]{}\t".utf8.contains($0) }
     }
 
-    /// `text` as a JSON string, which is a double-quoted YAML scalar too. Source: RFC 8259, section 7.
+    /// `text` as a JSON string, which is a double-quoted YAML scalar and a basic string of TOML too. Source: RFC 8259,
+    /// section 7.
     static func json(_ text: String) -> String {
         var out = "\""
         for scalar in text.unicodeScalars {

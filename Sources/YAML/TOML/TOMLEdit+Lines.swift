@@ -117,7 +117,7 @@ extension TOMLEdit {
     /// Parts of a key as TOML writes them.
     static func key(_ parts: [String]) -> String {
         parts.map { part in
-            !part.isEmpty && part.utf8.allSatisfy(TOMLParser.isBare) ? part : TOMLValue.quoted(part)
+            !part.isEmpty && part.utf8.allSatisfy(TOMLParser.isBare) ? part : ScalarWriter.json(part)
         }.joined(separator: ".")
     }
 

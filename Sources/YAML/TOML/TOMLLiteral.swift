@@ -7,10 +7,6 @@ enum TOMLLiteral {
         text == "true" || text == "false" || isNumber(text) || isMoment(text)
     }
 
-    static func isHexadecimal(_ byte: UInt8) -> Bool {
-        isDigit(byte) || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
-    }
-
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
     private static func isNumber(_ text: String) -> Bool {

@@ -83,7 +83,7 @@ extension TOMLParser {
         case UInt8(ascii: "u"), UInt8(ascii: "U"):
             let count = byte == UInt8(ascii: "u") ? 4 : 8
             let digits = bytes[at..<min(at + count, bytes.count)]
-            guard digits.count == count, digits.allSatisfy(TOMLLiteral.isHexadecimal),
+            guard digits.count == count, digits.allSatisfy({ Unicode.Scalar($0).properties.isASCIIHexDigit }),
                 let scalar = UInt32(String(decoding: digits, as: UTF8.self), radix: 16).flatMap(
                     Unicode.Scalar.init)
             else { throw fault("a backslash is followed by no character's number") }

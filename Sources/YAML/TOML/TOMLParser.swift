@@ -130,9 +130,7 @@ struct TOMLParser {
         while true {
             let start = at
             let pair = try pair()
-            let statement = TOMLStatement(
-                content: .pair(pair), path: pair.key.map { .key($0) }, range: start..<at)
-            do throws(TOMLTables.Fault) { _ = try tables.adding(statement) } catch {
+            do throws(TOMLTables.Fault) { try tables.put(TOMLTree(pair.value), at: pair.key) } catch {
                 at = start
                 throw fault(error.reason)
             }

@@ -75,7 +75,7 @@ struct TOMLTables {
         (current, self.path, made) = (next, path, [])
     }
 
-    private mutating func put(_ value: TOMLTree, at keys: [String]) throws(Fault) {
+    mutating func put(_ value: TOMLTree, at keys: [String]) throws(Fault) {
         var table = current
         for key in keys.dropLast() {
             switch table.fields[key] {

@@ -20,7 +20,7 @@ struct TOMLValue {
 
     private init(text: String, tree: TOMLTree) { (self.text, self.tree) = (text, tree) }
 
-    private init(string: String) { self.init(text: Self.quoted(string), tree: .string(string)) }
+    private init(string: String) { self.init(text: ScalarWriter.json(string), tree: .string(string)) }
 
     private init(literal: String) throws(Failure) {
         let words = ["yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"]
@@ -59,25 +59,5 @@ struct TOMLValue {
         } else {
             try self.init(literal: node.text ?? "null")
         }
-    }
-
-    /// `text` in TOML's basic quotes.
-    static func quoted(_ text: String) -> String {
-        var out = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": out += "\\\""
-            case "\\": out += "\\\\"
-            case "\n": out += "\\n"
-            case "\t": out += "\\t"
-            case "\r": out += "\\r"
-            case _
-            where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || scalar.value == 0xFEFF:
-                let digits = String(scalar.value, radix: 16, uppercase: true)
-                out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: out.unicodeScalars.append(scalar)
-            }
-        }
-        return out + "\""
     }
 }

@@ -12,7 +12,7 @@ struct ExportCommand: AsyncParsableCommand {
         abstract: "Take images or a file out of a bundle, in a form that other tools load.",
         discussion: """
             A file that is there is replaced once the new one is whole; a folder must be new or empty. In a \
-            docker-archive a layer that several images share lies once. Artifacts (charts, signatures) go into oci and \
+            docker-archive a layer that several images share is there once. Artifacts (charts, signatures) go into oci and \
             oci-archive; for docker they are left out.
 
             EXAMPLES:
@@ -125,7 +125,7 @@ struct ExportCommand: AsyncParsableCommand {
     }
 
     private func file(in bundle: Bundle) throws(Failure) -> NamedFile {
-        let files = BundleShelf(bundle: bundle).files
+        let files = bundle.namedFiles
         let wanted = names.count == 1 ? names[0] : ""
         let chosen = bundle.file(wanted, for: platform ?? .host)
         guard let file = files.first(where: { $0.name == wanted || $0.digest == chosen?.digest }) else {

@@ -40,18 +40,11 @@ struct VerifyCommand: AsyncParsableCommand {
             try file(VerifyReport(source.bundle, refusedBecause: error))
             throw error
         }
-        let (left, missing) = (bundle.required, bundle.missing)
-        let progress = Progress("verify", total: bundle.size + left.bytes - missing.bytes)
-        defer { progress.finish() }
-        let (isFresh, damages) = try await onThread { () throws(Failure) in
-            (bundle.dropCachedPages(), bundle.verify { progress.reach($0) })
-        }
-        progress.finish()
+        let (isFresh, damages) = try await bundle.verifyFromMedium()
         let report = VerifyReport(source.bundle, of: bundle, damages: damages, fromMedium: isFresh)
         try file(report)
         if json { try Console.printJSON(report.summary, schema: "verify/1") }
-        for damage in damages.dropFirst() { Console.report(damage.failure) }
-        if let damage = damages.first { throw damage.failure }
+        try damages.throwFirst()
         if let sbom {
             try await SBOMFile(path: sbom).verify(against: bundle)
             Console.say("\(sbom): the SBOM of \(source.bundle)")

@@ -12,15 +12,25 @@ struct ProofOptions: ParsableArguments {
     /// - Throws: the first damage, once all others have been reported.
     func prove(_ bundle: Bundle) async throws {
         guard verify else { return }
-        let progress = Progress(
-            "verify", total: bundle.size + bundle.required.bytes - bundle.missing.bytes)
+        try await bundle.verifyFromMedium().damages.throwFirst()
+    }
+}
+
+extension Bundle {
+    /// Reads all of it, with a bar; from the medium where the system lets go of what it has in memory.
+    func verifyFromMedium() async throws -> (isFresh: Bool, damages: [Damage]) {
+        let progress = Progress("verify", total: size + required.bytes - missing.bytes)
         defer { progress.finish() }
-        let damages = try await onThread { () throws(Failure) in
-            _ = bundle.dropCachedPages()
-            return bundle.verify { progress.reach($0) }
+        return try await onThread { () throws(Failure) in
+            (self.dropCachedPages(), self.verify { progress.reach($0) })
         }
-        progress.finish()
-        for damage in damages.dropFirst() { Console.report(damage.failure) }
-        if let damage = damages.first { throw damage.failure }
+    }
+}
+
+extension [Bundle.Damage] {
+    /// - Throws: the first damage, once all others have been reported.
+    func throwFirst() throws(Failure) {
+        for damage in dropFirst() { Console.report(damage.failure) }
+        if let damage = first { throw damage.failure }
     }
 }
