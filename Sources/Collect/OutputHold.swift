@@ -10,7 +10,7 @@ internal import OCI
 final class OutputHold: Sendable {
     /// Where the bundle goes: the file that a symbolic link points to, where the user named one.
     let path: String
-    private let folder: Folder
+    private let lock: FileLock
 
     /// Takes the right to write at `output`.
     /// - Throws: a ``Failure`` of kind `space` where a folder, a device or another special file is there, `busy` while
@@ -32,9 +32,7 @@ final class OutputHold: Sendable {
                     .denied, "write", path, because: "\(scratch) belongs to another user",
                     remedy: "name a file in a folder that only you can write")
             }
-            guard flock(opened.descriptor, LOCK_EX | LOCK_NB) == 0 else {
-                if errno == EINTR { continue }
-                guard errno == EWOULDBLOCK else { throw Failure.system("lock", artifact: scratch) }
+            guard let lock = try FileLock(of: opened) else {
                 throw Failure(
                     .busy, "write", path, because: "another process is writing it",
                     remedy: "wait until it has ended, or name another file")
@@ -44,7 +42,7 @@ final class OutputHold: Sendable {
                 continue
             }
             _ = fchmod(opened.descriptor, 0o700)
-            folder = opened
+            self.lock = lock
             return
         }
     }

@@ -32,6 +32,7 @@ final class Journal: Sendable {
     }
 
     private let file: File
+    private let lock: FileLock
     let path: String
 
     /// Opens the journal at `path`, made if need be, and locks it.
@@ -43,9 +44,7 @@ final class Journal: Sendable {
                 path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
             guard descriptor >= 0 else { throw Failure.system("create", artifact: path) }
             let file = File(taking: descriptor, path: path)
-            guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else {
-                if errno == EINTR { continue }
-                guard errno == EWOULDBLOCK else { throw Failure.system("lock", artifact: path) }
+            guard let lock = try FileLock(of: file) else {
                 throw Failure(
                     .busy, "write", String(path.dropLast(".journal".count)),
                     because: "another process is writing it",
@@ -56,6 +55,7 @@ final class Journal: Sendable {
             guard fstat(file.descriptor, &held) == 0 else { throw Failure.system("examine", artifact: path) }
             if stat(path, &there) == 0, held.st_ino == there.st_ino, held.st_dev == there.st_dev {
                 self.file = file
+                self.lock = lock
                 return
             }
         }

@@ -95,11 +95,15 @@ extension Store {
         return found.withLock { $0.findings }.sorted { $0.artifact < $1.artifact }
     }
 
-    /// A shared lock against sealift's own writers; `nil` where no writer was here yet, or nothing may be
-    /// opened.
-    private func readingLock() throws(Failure) -> File? {
+    /// A shared lock against sealift's own writers; `nil` where no writer was here yet, nothing may be
+    /// opened, or the file system has no locks.
+    private func readingLock() throws(Failure) -> FileLock? {
         guard let file = try? File.open("\(path)/.sealift/lock") else { return nil }
-        guard flock(file.descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return file }
+        do throws(Failure) {
+            if let lock = try FileLock(of: file, isShared: true) { return lock }
+        } catch {
+            return nil
+        }
         throw Failure(
             .busy, "check the store", path, because: "a sealift is writing there",
             remedy: "wait until it has ended, then run this again")

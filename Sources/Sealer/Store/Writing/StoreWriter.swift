@@ -13,7 +13,7 @@ internal import Synchronization
 package final class StoreWriter: Sendable {
     /// The store.
     package let store: Store
-    private let lock: File
+    private let lock: FileLock
     let nextName = Atomic<Int>(0)
     let changes: Mutex<StoreChanges>
 
@@ -51,22 +51,21 @@ package final class StoreWriter: Sendable {
 
     // A function of its own: an initialiser that throws with everything set runs `deinit`, which would
     // remove the staging folder of the one that has the lock.
-    private static func takeLock(of store: Store) throws(Failure) -> File {
+    private static func takeLock(of store: Store) throws(Failure) -> FileLock {
         let file = try File.create("\(store.path)/.sealift/lock", mode: 0o600)
         // An earlier sealift let all read it, and a user that can open it can hold the lock.
         guard fchmod(file.descriptor, 0o600) == 0 else {
             throw Failure.system("set the mode of", artifact: file.path)
         }
-        if flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 {
+        if let lock = try FileLock(of: file) {
             var (own, there) = (stat(), stat())
             let isThere = fstat(file.descriptor, &own) == 0 && lstat(file.path, &there) == 0
-            if isThere, own.st_ino == there.st_ino { return file }
+            if isThere, own.st_ino == there.st_ino { return lock }
             // A failed run that made the store has taken the file away meanwhile.
             throw Failure(
                 .busy, "lock the store", store.path, because: "another sealift has just ended there",
                 remedy: "run this again")
         }
-        guard errno == EWOULDBLOCK else { throw Failure.system("lock", artifact: store.path) }
         throw Failure(
             .busy, "lock the store", store.path, because: "another sealift is writing there",
             remedy: "wait until it has ended, then run this again")
