@@ -58,51 +58,52 @@ package struct TarballRepacker {
             written += Int64(bytes.count)
         }
         var outcome = Outcome()
-        var top: [UInt8]?
-        var hasFile = false
         var places = TarballPlaces()
-        while let entry = try reader.next() {
-            let parts = entry.header.pathComponents
-            guard let first = parts.first else { continue }
-            if let fault = Self.fault(of: entry.header) ?? places.fault(adding: entry.header) {
+        while let header = try reader.next()?.header {
+            if header.pathComponents.isEmpty { continue }
+            if let fault = Self.fault(of: header) ?? places.fault(adding: header) {
                 throw Self.refuse(artifact, fault: fault)
             }
-            hasFile = hasFile || entry.header.kind == .file
-            if stripping {
-                let isFolder = parts.count > 1 || entry.header.kind == .directory
-                guard isFolder, top == nil || top == first else { return nil }
-            }
-            top = first
-            guard
-                var header = entry.header.renamed(
-                    parts.dropFirst(stripping ? 1 : 0), below: stripping ? first : [])
-            else {
-                continue
-            }
-            (header.uid, header.gid, header.userName, header.groupName) = (0, 0, [], [])
-            try writer.write(header.encoded())
-            if header.kind == .file, !header.name.contains(UInt8(ascii: "/")) {
-                outcome.programs.append(String(decoding: header.name, as: UTF8.self))
-            }
-            var search = ByteSearch(marker)
-            try reader.forEachChunk { (bytes) throws(Failure) in
-                search.feed(bytes)
-                try writer.write(bytes)
-            }
-            outcome.holdsMarker = outcome.holdsMarker || search.found
-            try writer.write([UInt8](repeating: 0, count: TarBlock.padding(after: header.size)))
+            if stripping, !places.haveOneTopFolder { return nil }
+            guard let renamed = Self.owned(header, stripping: stripping) else { continue }
+            try add(renamed, from: &reader, to: writer, outcome: &outcome)
         }
-        guard hasFile else { throw Self.refuse(artifact, fault: "it is a tar without files") }
-        if outcome.programs.isEmpty {
-            throw Self.refuse(
-                artifact,
-                fault: stripping
-                    ? "it has no file directly below its top folder, so that nothing of it would be found"
-                    : "it has several folders at its top and no file, so that nothing of it would be found")
+        if let fault = places.fault(ofAll: outcome, stripping: stripping) {
+            throw Self.refuse(artifact, fault: fault)
         }
         try writer.write(TarBlock.end)
         try writer.finish()
         return outcome
+    }
+
+    /// The header of the member that it becomes: root's, and below the top folder where that is stripped; `nil` for
+    /// that folder itself.
+    private static func owned(_ header: TarHeader, stripping: Bool) -> TarHeader? {
+        let parts = header.pathComponents
+        guard
+            var header = header.renamed(
+                parts.dropFirst(stripping ? 1 : 0), below: stripping ? parts.first ?? [] : [])
+        else { return nil }
+        (header.uid, header.gid, header.userName, header.groupName) = (0, 0, [], [])
+        return header
+    }
+
+    /// Writes the member that `reader` is at.
+    private func add(
+        _ header: TarHeader, from reader: inout TarReader, to writer: borrowing GzipWriter,
+        outcome: inout Outcome
+    ) throws(Failure) {
+        try writer.write(header.encoded())
+        if header.kind == .file, !header.name.contains(UInt8(ascii: "/")) {
+            outcome.programs.append(String(decoding: header.name, as: UTF8.self))
+        }
+        var search = ByteSearch(marker)
+        try reader.forEachChunk { (bytes) throws(Failure) in
+            search.feed(bytes)
+            try writer.write(bytes)
+        }
+        outcome.holdsMarker = outcome.holdsMarker || search.found
+        try writer.write([UInt8](repeating: 0, count: TarBlock.padding(after: header.size)))
     }
 }
 
@@ -135,10 +136,18 @@ extension TarballRepacker {
 private struct TarballPlaces {
     /// Names of all that is no folder, their parts joined by slashes.
     private var leaves: Set<[UInt8]> = []
+    private var top: [UInt8]?
+    private var hasFile = false
+    /// Whether all members so far are one folder and what is in it.
+    private(set) var haveOneTopFolder = true
 
     /// Why the next member must not be there; `nil` for an honest one.
     mutating func fault(adding header: TarHeader) -> String? {
         let parts = header.pathComponents
+        hasFile = hasFile || header.kind == .file
+        let isBelow = parts.count > 1 || header.kind == .directory
+        haveOneTopFolder = haveOneTopFolder && isBelow && (top == nil || top == parts.first)
+        top = parts.first
         var name: [UInt8] = []
         for (depth, part) in parts.enumerated() {
             if depth > 0, leaves.contains(name) {
@@ -150,6 +159,15 @@ private struct TarballPlaces {
             return leaves.contains(name) ? "its member '\(header.shownName)' is there twice" : nil
         }
         return leaves.insert(name).inserted ? nil : "its member '\(header.shownName)' is there twice"
+    }
+
+    /// Why nothing can be done with the whole; `nil` for a tarball with a file that would be found.
+    func fault(ofAll outcome: TarballRepacker.Outcome, stripping: Bool) -> String? {
+        guard hasFile else { return "it is a tar without files" }
+        guard outcome.programs.isEmpty else { return nil }
+        return stripping
+            ? "it has no file directly below its top folder, so that nothing of it would be found"
+            : "it has several folders at its top and no file, so that nothing of it would be found"
     }
 }
 

@@ -34,39 +34,52 @@ struct SealerOutput {
             }
             staged += carrier.staged
             lower += carrier.staged.map(\.files)
-            var (folders, notes): ([String], [String]) = ([], build.kubefile.warnings)
-            for var layer in image.layers.dropFirst(base.layers.count) {
-                guard let id = layer.id else {
-                    layers.append(layer)
-                    continue
-                }
-                let made = try take(id, of: own, in: writer)
-                if made.id != id {
-                    // sealer writes a random folder's path in place of a link's target: sealer rule 3.10.
-                    notes.append(
-                        "sealer gave \(layer.type) \(layer.value) an id that its files do not have; \(made.id.short) is theirs"
-                    )
-                }
-                staged.append(made)
-                folders.append(made.files)
-                layer.id = made.id
-                // An image has each layer once: of two equal ones the upper gives all that the lower gave.
-                layers.removeAll { $0.id == made.id }
-                layers.append(layer)
-            }
-            let trees = try folders.map { (folder) throws(Failure) in try FileNode.scanned(folder) }
+            let own = try takeLayers(of: image, onto: &layers, staged: &staged, in: writer)
+            let trees = try own.folders.map { (folder) throws(Failure) in try FileNode.scanned(folder) }
             let (found, open) = try build.resolve(
                 BuildImageScan(layers: trees).mentions, problems: BuildProblems(gathering: false),
                 at: .build(0))
-            for saved in found { try check(saved, in: lower + folders) }
+            for saved in found { try check(saved, in: lower + own.folders) }
             image.layers = layers
             image.id = ""
             let registered = try writer.register(image, with: staged)
-            return .init(image: registered.image, saved: found.map(\.reference), notes: notes + open)
+            return .init(
+                image: registered.image, saved: found.map(\.reference),
+                notes: build.kubefile.warnings + own.notes + open)
         } catch {
             for layer in staged { try? writer.discard(layer.folder) }
             throw error
         }
+    }
+
+    /// Moves what the image has above its base on top of `layers`; returns the folders of the new layers and what is to
+    /// be said of them.
+    private func takeLayers(
+        of image: SealerImage, onto layers: inout [SealerImage.Layer], staged: inout [StagedLayer],
+        in writer: StoreWriter
+    ) throws(Failure) -> (folders: [String], notes: [String]) {
+        let own = try place.own
+        var (folders, notes): ([String], [String]) = ([], [])
+        for var layer in image.layers.dropFirst(base.layers.count) {
+            guard let id = layer.id else {
+                layers.append(layer)
+                continue
+            }
+            let made = try take(id, of: own, in: writer)
+            if made.id != id {
+                // sealer writes a random folder's path in place of a link's target: sealer rule 3.10.
+                notes.append(
+                    "sealer gave \(layer.type) \(layer.value) an id that its files do not have; \(made.id.short) is theirs"
+                )
+            }
+            staged.append(made)
+            folders.append(made.files)
+            layer.id = made.id
+            // An image has each layer once: of two equal ones the upper gives all that the lower gave.
+            layers.removeAll { $0.id == made.id }
+            layers.append(layer)
+        }
+        return (folders, notes)
     }
 
     private func refuse(_ reason: String) -> Failure {

@@ -15,32 +15,11 @@ extension LiteBuild {
         var found: [Reference: RegistryImage] = [:]
         var (missing, notes): ([String], [String]) = ([], [])
         for mention in mentions where !isNoImage(mention.text) {
-            if let fault = mention.faultInChart {
-                notes.append(
-                    "\(mention.place): '\(mention.text.prefix(80))' is no image (\(fault)), and is left out")
-                continue
-            }
-            do throws(Failure) {
-                let reference = try Reference(mention.text)
-                if let image = try catalog.image(reference) {
-                    found[image.reference] = image
-                    continue
-                }
-                if absent.holds(reference) || absent.isListPartial { continue }
-                let near = catalog.near(reference).map(\.familiar)
-                let hint = near.isEmpty ? "" : " (there is \(near.joined(separator: ", ")))"
-                guard mention.isCertain else {
-                    notes.append(
-                        "\(mention.place): the image '\(mention.text)' is not at hand\(hint), and is left out: "
-                            + (mention.isListed
-                                ? "only a packed chart or a list names it" : "it is in a block of a template")
-                    )
-                    continue
-                }
-                missing.append("\(mention.place): \(mention.text)\(hint)")
-            } catch {
-                if error.operation == "save the images" { throw error }
-                missing.append("\(mention.place): \(error.reason) ('\(mention.text.prefix(80))')")
+            switch try standing(of: mention, in: catalog) {
+            case .carried(let image): found[image.reference] = image
+            case .beyond: break
+            case .leftOut(let note): notes.append("\(mention.place): \(note)")
+            case .missing(let fault): missing.append("\(mention.place): \(fault)")
             }
         }
         if !missing.isEmpty {
@@ -54,6 +33,41 @@ extension LiteBuild {
             try problems.note(failure, at: place)
         }
         return (found.sorted { $0.key < $1.key }.map(\.value), notes)
+    }
+
+    /// How an image that a file names stands to those at hand.
+    private enum Standing {
+        case carried(RegistryImage)
+        /// Another list than the bundle's says whether it is there.
+        case beyond
+        /// Not at hand, and perhaps not needed: why.
+        case leftOut(String)
+        /// Not at hand, and needed.
+        case missing(String)
+    }
+
+    private func standing(
+        of mention: BuildImageScan.Mention, in catalog: RegistryCatalog
+    ) throws(Failure) -> Standing {
+        let shown = mention.text.prefix(80)
+        if let fault = mention.faultInChart {
+            return .leftOut("'\(shown)' is no image (\(fault)), and is left out")
+        }
+        do throws(Failure) {
+            let reference = try Reference(mention.text)
+            if let image = try catalog.image(reference) { return .carried(image) }
+            if absent.holds(reference) || absent.isListPartial { return .beyond }
+            let near = catalog.near(reference).map(\.familiar)
+            let hint = near.isEmpty ? "" : " (there is \(near.joined(separator: ", ")))"
+            guard !mention.isCertain else { return .missing(mention.text + hint) }
+            let why =
+                mention.isListed
+                ? "only a packed chart or a list names it" : "it is in a block of a template"
+            return .leftOut("the image '\(mention.text)' is not at hand\(hint), and is left out: \(why)")
+        } catch {
+            if error.operation == "save the images" { throw error }
+            return .missing("\(error.reason) ('\(shown)')")
+        }
     }
 
     /// The tree of the layer that sealer calls `rootfs cache`: `registry/`, and `Metadata` where a chart changes it;

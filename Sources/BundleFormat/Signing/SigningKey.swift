@@ -57,21 +57,7 @@ package final class SigningKey: @unchecked Sendable {
         var phrase: [UInt8] = isEncrypted ? try passphrase?() ?? [] : []
         guard phrase.count < 1024 else { throw refuse("the passphrase is longer than 1023 bytes") }
         phrase.append(0)
-        let secret = Self.withMemory(pem) { memory in
-            phrase.withUnsafeMutableBytes { bytes in
-                PEM_read_bio_PrivateKey(
-                    memory, nil,
-                    { buffer, size, _, phrase in
-                        guard let buffer, let phrase = phrase?.assumingMemoryBound(to: CChar.self) else {
-                            return -1
-                        }
-                        let count = strlen(phrase)
-                        guard count > 0, count < Int(size) else { return -1 }
-                        memcpy(buffer, phrase, count)
-                        return Int32(count)
-                    }, bytes.baseAddress)
-            }
-        }
+        let secret = Self.privateKey(pem, phrase: &phrase)
         phrase.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) }
         if isEncrypted, secret == nil {
             ERR_clear_error()
@@ -90,6 +76,25 @@ package final class SigningKey: @unchecked Sendable {
         }
         self.key = key
         isPrivate = secret != nil
+    }
+
+    /// The private key in `pem`; `phrase` ends with NUL.
+    private static func privateKey(_ pem: [UInt8], phrase: inout [UInt8]) -> OpaquePointer? {
+        withMemory(pem) { memory in
+            phrase.withUnsafeMutableBytes { bytes in
+                PEM_read_bio_PrivateKey(
+                    memory, nil,
+                    { buffer, size, _, phrase in
+                        guard let buffer, let phrase = phrase?.assumingMemoryBound(to: CChar.self) else {
+                            return -1
+                        }
+                        let count = strlen(phrase)
+                        guard count > 0, count < Int(size) else { return -1 }
+                        memcpy(buffer, phrase, count)
+                        return Int32(count)
+                    }, bytes.baseAddress)
+            }
+        }
     }
 
     /// SHA-256 of the public key (SubjectPublicKeyInfo, DER).

@@ -124,13 +124,7 @@ final class PartialFiles: Sendable {
             needed += max(0, name.size - Int64(status.st_blocks) * 512)
         }
         guard let first = volumes.files.first else { return }
-        var system = statvfs()
-        guard fstatvfs(first.descriptor, &system) == 0 else {
-            throw Failure.system("examine", artifact: first.path)
-        }
-        let free = Int64(
-            clamping: UInt64(system.f_bavail).multipliedReportingOverflow(by: UInt64(system.f_frsize))
-                .partialValue)
+        let free = try freeSpace(at: first)
         func noSpace() -> Failure {
             Failure(
                 .space, "reserve the space for", first.path,
@@ -139,19 +133,36 @@ final class PartialFiles: Sendable {
         }
         guard needed <= free else { throw noSpace() }
         for (file, name) in zip(volumes.files, names) where name.size > 0 {
-            while sealift_fallocate(file.descriptor, off_t(name.size)) != 0 {
-                switch errno {
-                case EINTR: continue
-                case ENOSPC, EDQUOT: throw noSpace()
-                case EOPNOTSUPP, ENOSYS: break
-                default: throw Failure.system("reserve the space for", artifact: file.path)
-                }
-                guard ftruncate(file.descriptor, off_t(name.size)) == 0 else {
-                    throw Failure.system("reserve the space for", artifact: file.path)
-                }
-                break
-            }
+            guard try allocate(name.size, of: file) else { throw noSpace() }
         }
+    }
+
+    /// The bytes that this user may still write to the file system of `file`.
+    private static func freeSpace(at file: File) throws(Failure) -> Int64 {
+        var system = statvfs()
+        guard fstatvfs(file.descriptor, &system) == 0 else {
+            throw Failure.system("examine", artifact: file.path)
+        }
+        return Int64(
+            clamping: UInt64(system.f_bavail).multipliedReportingOverflow(by: UInt64(system.f_frsize))
+                .partialValue)
+    }
+
+    /// Makes `file` of `size`, with its blocks where the file system can; `false` where there is no room.
+    private static func allocate(_ size: Int64, of file: File) throws(Failure) -> Bool {
+        while sealift_fallocate(file.descriptor, off_t(size)) != 0 {
+            switch errno {
+            case EINTR: continue
+            case ENOSPC, EDQUOT: return false
+            case EOPNOTSUPP, ENOSYS: break
+            default: throw Failure.system("reserve the space for", artifact: file.path)
+            }
+            guard ftruncate(file.descriptor, off_t(size)) == 0 else {
+                throw Failure.system("reserve the space for", artifact: file.path)
+            }
+            break
+        }
+        return true
     }
 
     /// Of what an earlier writer has noted as finished, that which the medium really holds.

@@ -85,32 +85,49 @@ package struct Manifest: Sendable {
             }
             throw failure
         }
-        let promised = type.flatMap { MediaType.accepted.contains($0) ? $0 : nil }
-        if let promised, let written = fields.mediaType, written != promised {
-            throw refuse("it was promised as \(promised), but says of itself that it is \(written)")
-        }
-        let content: Content
-        let found: String
-        // `null` is an empty list to the tools that write it; what the content is, its type says then.
-        let isIndex = MediaType.indexes.contains(fields.mediaType ?? promised ?? "")
-        switch (fields.manifests ?? (isIndex ? [] : nil), fields.config, fields.layers) {
-        case (let manifests?, nil, nil):
-            content = .index(manifests)
-            found = fields.mediaType ?? promised ?? MediaType.index
-            guard MediaType.indexes.contains(found) else { throw refuse("an index of the type \(found)") }
-        case (nil, let config?, let layers):
-            content = .image(config: config, layers: layers ?? [])
-            found = fields.mediaType ?? promised ?? MediaType.manifest
-            guard [MediaType.manifest, MediaType.dockerManifest].contains(found) else {
-                throw refuse("a manifest of the type \(found)")
-            }
-        default:
-            throw refuse("it is neither an index (manifests) nor an image or artifact (config)")
+        let (found, content): (String, Content)
+        do throws(ContentFault) {
+            (found, content) = try Self.content(of: fields, promised: type)
+        } catch {
+            throw refuse(error.reason)
         }
         storage = Storage(
             raw: raw, descriptor: Descriptor(mediaType: MediaType.shared(found), of: raw, by: algorithm),
             content: content, subject: fields.subject,
             artifactType: fields.artifactType.flatMap { $0.isEmpty ? nil : $0 } ?? fields.config?.mediaType)
+    }
+
+    private struct ContentFault: Error { let reason: String }
+
+    /// What the fields make, and its media type.
+    private static func content(
+        of fields: Fields, promised type: String?
+    ) throws(ContentFault) -> (type: String, content: Content) {
+        let promised = type.flatMap { MediaType.accepted.contains($0) ? $0 : nil }
+        if let promised, let written = fields.mediaType, written != promised {
+            throw ContentFault(
+                reason: "it was promised as \(promised), but says of itself that it is \(written)")
+        }
+        let named = fields.mediaType ?? promised
+        // `null` is an empty list to the tools that write it; what the content is, its type says then.
+        let isIndex = MediaType.indexes.contains(named ?? "")
+        switch (fields.manifests ?? (isIndex ? [] : nil), fields.config, fields.layers) {
+        case (let manifests?, nil, nil):
+            let found = named ?? MediaType.index
+            guard MediaType.indexes.contains(found) else {
+                throw ContentFault(reason: "an index of the type \(found)")
+            }
+            return (found, .index(manifests))
+        case (nil, let config?, let layers):
+            let found = named ?? MediaType.manifest
+            guard [MediaType.manifest, MediaType.dockerManifest].contains(found) else {
+                throw ContentFault(reason: "a manifest of the type \(found)")
+            }
+            return (found, .image(config: config, layers: layers ?? []))
+        default:
+            throw ContentFault(
+                reason: "it is neither an index (manifests) nor an image or artifact (config)")
+        }
     }
 
     /// The descriptors that the content names: manifests of an index, config and layers of an image.

@@ -61,17 +61,7 @@ package struct Reference: Sendable, Hashable {
             rest = rest[..<colon]
         }
         if let tag, !Self.isTag(tag) { throw refuse("the tag '\(tag.prefix(40))' is not well formed") }
-        var domain = defaults.domain
-        var path = String(rest)
-        if let slash = rest.firstIndex(of: "/") {
-            let first = rest[..<slash]
-            if first.contains(".") || first.contains(":") || first == "localhost" {
-                domain = String(first)
-                path = String(rest[rest.index(after: slash)...])
-            }
-        }
-        if domain == "index.docker.io" { domain = "docker.io" }
-        if !path.contains("/"), domain == defaults.domain { path = defaults.namespace + "/" + path }
+        let (domain, path) = Self.place(of: rest, defaults: defaults)
         guard Self.isDomain(domain) else {
             throw refuse("the registry '\(domain.prefix(60))' is not well formed")
         }
@@ -82,6 +72,20 @@ package struct Reference: Sendable, Hashable {
                     : "a name has lower-case letters, digits and single separators, 255 characters at most")
         }
         self.init(domain: domain, repository: path, tag: tag, digest: digest)
+    }
+
+    /// The domain and the path that a name without tag and digest means.
+    private static func place(of name: Substring, defaults: Defaults) -> (domain: String, path: String) {
+        var (domain, path) = (defaults.domain, String(name))
+        if let slash = name.firstIndex(of: "/") {
+            let first = name[..<slash]
+            if first.contains(".") || first.contains(":") || first == "localhost" {
+                (domain, path) = (String(first), String(name[name.index(after: slash)...]))
+            }
+        }
+        if domain == "index.docker.io" { domain = "docker.io" }
+        let isShort = !path.contains("/") && domain == defaults.domain
+        return (domain, isShort ? defaults.namespace + "/" + path : path)
     }
 
     /// The reference without its domain: `calico/node:v3.19.1`.

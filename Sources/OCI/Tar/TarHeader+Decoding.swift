@@ -29,7 +29,6 @@ struct TarBlockParser {
                 124, width: 12, in: 0...Descriptor.largestSize, as: "size", unless: records.size,
                 refuse: refuse) : 0
         let owners: ClosedRange<Int64> = 0...Int64(UInt32.max - 1)
-        let isDevice = kind == .characterDevice || kind == .blockDevice
         var header = TarHeader(
             name: name, kind: kind,
             mode: UInt32(try number(100, width: 8, in: 0...Int64(UInt32.max), as: "mode", refuse: refuse))
@@ -48,13 +47,16 @@ struct TarBlockParser {
             header.userName = records.userName ?? text(265, width: 32)
             header.groupName = records.groupName ?? text(297, width: 32)
         }
-        if isDevice {
-            header.deviceMajor = UInt32(
-                try number(329, width: 8, in: 0...0xFFFF_FFFF, as: "major number", refuse: refuse))
-            header.deviceMinor = UInt32(
-                try number(337, width: 8, in: 0...0xFFFF_FFFF, as: "minor number", refuse: refuse))
-        }
+        if kind == .characterDevice || kind == .blockDevice { try addDevice(to: &header, refuse: refuse) }
         return header
+    }
+
+    private func addDevice(to header: inout TarHeader, refuse: (String) -> Failure) throws(Failure) {
+        let all: ClosedRange<Int64> = 0...0xFFFF_FFFF
+        header.deviceMajor = UInt32(
+            try number(329, width: 8, in: all, as: "major number", refuse: refuse))
+        header.deviceMinor = UInt32(
+            try number(337, width: 8, in: all, as: "minor number", refuse: refuse))
     }
 
     private var hasMagic: Bool { block[257..<262].elementsEqual("ustar".utf8) }

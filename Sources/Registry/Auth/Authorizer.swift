@@ -99,6 +99,28 @@ actor Authorizer {
         artifact: String
     ) async throws(AttemptError) -> Entry {
         let realm = try Realm(challenge.parameters["realm"] ?? "", named: outcome, artifact: artifact)
+        let request = Self.request(challenge, to: realm, access: access, login: login)
+        let answer: HTTPResponse
+        do throws(AttemptError) {
+            let sent = logins[access]
+            answer = try await web.persist(artifact, at: realm.address.authority) { () throws(AttemptError) in
+                var outcome = try await web.follow(request, artifact: artifact)
+                outcome.login = sent
+                guard outcome.head?.status == 200 else { throw AttemptError(outcome, artifact: artifact) }
+                return outcome
+            }
+        } catch {
+            var setback = error
+            setback.failure.reason = "no token for \(access.authority): \(setback.failure.reason)"
+            throw setback
+        }
+        return try Self.parse(answer, artifact: artifact)
+    }
+
+    /// The request for a token: OAuth 2.0's with an identity token, else a GET that may have a login.
+    private static func request(
+        _ challenge: Challenge, to realm: Realm, access: AccessScope, login: Login?
+    ) -> HTTPRequest {
         let scopes = access.scopes(challenged: challenge.parameters["scope"])
         var query: [(String, String)] = []
         if let service = challenge.parameters["service"] { query.append(("service", service)) }
@@ -112,28 +134,14 @@ actor Authorizer {
             ]
             request.method = .post
             request.headers.append(("Content-Type", "application/x-www-form-urlencoded"))
-            request.body = .bytes(Array(Self.form(query).utf8))
+            request.body = .bytes(Array(form(query).utf8))
             request.secrets.append(token)
         } else {
             query += scopes.map { ("scope", $0) }
-            request.address = realm.address.adding(query: Self.form(query))
+            request.address = realm.address.adding(query: form(query))
             if let basic = login?.basic { request.authorize(basic) }
         }
-        let answer: HTTPResponse
-        do throws(AttemptError) {
-            let (prepared, sent) = (request, logins[access])
-            answer = try await web.persist(artifact, at: realm.address.authority) { () throws(AttemptError) in
-                var outcome = try await web.follow(prepared, artifact: artifact)
-                outcome.login = sent
-                guard outcome.head?.status == 200 else { throw AttemptError(outcome, artifact: artifact) }
-                return outcome
-            }
-        } catch {
-            var setback = error
-            setback.failure.reason = "no token for \(access.authority): \(setback.failure.reason)"
-            throw setback
-        }
-        return try Self.parse(answer, artifact: artifact)
+        return request
     }
 
     private static func parse(_ answer: HTTPResponse, artifact: String) throws(AttemptError) -> Entry {

@@ -81,30 +81,12 @@ struct ArchivedImage {
     static let runtimeKey = "cluster.alpha.sealer.io/container-runtime-type"
 
     init(_ image: SealerImage, sizes: [Digest: Int64], runtime: String? = nil) {
-        var labels = image.labels
-        labels["io.sealer.version"] = image.sealerVersion
-        if let runtime, labels[Self.runtimeKey] == nil { labels[Self.runtimeKey] = runtime }
-        // A moment would make each archive another one.
-        let created: Tree = .string("1970-01-01T00:00:00Z")
         let platform: Tree = .fields([
             "architecture": .string(image.platform.architecture), "os": .string(image.platform.os),
             "variant": .text(image.platform.variant),
         ])
-        let history = image.layers.filter { $0.id != nil }.map { layer -> Tree in
-            .fields(["created": created, "created_by": .string("\(layer.type) \(layer.value)")])
-        }
-        let ids = image.layerIDs
-        config = Tree.object(
-            [.init(key: "created", value: created)] + platform.members
-                + Tree.fields([
-                    "config": .fields(["Labels": .map(labels)]),
-                    "rootfs": .fields([
-                        "type": .string("layers"), "diff_ids": .array(ids.map { .string($0.description) }),
-                    ]),
-                    "history": .array(history),
-                ]).members
-        ).json()
-        let layers = ids.map { id -> Tree in
+        config = Self.config(of: image, platform: platform, runtime: runtime)
+        let layers = image.layerIDs.map { id -> Tree in
             .fields([
                 "mediaType": .string("application/vnd.oci.image.layer.v1.tar"),
                 "digest": .string(id.description), "size": .number("\(sizes[id] ?? 0)"),
@@ -127,6 +109,26 @@ struct ArchivedImage {
             "schemaVersion": .number("2"), "mediaType": .string(MediaType.index),
             "manifests": .array([.object(entry)]),
         ]).json()
+    }
+
+    private static func config(of image: SealerImage, platform: Tree, runtime: String?) -> [UInt8] {
+        var labels = image.labels
+        labels["io.sealer.version"] = image.sealerVersion
+        if let runtime, labels[runtimeKey] == nil { labels[runtimeKey] = runtime }
+        // A moment would make each archive another one.
+        let created: Tree = .string("1970-01-01T00:00:00Z")
+        let history = image.layers.filter { $0.id != nil }.map { layer -> Tree in
+            .fields(["created": created, "created_by": .string("\(layer.type) \(layer.value)")])
+        }
+        let ids = image.layerIDs.map { Tree.string($0.description) }
+        return Tree.object(
+            [.init(key: "created", value: created)] + platform.members
+                + Tree.fields([
+                    "config": .fields(["Labels": .map(labels)]),
+                    "rootfs": .fields(["type": .string("layers"), "diff_ids": .array(ids)]),
+                    "history": .array(history),
+                ]).members
+        ).json()
     }
 
     /// What sealer 0.9 reads from the manifest (`pkg/define/image/v1/sealer_image.go`): who built it, and what

@@ -113,20 +113,41 @@ extension Store {
 
     /// What the file system of `folder` does not keep, in words.
     private static func missing(in folder: Folder) -> [String] {
-        let isRoot = geteuid() == 0
-        func keeps(_ body: () throws(Failure) -> Bool) -> Bool { (try? body()) ?? false }
-        // An odd second, which file systems that count in pairs do not have.
-        let time = Folder.Time(seconds: 1_234_567_891)
-        let (plain, capital, link) = (Array("a\\b:c".utf8), Array("A\\B:C".utf8), Array("link".utf8))
-        let named = keeps { () throws(Failure) in
+        let probe = FileSystemProbe(folder: folder)
+        guard probe.keepsNames else { return ["names of all bytes, upper and lower case apart"] }
+        let kept = [
+            ("owners", probe.keepsOwners), ("modes", probe.keepsModes),
+            ("times to the second", probe.keepsTimes), ("symbolic links", probe.keepsLinks),
+        ]
+        return kept.filter { !$0.1 }.map(\.0)
+    }
+}
+
+/// What a file system keeps, tried in an empty folder. The questions are asked in the order in which they stand here.
+private struct FileSystemProbe {
+    let folder: Folder
+    private let plain = Array("a\\b:c".utf8)
+    private let capital = Array("A\\B:C".utf8)
+    private let link = Array("link".utf8)
+    /// An odd second, which file systems that count in pairs do not have.
+    private let time = Folder.Time(seconds: 1_234_567_891)
+
+    init(folder: Folder) { self.folder = folder }
+
+    private func keeps(_ body: () throws(Failure) -> Bool) -> Bool { (try? body()) ?? false }
+
+    var keepsNames: Bool {
+        keeps { () throws(Failure) in
             _ = try folder.createFile(plain)
             _ = try folder.createFile(capital)
             return try folder.names() == [capital, plain]
         }
-        guard named else { return ["names of all bytes, upper and lower case apart"] }
-        var missing: [String] = []
+    }
+
+    var keepsOwners: Bool {
+        let isRoot = geteuid() == 0
         let (uid, gid) = isRoot ? (UInt32(1), UInt32(1)) : (UInt32(geteuid()), UInt32(getegid()))
-        let owned = keeps { () throws(Failure) in
+        return keeps { () throws(Failure) in
             do throws(Failure) {
                 try folder.set(plain, uid: uid, gid: gid, mode: 0o640, time: time)
             } catch  where isRoot && error.kind != .denied {
@@ -136,8 +157,10 @@ extension Store {
             let status = try folder.status(of: plain)
             return status.uid == uid && status.gid == gid
         }
-        if !owned { missing.append("owners") }
-        let moded = keeps { () throws(Failure) in
+    }
+
+    var keepsModes: Bool {
+        keeps { () throws(Failure) in
             for mode: UInt32 in [0o4751, 0o640, 0o000] {
                 let own = try folder.status(of: capital)
                 try folder.set(capital, uid: own.uid, gid: own.gid, mode: mode, time: time)
@@ -145,15 +168,15 @@ extension Store {
             }
             return true
         }
-        if !moded { missing.append("modes") }
-        if !keeps({ () throws(Failure) in try folder.status(of: capital).time == time }) {
-            missing.append("times to the second")
-        }
-        let linked = keeps { () throws(Failure) in
+    }
+
+    /// Of the file whose modes were tried.
+    var keepsTimes: Bool { keeps { () throws(Failure) in try folder.status(of: capital).time == time } }
+
+    var keepsLinks: Bool {
+        keeps { () throws(Failure) in
             try folder.createLink(link, to: Array("a/b".utf8))
             return try folder.linkTarget(of: link) == Array("a/b".utf8)
         }
-        if !linked { missing.append("symbolic links") }
-        return missing
     }
 }

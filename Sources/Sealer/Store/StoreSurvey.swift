@@ -48,33 +48,16 @@ package struct StoreSurvey: Sendable {
     package func layer(_ id: Digest) -> Layer? { layers.first { $0.id == id } }
 
     init(_ store: Store) throws(Failure) {
-        var images: [Image] = []
-        for entry in try store.images() {
-            do throws(Failure) {
-                let (image, fault) = try store.proven(entry)
-                images.append(Image(entry: entry, image: image, fault: fault))
-            } catch {
-                images.append(Image(entry: entry, image: nil, fault: error.reason))
-            }
-        }
+        let images = try Self.images(of: store)
         self.images = images
         let listed = Set(images.map(\.entry.id))
         let files = try Self.names(in: "\(store.path)/metadata/imagedb")
         unlisted = files.compactMap { $0.hasSuffix(".yaml") ? String($0.dropLast(5)) : nil }
             .filter { !listed.contains($0) && Digest(hex: $0) != nil }
 
-        var users: [Digest: [String]] = [:]
-        for image in images {
-            for id in Set(image.image?.layerIDs ?? []) { users[id, default: []].append(image.title) }
-        }
         let folders = try Self.names(in: "\(store.path)/data/overlay2")
         let entries = try Self.names(in: "\(store.path)/metadata/layerdb/sha256")
-        let ids = Set((folders + entries).compactMap { Digest(hex: $0) }).union(users.keys)
-        layers = ids.sorted().map { id in
-            Layer(
-                id: id, hasFiles: store.hasFiles(of: id), hasEntry: store.sizeOfEntry(id) != nil,
-                size: store.sizeOfEntry(id) ?? 0, users: users[id] ?? [])
-        }
+        layers = Self.layers(of: store, named: folders + entries, images: images)
         leftovers =
             try Self.names(in: "\(store.path)/tmp").filter {
                 $0.hasPrefix(".DTmp-") || $0.hasPrefix(".FTmp-") || $0 == "lite_build_upper"
@@ -87,6 +70,31 @@ package struct StoreSurvey: Sendable {
         strangers =
             strange(folders, in: "data/overlay2") + strange(entries, in: "metadata/layerdb/sha256")
             + strange(files, in: "metadata/imagedb", suffix: ".yaml")
+    }
+
+    private static func images(of store: Store) throws(Failure) -> [Image] {
+        try store.images().map { (entry) throws(Failure) in
+            do throws(Failure) {
+                let (image, fault) = try store.proven(entry)
+                return Image(entry: entry, image: image, fault: fault)
+            } catch {
+                return Image(entry: entry, image: nil, fault: error.reason)
+            }
+        }
+    }
+
+    /// The layers that a name stands for or an image needs.
+    private static func layers(of store: Store, named names: [String], images: [Image]) -> [Layer] {
+        var users: [Digest: [String]] = [:]
+        for image in images {
+            for id in Set(image.image?.layerIDs ?? []) { users[id, default: []].append(image.title) }
+        }
+        return Set(names.compactMap { Digest(hex: $0) }).union(users.keys).sorted().map { id in
+            let size = store.sizeOfEntry(id)
+            return Layer(
+                id: id, hasFiles: store.hasFiles(of: id), hasEntry: size != nil, size: size ?? 0,
+                users: users[id] ?? [])
+        }
     }
 
     private static func names(in folder: String) throws(Failure) -> [String] {

@@ -17,39 +17,46 @@ struct Router: Sendable {
 
     /// The answer to `head`. Anything that would write gets 405.
     func answer(_ head: HTTPRequestHead) -> Response {
-        guard head.uri.utf8.count <= RequestTarget.longest else {
-            return .error(
-                .uriTooLong, code: "UNSUPPORTED",
-                message: "the target has more than \(RequestTarget.longest) bytes")
-        }
-        if let fault = Self.fault(inHostOf: head) {
-            return .error(.badRequest, code: "UNSUPPORTED", message: fault)
-        }
-        // RFC 9110, 10.1.1: the only expectation there is.
-        if let expected = head.headers.first(name: "Expect"), expected.lowercased() != "100-continue" {
-            return .error(
-                .expectationFailed, code: "UNSUPPORTED", message: "no expectation but 100-continue can be met"
-            )
-        }
+        if let refusal = Self.refusal(of: head) { return refusal }
         guard let target = RequestTarget(head.uri) else {
-            return .error(
-                .badRequest, code: "UNSUPPORTED", message: "the target of the request is not well formed")
+            return Self.refusal(.badRequest, "the target of the request is not well formed")
         }
         guard head.method == .GET || head.method == .HEAD else {
-            return .error(
-                .methodNotAllowed, code: "UNSUPPORTED", message: "this registry is a bundle and read-only",
-                headers: ["Allow": "GET, HEAD"])
+            return Self.refusal(
+                .methodNotAllowed, "this registry is a bundle and read-only", headers: ["Allow": "GET, HEAD"])
         }
         var headers = head.headers
         // RFC 9110, 14.2: a range has a meaning in GET alone.
         if head.method == .HEAD { headers.remove(name: "Range") }
         let path = target.path
-        if path.hasPrefix("/v2") {
-            if path == "/v2/" || path == "/v2" { return .text("{}", type: "application/json") }
-            if path.hasPrefix("/v2/") {
-                return distribution(path.dropFirst(4), target: target, headers: headers)
-            }
+        if path == "/v2/" || path == "/v2" { return .text("{}", type: "application/json") }
+        if path.hasPrefix("/v2/") {
+            return distribution(path.dropFirst(4), target: target, headers: headers)
         }
+        return page(at: path, headers: headers)
+    }
+
+    /// What is wrong with a request, whatever it asks for.
+    private static func refusal(of head: HTTPRequestHead) -> Response? {
+        guard head.uri.utf8.count <= RequestTarget.longest else {
+            return refusal(.uriTooLong, "the target has more than \(RequestTarget.longest) bytes")
+        }
+        if let fault = fault(inHostOf: head) { return refusal(.badRequest, fault) }
+        // RFC 9110, 10.1.1: the only expectation there is.
+        if let expected = head.headers.first(name: "Expect"), expected.lowercased() != "100-continue" {
+            return refusal(.expectationFailed, "no expectation but 100-continue can be met")
+        }
+        return nil
+    }
+
+    private static func refusal(
+        _ status: HTTPResponseStatus, _ message: String, headers: HTTPHeaders = [:]
+    ) -> Response {
+        .error(status, code: "UNSUPPORTED", message: message, headers: headers)
+    }
+
+    /// What is not of the distribution API: the page, the files, whether the server lives.
+    private func page(at path: String, headers: HTTPHeaders) -> Response {
         switch path {
         case "/": return Self.revalidated(page(headers.first(name: "Host")), asked: headers)
         case "/healthz": return .text("ok\n")
