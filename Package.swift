@@ -82,7 +82,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], resources: [.embedInCode("FirstSpecs")], swiftSettings: small),
 
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["OCI"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["TestSupport", "OCI"], swiftSettings: strict),
         .testTarget(
             name: "RegistryTests", dependencies: ["TestSupport", "Registry", "OCI"], exclude: ["Servers"],
@@ -97,7 +98,8 @@ let package = Package(
             name: "SealerTests", dependencies: ["TestSupport", "Sealer", "Build", "OCI"], exclude: ["Golden"],
             swiftSettings: strict),
         .testTarget(
-            name: "BuildTests", dependencies: ["Build", "Sealer", "Spec", "OCI"], swiftSettings: strict),
+            name: "BuildTests", dependencies: ["TestSupport", "Build", "Sealer", "Spec", "OCI"],
+            swiftSettings: strict),
         .testTarget(
             name: "SpecTests", dependencies: ["TestSupport", "Spec", "YAML", "OCI"],
             exclude: ["spec_schema.py"],
@@ -124,7 +126,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "SealiftTests", dependencies: ["sealift", "BundleFormat", "OCI"], swiftSettings: strict),
+            name: "SealiftTests", dependencies: ["TestSupport", "sealift", "BundleFormat", "OCI"],
+            swiftSettings: strict),
         .testTarget(name: "SBOMTests", dependencies: ["TestSupport", "SBOM", "OCI"], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ],

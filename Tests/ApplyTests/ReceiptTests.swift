@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Apply
 @testable import Sealer
 
 /// The receipt of an apply and its rollback, through kills, reruns and failures, over a real store.
-final class ReceiptTests {
-    private let folder: String
+@Suite struct ReceiptTests {
+    private let scratch: Scratch
+    private var folder: String { scratch.path }
     private let store: Store
     private let amd = try! Platform("linux/amd64")
     private let name = try! Reference("example.org/app:1")
 
     init() throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "receipts-\(UUID())").path()
-        store = try Store(at: folder)
+        scratch = try Scratch()
+        store = try Store(at: scratch.path)
     }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     private func image(_ content: String, platform: Platform? = nil, by writer: StoreWriter) throws
         -> SealerImage

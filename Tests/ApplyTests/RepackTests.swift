@@ -9,10 +9,12 @@ import Testing
 
 /// Tarballs by GNU tar in, tarballs for GNU tar out.
 @Suite struct RepackTests {
-    let folder: URL
+    let scratch: Scratch
+    var folder: URL { URL(filePath: scratch.path) }
 
     init() throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "repack-\(UUID().uuidString)")
+        scratch = try Scratch()
+        let folder = URL(filePath: scratch.path)
         let programs = folder.appending(path: "in/docker")
         try FileManager.default.createDirectory(at: programs, withIntermediateDirectories: true)
         for name in ["docker", "dockerd", "runc"] {
@@ -51,7 +53,6 @@ import Testing
 
     @Test(arguments: ["gzip", "xz", "zstd", "cat"])
     func stripsTheSingleTopFolder(filter: String) throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         _ = try shell("tar -C in -cf - docker | \(filter) > in.tar")
         let outcome = try repack("in.tar")
         #expect(outcome.programs.sorted() == ["docker", "dockerd", "runc"])
@@ -62,7 +63,6 @@ import Testing
     }
 
     @Test func givesTheSameBytesAgain() throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         _ = try shell("tar -C in --owner=someone:7 --group=other:8 -czf in.tgz docker")
         _ = try repack("in.tgz", to: "1")
         _ = try repack("in.tgz", to: "2")
@@ -71,14 +71,12 @@ import Testing
     }
 
     @Test func keepsTheShapeOfATarballWithoutASingleTop() throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         _ = try shell("tar -C in/docker -cf in.tar docker dockerd")
         _ = try repack("in.tar")
         #expect(try shell("tar tf in.tar | sed s,/$,,") == shell("tar tzf out.tar.gz | sed s,/$,,"))
     }
 
     @Test func refusesATarWithoutMembersAndATruncatedOne() throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         _ = try shell("tar -cf empty.tar -T /dev/null; tar -C in -czf - docker | head -c -100 > short.tgz")
         #expect(throws: Failure.self) { try repack("empty.tar", to: "1") }
         #expect(throws: Failure.self) { try repack("short.tgz", to: "2") }
@@ -100,7 +98,6 @@ import Testing
         ),
     ])
     func refusesWhatIsNotTheTarballThatWasMeant(command: String, word: String) throws {
-        defer { try? FileManager.default.removeItem(at: folder) }
         _ = try shell(command)
         let failure = #expect(throws: Failure.self) { try repack("in.tar") }
         #expect(failure?.kind == .data)

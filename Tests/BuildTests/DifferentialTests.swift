@@ -3,6 +3,7 @@ import Foundation
 import OCI
 import Sealer
 import Spec
+import TestSupport
 import Testing
 
 @testable import Build
@@ -64,9 +65,9 @@ import Testing
     }
 
     static func verdict(on trial: RandomBuild) throws -> Verdict {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "differential-\(UUID())").path()
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let scratch = try Scratch()
+        let folder = scratch.path
+        defer { withExtendedLifetime(scratch) {} }
         let (rehearsed, problems) = try rehearse(trial, in: folder)
         do throws(Failure) {
             let ids = try apply(trial, in: "\(folder)/store")

@@ -3,27 +3,22 @@ import Foundation
 import OCI
 import Sealer
 import Spec
+import TestSupport
 
 @testable import Build
 
-/// Numbers that follow from a seed (SplitMix64).
-struct SeededNumbers: RandomNumberGenerator {
-    private var state: UInt64
+/// Numbers that decide on a build.
+struct BuildNumbers: RandomNumberGenerator {
+    private var numbers: SeededNumbers
     /// Whether mistakes are made rarely: of two seeds one.
     let isCareful: Bool
 
     init(_ seed: UInt64) {
-        state = seed
+        numbers = SeededNumbers(seed)
         isCareful = seed % 2 == 0
     }
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
+    mutating func next() -> UInt64 { numbers.next() }
 
     /// Whether something with `chance` of 100 happens.
     mutating func happens(_ chance: Int) -> Bool { Int.random(in: 0..<100, using: &self) < chance }
@@ -56,7 +51,7 @@ struct RandomBuild {
     static let baseName = try! Reference("example.org/t/base:1")
 
     init(seed: UInt64) throws {
-        var numbers = SeededNumbers(seed)
+        var numbers = BuildNumbers(seed)
         let tars = (0..<Int.random(in: 1...3, using: &numbers)).map { RandomLayer.tar($0, &numbers) }
         let lies = numbers.errs(2)
         let tarball = RandomLayer.tarball(&numbers)
@@ -177,7 +172,7 @@ extension [Spec.Build] {
 
 /// Tars of base layers, and tarballs.
 enum RandomLayer {
-    static func tar(_ number: Int, _ numbers: inout SeededNumbers) -> [UInt8] {
+    static func tar(_ number: Int, _ numbers: inout BuildNumbers) -> [UInt8] {
         var out: [UInt8] = []
         func add(_ header: TarHeader, _ content: [UInt8] = []) {
             var header = header
@@ -229,7 +224,7 @@ enum RandomLayer {
         return out + TarBlock.end
     }
 
-    static func tarball(_ numbers: inout SeededNumbers) -> [UInt8] {
+    static func tarball(_ numbers: inout BuildNumbers) -> [UInt8] {
         if numbers.errs(10) { return Array("<html>log in</html>".utf8) }
         var out: [UInt8] = []
         for name in numbers.errs(15) ? ["../bad", "top/one"] : ["top/one", "top/two"] {
@@ -248,7 +243,7 @@ enum RandomSpec {
         "Kubefile", "etc/b.yaml/x", String(repeating: "n", count: 255), "charts/c/values.yaml",
     ]
 
-    static func builds(_ numbers: inout SeededNumbers) throws -> [Spec.Build] {
+    static func builds(_ numbers: inout BuildNumbers) throws -> [Spec.Build] {
         var all: [Spec.Build] = []
         for number in 0..<Int.random(in: 1...2, using: &numbers) {
             let from = number == 0 ? numbers.pick(["scratch", "example.org/t/base:1"]) : "example.org/t/b0:1"
@@ -263,20 +258,20 @@ enum RandomSpec {
         return all
     }
 
-    private static func layer(_ numbers: inout SeededNumbers) -> Spec.Step {
+    private static func layer(_ numbers: inout BuildNumbers) -> Spec.Step {
         if numbers.isCareful {
             return .layer(role: "root", paths: numbers.happens(75) ? nil : ["etc/a.json"])
         }
         return anyLayer(&numbers)
     }
 
-    private static func anyLayer(_ numbers: inout SeededNumbers) -> Spec.Step {
+    private static func anyLayer(_ numbers: inout BuildNumbers) -> Spec.Step {
         .layer(
             role: numbers.pick(["root", "root", "root", "top"]),
             paths: numbers.happens(75) ? nil : [numbers.pick(["etc", "etc/*.json", "d", "nothing", "sym"])])
     }
 
-    private static func step(_ numbers: inout SeededNumbers) -> Spec.Step {
+    private static func step(_ numbers: inout BuildNumbers) -> Spec.Step {
         if numbers.isCareful { return carefulStep(&numbers) }
         let path = numbers.pick(paths)
         switch Int.random(in: 0..<9, using: &numbers) {
@@ -295,7 +290,7 @@ enum RandomSpec {
         }
     }
 
-    private static func carefulStep(_ numbers: inout SeededNumbers) -> Spec.Step {
+    private static func carefulStep(_ numbers: inout BuildNumbers) -> Spec.Step {
         numbers.pick([
             .putFile(path: "etc/new.yaml", file: "one"), .putFile(path: "manifests/p.yaml", file: "one"),
             .putRepacked(path: "cri/ball.tar.gz", file: "ball"),
@@ -311,7 +306,7 @@ enum RandomSpec {
         "ARG A=1", "COPY etc .\nCOPY etc .", "COPY . y",
     ]
 
-    private static func kubefile(_ from: String, _ numbers: inout SeededNumbers) -> String {
+    private static func kubefile(_ from: String, _ numbers: inout BuildNumbers) -> String {
         var lines = ["FROM \(from)"]
         for _ in 0..<Int.random(in: 1...4, using: &numbers) {
             lines.append(

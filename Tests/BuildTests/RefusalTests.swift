@@ -3,6 +3,7 @@ import Foundation
 import OCI
 import Sealer
 import Spec
+import TestSupport
 import Testing
 
 @testable import Build
@@ -40,12 +41,10 @@ import Testing
             tag: try Reference("example.org/t/b0:1"), context: steps, kubefile: "FROM scratch\n\(lines)\n")
         let ball = tarball ?? tar([("top/one", .file, "1")])
         let trial = try RandomBuild(layers: [tar(files + more)], tarball: ball, builds: [build])
-        let folder = FileManager.default.temporaryDirectory.appending(path: "refusal-\(UUID())").path()
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let rehearsal = try DifferentialTests.failures(of: trial, in: folder)
+        let scratch = try Scratch()
+        let rehearsal = try DifferentialTests.failures(of: trial, in: scratch.path)
         do throws(Failure) {
-            _ = try DifferentialTests.apply(trial, in: "\(folder)/store")
+            _ = try DifferentialTests.apply(trial, in: scratch("store"))
             return (rehearsal, nil)
         } catch { return (rehearsal, error) }
     }

@@ -2,6 +2,7 @@
 import BundleFormat
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 /// Whatever happens to a bundle on its way is found and named.
@@ -30,7 +31,7 @@ import Testing
             let plan = try small.plan()
             let path = folder + "/b"
             try small.write(plan, at: path)
-            var random = Seeded(7)
+            var random = SeededNumbers(7)
             var bits: [Int64] = []
             for _ in 0..<200 { bits.append(Int64.random(in: 0..<(plan.size * 8), using: &random)) }
             // A bit of every fifth byte of the first header, of the index, and of the end.
@@ -67,7 +68,7 @@ import Testing
         try withFolder { folder in
             let (path, plan) = try written(folder)
             let whole = try bytes(of: path)
-            var random = Seeded(8)
+            var random = SeededNumbers(8)
             var kept = [1, 2, 511, 512, 1023, 1024, 1025, 1536, whole.count].map { Int(plan.size) - $0 }
             for _ in 0..<50 { kept.append(Int.random(in: 0..<Int(plan.size), using: &random)) }
             for count in kept {
@@ -183,7 +184,7 @@ import Testing
             let small = try Fixture([.list, .ociIndex], layer: 100)
             try small.write(try small.plan(), at: folder + "/b")
             let whole = try bytes(of: folder + "/b")
-            var random = Seeded(9)
+            var random = SeededNumbers(9)
             var survived = 0
             for _ in 0..<250 {
                 var mutated = whole

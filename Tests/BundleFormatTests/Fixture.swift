@@ -5,25 +5,6 @@ import TestSupport
 import OCI
 import Spec
 
-/// Numbers that a seed determines.
-struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-    mutating func bytes(_ count: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count + 8)
-        while bytes.count < count { withUnsafeBytes(of: next()) { bytes.append(contentsOf: $0) } }
-        return Array(bytes.prefix(count))
-    }
-}
-
 /// Images of every form and two files, made in code, with all of their blobs at hand.
 struct Fixture: ContentSource {
     enum Form: String, CaseIterable {
@@ -42,7 +23,7 @@ struct Fixture: ContentSource {
     init(_ forms: [Form] = Form.allCases, layer: Int = 3000, seed: UInt64 = 1) throws {
         spec = Spec(name: "fixture", release: "v1", platforms: Self.platforms)
         lock = Lock(images: [], files: [])
-        var random = Seeded(seed)
+        var random = SeededNumbers(seed)
         var locked: [Lock.Image] = []
         for form in forms { locked.append(try add(form, layer, &random)) }
         var files: [Lock.File] = []
@@ -65,7 +46,8 @@ struct Fixture: ContentSource {
         ]
     }
 
-    private mutating func add(_ form: Form, _ layer: Int, _ random: inout Seeded) throws -> Lock.Image {
+    private mutating func add(_ form: Form, _ layer: Int, _ random: inout SeededNumbers) throws -> Lock.Image
+    {
         let reference = try Reference("example.invalid/test/\(form.rawValue.lowercased()):v1")
         let carried = form.isIndex ? Self.platforms : [Self.platforms[0]]
         var instances: [(Platform, Manifest)] = []
@@ -100,7 +82,7 @@ struct Fixture: ContentSource {
     }
 
     private mutating func image(
-        _ form: Form, _ platform: Platform, _ layer: Int, _ random: inout Seeded, isCarried: Bool
+        _ form: Form, _ platform: Platform, _ layer: Int, _ random: inout SeededNumbers, isCarried: Bool
     ) throws -> Manifest {
         let layers = [
             try gzip(tar("shared", Array("the same in all images\n".utf8))),
@@ -195,24 +177,22 @@ func run(_ command: [String], in folder: String? = nil) throws -> Outcome {
     process.arguments = command
     if let folder { process.currentDirectoryURL = URL(filePath: folder) }
     // Files rather than pipes: a full pipe blocks whoever is not read.
-    let base = FileManager.default.temporaryDirectory.path() + "/sealift-run-\(UUID().uuidString)"
-    defer { for name in [".out", ".err"] { try? FileManager.default.removeItem(atPath: base + name) } }
-    for name in [".out", ".err"] { try Data().write(to: URL(filePath: base + name)) }
-    process.standardOutput = FileHandle(forWritingAtPath: base + ".out")
-    process.standardError = FileHandle(forWritingAtPath: base + ".err")
+    let scratch = try Scratch()
+    for name in ["out", "err"] { try scratch.write(name, "") }
+    process.standardOutput = FileHandle(forWritingAtPath: scratch("out"))
+    process.standardError = FileHandle(forWritingAtPath: scratch("err"))
     try process.start()
     process.waitUntilExit()
     return Outcome(
-        status: process.terminationStatus, data: try Data(contentsOf: URL(filePath: base + ".out")),
-        errors: String(decoding: try Data(contentsOf: URL(filePath: base + ".err")), as: UTF8.self))
+        status: process.terminationStatus, data: try Data(scratch.bytes("out")),
+        errors: String(decoding: try scratch.bytes("err"), as: UTF8.self))
 }
 
 /// A folder that is gone when `body` has ended.
 func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-    let folder = FileManager.default.temporaryDirectory.path() + "/sealift-bundle-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    return try body(folder)
+    let scratch = try Scratch()
+    defer { withExtendedLifetime(scratch) {} }
+    return try body(scratch.path)
 }
 
 func bytes(of path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(filePath: path))) }

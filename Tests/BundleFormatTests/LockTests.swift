@@ -2,6 +2,7 @@
 import BundleFormat
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 /// The lock's form, and what of it is refused.
@@ -100,7 +101,7 @@ import Testing
     }
 
     @Test func mutatedLocksNeverCrash() throws {
-        var random = Seeded(3)
+        var random = SeededNumbers(3)
         let whole = Array(Self.text.utf8)
         var refused = 0
         for _ in 0..<2000 {

@@ -2,6 +2,7 @@
 import BundleFormat
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 /// The bundle in the hands of the tools that people have.
@@ -54,11 +55,11 @@ import Testing
             let fixture = try Fixture([.list, .oci])
             try fixture.write(try fixture.plan(), at: folder + "/b.tar")
             // podman bounds the length of its paths.
-            let short = FileManager.default.temporaryDirectory.path() + UUID().uuidString.prefix(8)
+            let short = try Scratch()
             let storage = [
-                "--root", folder + "/root", "--runroot", short, "--storage-driver", "vfs",
+                "--root", folder + "/root", "--runroot", short.path, "--storage-driver", "vfs",
             ]
-            defer { _ = try? run("rm", "-rf", short) }
+            defer { withExtendedLifetime(short) {} }
             for image in fixture.images {
                 let source = "oci-archive:\(folder)/b.tar:\(image.reference)"
                 let pulled = try run(["podman"] + storage + ["pull", "--arch", "amd64", source])

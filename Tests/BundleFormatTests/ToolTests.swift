@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import BundleFormat
@@ -41,7 +42,7 @@ import Testing
             table += little(UInt64(segment.bytes.count)) + [UInt8](repeating: 0, count: 16)
             content += segment.bytes
         }
-        var random = Seeded(seed)
+        var random = SeededNumbers(seed)
         return header + table + content + random.bytes(filling)
     }
 
@@ -193,7 +194,7 @@ import Testing
                 #expect(failure?.reason.contains(reason) == true, "\(failure?.reason ?? "")")
             }
             // Any damage of the headers is refused or read, and never a trap.
-            var random = Seeded(7)
+            var random = SeededNumbers(7)
             for _ in 0..<2000 {
                 var bytes = Self.executable(filling: 10)
                 for _ in 0..<3 {

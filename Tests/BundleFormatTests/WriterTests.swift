@@ -2,6 +2,7 @@
 import BundleFormat
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 /// Interrupted, repeated, crowded and starved writers.
@@ -49,9 +50,9 @@ import Testing
     }
 
     @Test func aKilledProcessIsContinuedByAnother() async throws {
-        let folder = FileManager.default.temporaryDirectory.path() + "/sealift-killed-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let scratch = try Scratch()
+        let folder = scratch.path
+        defer { withExtendedLifetime(scratch) {} }
         await #expect(processExitsWith: .signal(SIGKILL)) { [folder = folder as String] in
             let fixture = try Fixture(layer: 3 << 20)
             let writer = try BundleWriter(try fixture.plan(), at: folder + "/b.tar")

@@ -68,16 +68,13 @@ import Testing
         #expect(throws: Failure.self) { try twice.digest(of: "a", artifact: "list") }
     }
 
-    @Test("GNU coreutils' own lists are read", arguments: [[], ["--tag"], ["--binary"]])
-    func coreutils(_ options: [String]) throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "sealift-\(UUID())")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appending(path: "odd \\ name")
-        try Data("content".utf8).write(to: path)
+    @Test(arguments: [[], ["--tag"], ["--binary"]])
+    func theListsOfCoreutilsAreRead(_ options: [String]) throws {
+        let scratch = try Scratch()
+        let path = try scratch.write("odd \\ name", "content")
         let sum = Process()
         sum.executableURL = URL(filePath: "/usr/bin/sha256sum")
-        sum.arguments = options + [path.path(percentEncoded: false)]
+        sum.arguments = options + [path]
         let pipe = Pipe()
         sum.standardOutput = pipe
         try sum.start()

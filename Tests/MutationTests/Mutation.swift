@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 
 /// Feeds a parser with inputs that come from `samples` by changes that a seed determines. The parser may refuse; it
 /// must not end the program.
@@ -35,9 +36,9 @@ func mutate(
     mutate(name, samples.map { Array($0.utf8) }, words: words, rounds: rounds, parse)
 }
 
-/// Numbers that a seed determines (SplitMix64), and inputs made with them.
+/// Numbers that a seed determines, and inputs made with them.
 private struct Mutator: RandomNumberGenerator {
-    private var state: UInt64
+    private var numbers: SeededNumbers
     private let samples: [[UInt8]]
     private let words: [[UInt8]]
 
@@ -51,18 +52,12 @@ private struct Mutator: RandomNumberGenerator {
         ].map { Array($0.utf8) } + [[0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80]]
 
     init(seed: UInt64, samples: [[UInt8]], words: [[UInt8]]) {
-        state = seed
+        numbers = SeededNumbers(seed)
         self.samples = samples
         self.words = words + Self.sharp
     }
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
+    mutating func next() -> UInt64 { numbers.next() }
 
     mutating func input() -> [UInt8] {
         var bytes = samples.randomElement(using: &self) ?? []

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import Testing
 
 @testable import OCI
 
 @Suite struct BeneathTests {
     /// `in/` with a folder, a file and links that lead out; `out/` beside it.
-    static func place() throws -> (scratch: TarScratch, folder: Folder) {
-        let scratch = try TarScratch()
+    static func place() throws -> (scratch: Scratch, folder: Folder) {
+        let scratch = try Scratch()
         for name in ["in/sub/deep", "out"] {
             try FileManager.default.createDirectory(
                 atPath: scratch(name), withIntermediateDirectories: true)
         }
-        try scratch.write(Array("outside".utf8), "out/file")
-        try scratch.write(Array("inside".utf8), "in/sub/file")
+        try scratch.write("out/file", Array("outside".utf8))
+        try scratch.write("in/sub/file", Array("inside".utf8))
         symlink("../out", scratch("in/relative"))
         symlink(scratch("out"), scratch("in/absolute"))
         symlink("../out/file", scratch("in/file-link"))

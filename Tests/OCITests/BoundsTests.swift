@@ -43,9 +43,9 @@ import Testing
 
     /// What a program made folder by folder is deeper than any path; it is removed all the same.
     @Test func treesOfAnyDepthAreRemovedAndNotFollowed() throws {
-        let top = FileManager.default.temporaryDirectory.appending(path: "deep-\(UUID())").path()
+        let scratch = try Scratch()
+        let top = scratch.path
         try FileManager.default.createDirectory(atPath: top + "/tree", withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: top) }
         let made = Process()
         made.executableURL = URL(filePath: "/usr/bin/python3")
         made.arguments = [
@@ -61,7 +61,7 @@ import Testing
             #expect(refused?.kind == .data)
             try removeTree(at: top + "/tree")
         }
-        #expect(!FileManager.default.fileExists(atPath: top + "/tree"))
+        #expect(!FileManager.default.fileExists(atPath: scratch("tree")))
     }
 
     @Test(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import Testing
 
 @testable import OCI
@@ -18,8 +19,8 @@ import Testing
     }
 
     static func compressed(_ tools: [String], _ bytes: [UInt8]) throws -> [UInt8] {
-        let scratch = try TarScratch()
-        try scratch.write(bytes, "in")
+        let scratch = try Scratch()
+        try scratch.write("in", bytes)
         return try tool("sh", "-c", "\(tools.joined(separator: " ")) < '\(scratch("in"))'")
     }
 
@@ -140,8 +141,8 @@ import Testing
         #expect(try Self.pack(sample, pieces: 777) == packed)
         #expect(packed[4..<8].allSatisfy { $0 == 0 }, "the time is zero")
         #expect(packed[3] == 0, "there is no name")
-        let scratch = try TarScratch()
-        try scratch.write(packed, "p.gz")
+        let scratch = try Scratch()
+        try scratch.write("p.gz", packed)
         #expect(try tool("gzip", "-dc", scratch("p.gz")) == sample)
         #expect(try DecompressTests.inflate(packed) == sample)
     }

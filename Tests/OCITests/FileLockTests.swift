@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import Testing
 
 @testable import OCI
@@ -8,9 +9,8 @@ import Testing
 @Suite struct FileLockTests {
     /// Two openings of one new file.
     private static func openings() throws -> (first: File, second: File) {
-        let path = FileManager.default.temporaryDirectory.appending(path: "lock-\(UUID())").path()
-        defer { unlink(path) }
-        return (try File.create(path), try File.create(path))
+        let scratch = try Scratch()
+        return (try File.create(scratch("lock")), try File.create(scratch("lock")))
     }
 
     @Test func oneExclusiveLockExcludesAll() throws {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import Testing
 
 @testable import OCI
@@ -25,8 +26,8 @@ import Testing
     }
 
     func image(_ bytes: [UInt8], _ name: String?, as reference: String = "x:9") throws -> ArchivedImage {
-        let scratch = try TarScratch()
-        try scratch.write(bytes, "a.tar")
+        let scratch = try Scratch()
+        try scratch.write("a.tar", bytes)
         let archive = try ImageArchive(.dockerArchive, at: scratch("a.tar"), scratch: scratch("unpacked"))
         return try archive.image(name, for: Reference(reference))
     }
@@ -49,8 +50,8 @@ import Testing
     }
 
     @Test(arguments: ["gzip", "xz", "bzip2", "zstd"]) func aCompressedTarIsUnpacked(program: String) throws {
-        let scratch = try TarScratch()
-        try scratch.write(Self.saved, "a.tar")
+        let scratch = try Scratch()
+        try scratch.write("a.tar", Self.saved)
         let packed = try tool(program, "-c", scratch("a.tar"))
         let (one, other) = (try image(packed, nil), try image(Self.saved, nil))
         #expect(one.descriptor == other.descriptor)

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 /// A file takes the place of a file or of nothing, never of a device, a pipe, a socket, a folder or a link.
-final class OutputTests {
-    private let folder: String
+@Suite struct OutputTests {
+    private let scratch: Scratch
+    private var folder: String { scratch.path }
 
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "output-\(UUID())").path()
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
+    init() throws { scratch = try Scratch() }
 
     @Test func specialFilesStay() throws {
         #expect(mkfifo("\(folder)/pipe", 0o600) == 0)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import Testing
 
 @testable import OCI
@@ -35,7 +36,7 @@ func tarBlock(_ header: TarHeader, _ change: (inout [UInt8]) -> Void) -> [UInt8]
     static let deep = String(repeating: "d", count: 90) + "/" + String(repeating: "e", count: 90)
 
     /// A tree with what the formats differ in.
-    static func tree(_ scratch: TarScratch, longNames: Bool) throws {
+    static func tree(_ scratch: Scratch, longNames: Bool) throws {
         let files = FileManager.default
         let names =
             ["a", "dir/b", "dir/empty"] + (longNames ? [deep + "/" + String(repeating: "f", count: 150)] : [])
@@ -56,9 +57,9 @@ func tarBlock(_ header: TarHeader, _ change: (inout [UInt8]) -> Void) -> [UInt8]
 
     /// Offsets are where the contents are, also where they are passed over instead of read.
     @Test(arguments: ["gnu", "posix"]) func passesOverContents(format: String) throws {
-        let scratch = try TarScratch()
+        let scratch = try Scratch()
         try Self.tree(scratch, longNames: true)
-        try scratch.write([UInt8](repeating: 7, count: 300_000), "tree/large")
+        try scratch.write("tree/large", [UInt8](repeating: 7, count: 300_000))
         try tool("tar", "--format=\(format)", "-C", scratch("tree"), "-cf", scratch("a.tar"), ".")
         let whole = try scratch.bytes("a.tar")
         let file = try File.open(scratch("a.tar"))
@@ -82,7 +83,7 @@ func tarBlock(_ header: TarHeader, _ change: (inout [UInt8]) -> Void) -> [UInt8]
 
     @Test(arguments: ["v7", "oldgnu", "gnu", "ustar", "posix"])
     func readsWhatGNUTarWrites(format: String) throws {
-        let scratch = try TarScratch()
+        let scratch = try Scratch()
         let long = ["oldgnu", "gnu", "posix"].contains(format)
         try Self.tree(scratch, longNames: long)
         try tool(
@@ -110,7 +111,7 @@ func tarBlock(_ header: TarHeader, _ change: (inout [UInt8]) -> Void) -> [UInt8]
 
     @Test(arguments: ["USTAR_FORMAT", "GNU_FORMAT", "PAX_FORMAT"])
     func readsWhatPythonWrites(format: String) throws {
-        let scratch = try TarScratch()
+        let scratch = try Scratch()
         let script = """
             import tarfile, io, sys
             t = tarfile.open(sys.argv[1], 'w', format=tarfile.\(format))
@@ -174,7 +175,7 @@ func tarBlock(_ header: TarHeader, _ change: (inout [UInt8]) -> Void) -> [UInt8]
     }
 
     @Test func gnuSparseIsRefusedByName() throws {
-        let scratch = try TarScratch()
+        let scratch = try Scratch()
         try tool("truncate", "-s", "1M", scratch("hole"))
         for format in ["gnu", "posix"] {
             try tool("tar", "--format=\(format)", "-S", "-C", scratch.path, "-cf", scratch("s.tar"), "hole")

@@ -10,18 +10,6 @@ import Testing
 
 @testable import Push
 
-/// A folder that goes away with the object.
-final class Scratch: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array((NSTemporaryDirectory() + "/push-tests-XXXXXX").utf8CString)
-        path = try #require(mkdtemp(&template).map { String(cString: $0) })
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-}
-
 /// Images, artifacts and files made in code, and the bundle that carries them.
 final class Fixture: ContentSource, @unchecked Sendable {
     static let amd64 = try! Platform("linux/amd64")
@@ -152,61 +140,7 @@ final class Fixture: ContentSource, @unchecked Sendable {
     }
 }
 
-/// A docker-registry on loopback, which ends with the object, and what it was asked for.
-final class RunningRegistry: Sendable {
-    let host: String
-    private let process: Process
-    private let input: Pipe
-    private let scratch: Scratch
-
-    init() async throws {
-        scratch = try Scratch()
-        let log = scratch.path + "/log"
-        try Data().write(to: URL(filePath: log))
-        try """
-        version: 0.1
-        storage: { filesystem: { rootdirectory: \(scratch.path)/data } }
-        http: { addr: '127.0.0.1:0', secret: test }
-        """.write(toFile: scratch.path + "/config.yml", atomically: true, encoding: .utf8)
-        process = Process()
-        input = Pipe()
-        _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
-        process.executableURL = URL(filePath: "/bin/sh")
-        // A shell that ends the server as soon as the other end of its input is closed.
-        process.arguments = [
-            "-c", "\"$@\" & server=$!; cat >/dev/null; kill $server; wait $server", "sh", "docker-registry",
-            "serve", scratch.path + "/config.yml",
-        ]
-        process.standardInput = input
-        process.standardOutput = try FileHandle(forWritingTo: URL(filePath: log))
-        process.standardError = process.standardOutput
-        try process.start()
-        let place = /listening on (127\.0\.0\.1:\d+)/
-        var found: String?
-        for _ in 0..<3000 where found == nil {
-            found = try String(contentsOfFile: log, encoding: .utf8).firstMatch(of: place).map {
-                String($0.1)
-            }
-            if found == nil { try await Task.sleep(for: .milliseconds(20)) }
-        }
-        host = try #require(found, "docker-registry did not start")
-    }
-
-    deinit {
-        try? input.fileHandleForWriting.close()
-        process.waitUntilExit()
-    }
-
-    /// Where it keeps its content.
-    var data: String { scratch.path + "/data" }
-
-    /// Method, path and status of every request so far.
-    func requests() throws -> [(method: String, path: String, status: Int)] {
-        try String(contentsOfFile: scratch.path + "/log", encoding: .utf8)
-            .matches(of: /"([A-Z]+) (\/v2\/\S*) HTTP\/[\d.]+" (\d+)/)
-            .map { (String($0.1), String($0.2), Int($0.3) ?? 0) }
-    }
-
+extension RunningRegistry {
     /// A pusher to it.
     func pusher(
         _ bundle: BundleFormat.Bundle, prefix: String = "site", change: (inout PushOptions) -> Void = { _ in }

@@ -11,8 +11,7 @@ import Testing
         return try mapping.reference(for: Reference(image)).description
     }
 
-    @Test("drops the domain and keeps path, tag and digest")
-    func plain() throws {
+    @Test func theDomainIsDropped() throws {
         #expect(
             try mapped("calico/node:v3", to: "harbor.site/mirror") == "harbor.site/mirror/calico/node:v3")
         #expect(try mapped("nginx", to: "10.0.0.5:5000") == "10.0.0.5:5000/library/nginx:latest")
@@ -23,24 +22,21 @@ import Testing
         #expect(try mapped("a/b@\(digest)", to: "harbor.site") == "harbor.site/a/b@\(digest)")
     }
 
-    @Test(
-        "rewrites whole components, the longest rule first",
-        arguments: [
-            ("quay.io/tigera/operator:v1", "quay.io/tigera=ops", "ops/operator:v1"),
-            ("quay.io/tigera/operator:v1", "tigera=ops", "ops/operator:v1"),
-            ("quay.io/tigera/operator:v1", "quay.io=quay", "quay/tigera/operator:v1"),
-            ("quay.io/tigera/operator:v1", "quay.io/tigera/operator=op", "op:v1"),
-            ("quay.io/tigera/operator:v1", "quay.io/tig=x", "tigera/operator:v1"),
-            ("nginx:1", "library=", "nginx:1"),
-            ("a.io/b/c:1", "a.io/b/=/d/", "d/c:1"),
-        ])
-    func rules(_ image: String, _ rule: String, _ expected: String) throws {
+    @Test(arguments: [
+        ("quay.io/tigera/operator:v1", "quay.io/tigera=ops", "ops/operator:v1"),
+        ("quay.io/tigera/operator:v1", "tigera=ops", "ops/operator:v1"),
+        ("quay.io/tigera/operator:v1", "quay.io=quay", "quay/tigera/operator:v1"),
+        ("quay.io/tigera/operator:v1", "quay.io/tigera/operator=op", "op:v1"),
+        ("quay.io/tigera/operator:v1", "quay.io/tig=x", "tigera/operator:v1"),
+        ("nginx:1", "library=", "nginx:1"),
+        ("a.io/b/c:1", "a.io/b/=/d/", "d/c:1"),
+    ])
+    func wholeComponentsAreRewritten(_ image: String, _ rule: String, _ expected: String) throws {
         #expect(try mapped(image, to: "harbor.site", rule) == "harbor.site/" + expected)
         #expect(try mapped(image, to: "harbor.site", "b=never", rule) == "harbor.site/" + expected)
     }
 
-    @Test("of two rules that fit, the longer counts, whatever their order")
-    func longest() throws {
+    @Test func ofTwoRulesThatFitTheLongerCounts() throws {
         for rules in [["quay.io=short", "quay.io/tigera=long"], ["quay.io/tigera=long", "quay.io=short"]] {
             #expect(
                 try mapped("quay.io/tigera/operator:v1", to: "h.site", rules[0], rules[1])
@@ -48,19 +44,16 @@ import Testing
         }
     }
 
-    @Test(
-        "refuses targets that name no registry",
-        arguments: [
-            "", "harbor", "harbor/mirror", "https://h.site", "h.site/UPPER", "h.site/a b", "h.site:x/a",
-            "h.site/a:1",
-        ]
-    )
-    func targets(_ target: String) {
+    @Test(arguments: [
+        "", "harbor", "harbor/mirror", "https://h.site", "h.site/UPPER", "h.site/a b", "h.site:x/a",
+        "h.site/a:1",
+    ])
+    func targetsThatNameNoRegistryAreRefused(_ target: String) {
         #expect(throws: Failure.self) { try NameMapping(to: target) }
     }
 
-    @Test("refuses rules that are none, and names that come to nothing", arguments: ["", "a", "=b", "a=b=c"])
-    func badRules(_ rule: String) {
+    @Test(arguments: ["", "a", "=b", "a=b=c"])
+    func rulesThatAreNoneAreRefused(_ rule: String) {
         #expect(throws: Failure.self) { try NameMapping.Rule(rule) }
         #expect(throws: Failure.self) { try self.mapped("a/b:1", to: "h.site", "a/b=") }
         #expect(throws: Failure.self) { try self.mapped("a/b:1", to: "h.site", "a=UPPER") }

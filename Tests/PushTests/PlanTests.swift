@@ -16,8 +16,7 @@ import Testing
         return try PushPlan(bundle, options: options)
     }
 
-    @Test("a blob that several repositories need is planned once, in the order of the bundle")
-    func sharedBlobs() throws {
+    @Test func aSharedBlobIsPlannedOnce() throws {
         let fixture = try Fixture()
         try fixture.carry(image: fixture.image("base", "one"), as: "a.io/x/one:1")
         try fixture.carry(image: fixture.image("base", "two"), as: "a.io/x/two:1")
@@ -38,8 +37,7 @@ import Testing
         #expect(plan.blobs.contains { $0.descriptor.digest == FileArtifact.config.digest })
     }
 
-    @Test("two different images of one name are refused, the same one twice is not")
-    func conflicts() throws {
+    @Test func twoImagesOfOneNameAreRefused() throws {
         let fixture = try Fixture()
         let one = try fixture.image("one")
         try fixture.carry(image: one, as: "a.io/x/y:1")
@@ -51,8 +49,7 @@ import Testing
         #expect(failure?.kind == .configuration && failure?.remedy.contains("--rewrite") == true)
     }
 
-    @Test("--only takes what is attached along, in turn and in its own repository only")
-    func attached() throws {
+    @Test func onlyTakesWhatIsAttachedAlong() throws {
         let fixture = try Fixture()
         let image = try fixture.image("one")
         let digest = image.descriptor.digest
@@ -81,8 +78,7 @@ import Testing
         #expect(throws: Failure.self) { try plan(bundle) { $0.only = ["x/one:2", "x/none"] } }
     }
 
-    @Test("an index of which not all is pushed has a narrowed one, unless its digest is pinned")
-    func narrowing() throws {
+    @Test func anIndexOfWhichNotAllIsPushedIsNarrowed() throws {
         let fixture = try Fixture()
         let (one, two) = (try fixture.image("one"), try fixture.image("two", platform: Fixture.arm64))
         let index = try fixture.index([(one, Fixture.amd64), (two, Fixture.arm64)])
@@ -108,8 +104,7 @@ import Testing
         #expect(throws: Failure.self) { try plan(bundle) { $0.platforms = [absent] } }
     }
 
-    @Test("the tag of a list of referrers is one of 64 digits on an index")
-    func lists() throws {
+    @Test func theTagOfAListOfReferrersHas64Digits() throws {
         let fixture = try Fixture()
         let index = try fixture.index([])
         let image = try fixture.image("one")

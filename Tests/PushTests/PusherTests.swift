@@ -3,14 +3,14 @@ import BundleFormat
 import Foundation
 import OCI
 import Registry
+import TestSupport
 import Testing
 
 @testable import Push
 
 /// Pushes to a real docker-registry.
 @Suite struct PusherTests {
-    @Test("a first push sends each blob once and mounts it elsewhere; a second one asks once an image")
-    func twice() async throws {
+    @Test func aSecondPushAsksOnceAnImage() async throws {
         let fixture = try Fixture()
         for name in ["one", "two", "three"] {
             try fixture.carry(image: fixture.image("base", name), as: "a.io/x/\(name):1")
@@ -31,8 +31,7 @@ import Testing
         #expect(asked.count == 4 && asked.allSatisfy { $0.method == "HEAD" && $0.status == 200 })
     }
 
-    @Test("a blob that the registry has lost is found with asksForAll only")
-    func lost() async throws {
+    @Test func aLostBlobIsFoundWithAsksForAllOnly() async throws {
         let fixture = try Fixture()
         let image = try fixture.image("one")
         try fixture.carry(image: image, as: "a.io/x/one:1")
@@ -44,8 +43,7 @@ import Testing
         #expect(try await registry.push(bundle) { $0.asksForAll = true }.uploaded == 0)
     }
 
-    @Test("where a tag moves on, a manifest that is there answers for its blobs")
-    func moves() async throws {
+    @Test func aManifestThatIsThereAnswersForItsBlobs() async throws {
         let fixture = try Fixture()
         let (one, two) = (try fixture.image("one"), try fixture.image("two", platform: Fixture.arm64))
         let index = try fixture.index([(one, Fixture.amd64), (two, Fixture.arm64)])
@@ -62,8 +60,7 @@ import Testing
         for blob in one.blobs { #expect(!asked.contains { $0.hasSuffix("\(blob.digest)") }) }
     }
 
-    @Test("an index that is pinned by digest is refused rather than narrowed")
-    func pinned() async throws {
+    @Test func aPinnedIndexIsRefusedRatherThanNarrowed() async throws {
         let fixture = try Fixture()
         let (one, two) = (try fixture.image("one"), try fixture.image("two", platform: Fixture.arm64))
         let index = try fixture.index([(one, Fixture.amd64), (two, Fixture.arm64)])
@@ -78,8 +75,7 @@ import Testing
         #expect(try await registry.push(bundle).items.map(\.state) == [.pushed])
     }
 
-    @Test("a registry without the referrers API gets lists under tags, which keep what others added")
-    func referrers() async throws {
+    @Test func listsOfReferrersKeepWhatOthersAdded() async throws {
         let fixture = try Fixture()
         let image = try fixture.image("one")
         let sbom = try fixture.artifact("sbom", subject: image, annotations: ["made": "today"])
@@ -107,8 +103,7 @@ import Testing
         #expect(try await listed(image).count == 2)
     }
 
-    @Test("a list of referrers that is carried under its tag joins the one that is there")
-    func carriedList() async throws {
+    @Test func aCarriedListOfReferrersJoinsTheOneThere() async throws {
         let fixture = try Fixture()
         let image = try fixture.image("one")
         let sbom = try fixture.artifact("sbom")
@@ -130,8 +125,7 @@ import Testing
         }
     }
 
-    @Test("a damaged blob is named with its image and bundle, and no tag is made")
-    func damaged() async throws {
+    @Test func aDamagedBlobIsNamedAndNoTagIsMade() async throws {
         let fixture = try Fixture()
         let image = try fixture.image("one")
         try fixture.carry(image: image, as: "a.io/x/one:1")
@@ -150,9 +144,7 @@ import Testing
         #expect(try await registry.content("site/x/one:1") == nil)
     }
 
-    @Test(
-        "a delta takes from the registry what it leaves out, or says what it lacks before it sends anything")
-    func deltas() async throws {
+    @Test func aDeltaTakesFromTheRegistryWhatItLeavesOut() async throws {
         let fixture = try Fixture()
         let image = try fixture.image("base", "one")
         try fixture.carry(image: image, as: "a.io/x/one:1")

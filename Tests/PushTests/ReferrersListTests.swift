@@ -15,8 +15,7 @@ import Testing
         Descriptor(mediaType: MediaType.manifest, of: Array(word.utf8), annotations: ["a": word])
     }
 
-    @Test("what others wrote stays, fields that are not known here too, and comes first")
-    func others() throws {
+    @Test func whatOthersWroteStays() throws {
         let digest = Digest(of: Array("theirs".utf8))
         var list = try parse(
             """
@@ -36,8 +35,7 @@ import Testing
         #expect((entries[1]["annotations"] as? [String: String]) == ["a": "ours"])
     }
 
-    @Test("an entry is listed once, and an unchanged list says so")
-    func once() throws {
+    @Test func anEntryIsListedOnce() throws {
         var list = ReferrersList()
         #expect(!list.isChanged)
         for _ in 0..<2 { try list.add(descriptor("one")) }
@@ -51,15 +49,13 @@ import Testing
         #expect(try again.manifest(artifact: "a test").raw == written.raw)
     }
 
-    @Test("`manifests: null` is an empty list")
-    func null() throws {
+    @Test func noManifestsAreAnEmptyList() throws {
         var list = try parse(#"{"schemaVersion":2,"mediaType":"\#(MediaType.index)","manifests":null}"#)
         try list.add(descriptor("one"))
         #expect(try list.manifest(artifact: "a test").manifests.count == 1)
     }
 
-    @Test("a tag that leads to an image, or to no manifest, is not overwritten")
-    func foreign() {
+    @Test func aTagOfSomethingElseIsNotOverwritten() {
         let image = """
             {"schemaVersion":2,"config":{"mediaType":"a","digest":"\(Digest(of: []))","size":0},"layers":[]}
             """
@@ -70,8 +66,7 @@ import Testing
         }
     }
 
-    @Test("a manifest is listed with the type of its artifact or config, and its annotations")
-    func referrers() throws {
+    @Test func aManifestIsListedWithItsType() throws {
         let fixture = try Fixture()
         let image = try fixture.image("one")
         #expect(image.referrer == nil)

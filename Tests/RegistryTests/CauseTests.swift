@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Registry
@@ -9,7 +10,7 @@ import Testing
 @Suite struct CauseTests {
     let scratch: Scratch
     let certificates: Certificates
-    let nginx: Server
+    let nginx: RunningServer
     let ports: [String: Int]
 
     init() async throws {
@@ -17,7 +18,9 @@ import Testing
         let certificates = try Certificates()
         (self.scratch, self.certificates) = (scratch, certificates)
         var ports: [String: Int] = [:]
-        for name in ["good", "other", "expired", "future", "plain"] { ports[name] = try Server.freePort() }
+        for name in ["good", "other", "expired", "future", "plain"] {
+            ports[name] = try RunningServer.freePort()
+        }
         self.ports = ports
         let denied = #"{"errors":[{"code":"DENIED","message":"quota of 10 GiB exceeded\u001b[31m"}]}"#
         let servers = ports.map { name, port in
@@ -32,7 +35,7 @@ import Testing
             }
             """
         }
-        nginx = try await Server.nginx(Array(servers), at: ports.values, in: scratch)
+        nginx = try await RunningServer.nginx(Array(servers), at: ports.values, in: scratch)
     }
 
     func place(_ name: String) -> String { "127.0.0.1:\(ports[name] ?? 0)" }
@@ -49,8 +52,7 @@ import Testing
         return found
     }
 
-    @Test("tells what is wrong with a certificate: dates and the host's clock, names, who signed it")
-    func certificateCauses() async throws {
+    @Test func saysWhatIsWrongWithACertificate() async throws {
         let expired = try await failure("\(place("expired"))/a:1")
         #expect(
             expired.reason.contains("certificate expired on 2") && expired.reason.contains("clock says 2"))
@@ -72,8 +74,8 @@ import Testing
             unknown.reason.contains("signed by 'CN = ca'") && unknown.remedy.contains("--ca"), "\(unknown)")
     }
 
-    @Test("calls a page for people what it is, also behind a redirect", arguments: ["a/b:1", "moved/b:1"])
-    func pages(_ image: String) async throws {
+    @Test(arguments: ["a/b:1", "moved/b:1"])
+    func callsAPageWhatItIs(_ image: String) async throws {
         let page = try await failure("\(place("good"))/\(image)")
         #expect(page.kind == .unavailable && page.reason.contains("page for a browser"), "\(page)")
         let client = try RegistryClient(
@@ -86,8 +88,7 @@ import Testing
         #expect(found.reason.contains("page for a browser") && sink.received == 0, "\(found)")
     }
 
-    @Test("says which of HTTP and HTTPS a server speaks, at the first attempt")
-    func schemes() async throws {
+    @Test func saysWhichSchemeAServerSpeaks() async throws {
         let plain = try await failure("\(place("plain"))/quota/b:1")
         #expect(plain.reason.contains("speaks plain HTTP") && plain.remedy.contains("--insecure"), "\(plain)")
         let url = "http://\(place("good"))/x"
@@ -98,17 +99,17 @@ import Testing
         #expect(secure.reason.contains("speaks TLS") && secure.remedy.contains("https://"), "\(secure)")
     }
 
-    @Test("shows the registry's own words, escaped")
-    func words() async throws {
+    @Test func showsTheRegistrysOwnWords() async throws {
         let quota = try await failure("\(place("good"))/quota/b:1")
         #expect(
             quota.reason.contains("403 DENIED") && quota.reason.contains("it says: quota of 10 GiB exceeded"))
         #expect("\(quota)".contains("\\u001b[31m") && !"\(quota)".contains("\u{1B}"))
     }
 
-    @Test("goes on with tokens that are used up, also where many share them", arguments: [1, 2, 5])
-    func tokensThatDie(_ uses: Int) async throws {
-        let server = try Server("/usr/bin/python3", [Server.scripts + "/dyingtokens.py", "\(uses)"])
+    @Test(arguments: [1, 2, 5])
+    func continuesWithTokensThatAreUsedUp(_ uses: Int) async throws {
+        let server = try RunningServer(
+            "/usr/bin/python3", [RunningServer.scripts + "/dyingtokens.py", "\(uses)"])
         let place = "127.0.0.1:\(try server.ports()[0])"
         var settings = TransferSettings(environment: [:])
         settings.insecureHosts = [place]
@@ -128,9 +129,9 @@ import Testing
         }
     }
 
-    @Test("names the login that a token server refuses, and shows no password", arguments: ["ann", "echo"])
-    func refusedLogin(_ user: String) async throws {
-        let server = try Server("/usr/bin/python3", [Server.scripts + "/dyingtokens.py", "1"])
+    @Test(arguments: ["ann", "echo"])
+    func namesTheLoginThatATokenServerRefuses(_ user: String) async throws {
+        let server = try RunningServer("/usr/bin/python3", [RunningServer.scripts + "/dyingtokens.py", "1"])
         let place = "127.0.0.1:\(try server.ports()[0])"
         let environment = try LoginTests.environment(
             scratch, LoginTests.auth(user, "hid:den"), host: place)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Registry
@@ -31,37 +32,32 @@ import Testing
     /// The blob of 1 MiB that the server has.
     static let blob = Descriptor(mediaType: MediaType.octets, of: Misbehaving.one)
 
-    @Test("sends a login only where it was asked for, and never across a redirect to another server")
-    func redirects() async throws {
+    @Test func aLoginNeverCrossesARedirect() async throws {
         try await fetch("to-other")
         let seen = try await server.seen(id)
         #expect(seen.map(\.port) == [server.ports[0], server.ports[0], server.ports[1]])
         #expect(seen.map { $0.authorization != nil } == [false, true, false])
     }
 
-    @Test("keeps the login on a redirect within the server")
-    func sameServer() async throws {
+    @Test func keepsTheLoginWithinTheServer() async throws {
         try await fetch("to-same")
         #expect(try await server.seen(id).map { $0.authorization != nil } == [false, true, true])
     }
 
-    @Test("does not take the login up again when a redirect comes back")
-    func thereAndBack() async throws {
+    @Test func doesNotTakeTheLoginUpAgain() async throws {
         try await fetch("there-and-back")
         let seen = try await server.seen(id)
         #expect(seen.map { $0.authorization != nil } == [false, true, false, false])
     }
 
-    @Test("drops a registry's login when its blobs lie elsewhere")
-    func blobRedirect() async throws {
+    @Test func dropsTheLoginWhenBlobsAreElsewhere() async throws {
         let bytes = try await client.bytes(Self.blob, of: reference("to-other"), limit: 1 << 20)
         #expect(bytes == Misbehaving.one)
         let seen = try await server.seen(id.lowercased())
         #expect(seen.map { $0.authorization != nil } == [false, true, false])
     }
 
-    @Test("follows no redirect from TLS to plain HTTP, unless that server was named insecure")
-    func downgrade() async throws {
+    @Test func followsNoRedirectFromTLSToPlainHTTP() async throws {
         var settings = try server.settings()
         settings.insecureHosts = []
         let strict = try RegistryClient(settings)
@@ -75,8 +71,7 @@ import Testing
         try await fetch("to-plain", at: server.secure, scheme: "https")
     }
 
-    @Test("follows a token server's redirect without the login")
-    func tokenRedirect() async throws {
+    @Test func followsATokenServersRedirectWithoutTheLogin() async throws {
         _ = try await client.bytes(Self.blob, of: reference("realm-redirect"), limit: 1 << 20)
         let seen = try await server.seen(id.lowercased())
         let tokens = seen.filter { $0.path.contains("token") }
@@ -85,8 +80,7 @@ import Testing
         #expect(seen.last?.authorization == "Bearer abc")
     }
 
-    @Test("gives no login to a realm over plain HTTP that a TLS registry names")
-    func plainRealm() async throws {
+    @Test func givesNoLoginToARealmOverPlainHTTP() async throws {
         let reference = try Reference("\(server.secure)/realm-plain/\(id.lowercased()):1")
         let failure = try await failure {
             _ = try await client.bytes(Self.blob, of: reference, limit: 1 << 20)
@@ -96,8 +90,7 @@ import Testing
         #expect(try await server.seen(id.lowercased()).allSatisfy { $0.authorization == nil })
     }
 
-    @Test("gives no login to a realm on this host that a registry elsewhere names")
-    func localRealm() throws {
+    @Test func givesNoLoginToARealmOnThisHost() throws {
         var outcome = HTTPResponse(
             ending: .complete, peer: "192.0.2.1", address: try HTTPURL("https://registry.example/v2/"))
         let bad = [
@@ -118,8 +111,7 @@ import Testing
         #expect(try !Realm("https://localhost:5001/t", named: outcome, artifact: "it").refusesLocalPeer)
     }
 
-    @Test("sends nothing to a name that turns out to be this host")
-    func localPeer() async throws {
+    @Test func sendsNothingToANameThatIsThisHost() async throws {
         var request = HTTPRequest(address: try HTTPURL("http://\(server.plain)/file/good/\(id)"))
         request.refusesLocalPeer = true
         let outcome = await client.web.engine.perform(request)
@@ -131,16 +123,14 @@ import Testing
         #expect(try await server.seen(id).isEmpty)
     }
 
-    @Test("gets a new token when the old one is no longer good")
-    func expiry() async throws {
+    @Test func getsANewTokenWhenTheOldOneHasEnded() async throws {
         let reference = try reference("expires")
         for _ in 0..<3 { _ = try await client.bytes(Self.blob, of: reference, limit: 1 << 20) }
         let tokens = try await server.seen(id.lowercased()).filter { $0.path.contains("token") }
         #expect(tokens.count == 3)
     }
 
-    @Test("takes no token that would smuggle in a header field")
-    func badToken() async throws {
+    @Test func takesNoTokenThatSmugglesAField() async throws {
         let failure = try await failure {
             _ = try await client.bytes(Self.blob, of: reference("realm-garbage"), limit: 1 << 20)
         }
@@ -148,16 +138,14 @@ import Testing
         #expect(try await server.seen(id.lowercased()).count == 2)
     }
 
-    @Test("shows no secret that a server sends back")
-    func echo() async throws {
+    @Test func showsNoSecretThatAServerSendsBack() async throws {
         let failure = try await failure {
             _ = try await client.bytes(Self.blob, of: reference("broken"), limit: 1 << 20)
         }
         #expect(!"\(failure)".contains(Data("user:hidden".utf8).base64EncodedString()))
     }
 
-    @Test("never follows the URLs of a foreign layer")
-    func foreign() async throws {
+    @Test func neverFollowsTheURLsOfAForeignLayer() async throws {
         var blob = Self.blob
         blob.urls = ["http://\(server.plain)/file/good/\(id)"]
         let failure = try await failure {
@@ -167,14 +155,12 @@ import Testing
         #expect(try await server.seen(id).isEmpty)
     }
 
-    @Test(
-        "refuses manifests that are not what they say",
-        arguments: [
-            ("lying", "says sha256:"), ("mixed", "neither an index"), ("type", "promised as"),
-            ("big", "more than 4194304"), ("negative", "out of bounds"), ("huge", "JSON"),
-            ("gzip", "Content-Encoding"), ("malformed", "says sha256:../../x"),
-        ])
-    func badManifests(_ kind: String, _ reason: String) async throws {
+    @Test(arguments: [
+        ("lying", "says sha256:"), ("mixed", "neither an index"), ("type", "promised as"),
+        ("big", "more than 4194304"), ("negative", "out of bounds"), ("huge", "JSON"),
+        ("gzip", "Content-Encoding"), ("malformed", "says sha256:../../x"),
+    ])
+    func refusesManifestsThatAreNotWhatTheySay(_ kind: String, _ reason: String) async throws {
         let failure = try await failure {
             _ = try await client.manifest(reference(kind), expecting: nil)
         }
@@ -182,8 +168,7 @@ import Testing
         #expect("\(failure.reason) ".contains(reason), "\(failure)")
     }
 
-    @Test("refuses other content than is pinned, whatever the header says")
-    func pinned() async throws {
+    @Test func refusesOtherContentThanIsPinned() async throws {
         let honest = try await client.manifest(reference("good"), expecting: nil)
         for expecting in [honest.descriptor, nil] {
             let failure = try await failure {
@@ -195,8 +180,7 @@ import Testing
         }
     }
 
-    @Test("refuses a manifest of another size or type than its index says")
-    func descriptors() async throws {
+    @Test func refusesAManifestOfAnotherSizeOrType() async throws {
         let honest = try await client.manifest(reference("good"), expecting: nil).descriptor
         for size in [honest.size + 1, honest.size - 1, 0] {
             var wrong = honest
@@ -217,16 +201,13 @@ import Testing
             }.kind == .data)
     }
 
-    @Test(
-        "resolves where a registry knows no HEAD, or answers one without digest",
-        arguments: ["no-head", "bare", "malformed-head", "charset", "busy"])
-    func resolves(_ kind: String) async throws {
+    @Test(arguments: ["no-head", "bare", "malformed-head", "charset", "busy"])
+    func resolvesWithoutHEADOrDigest(_ kind: String) async throws {
         let honest = try await client.manifest(reference("good"), expecting: nil).descriptor
         #expect(try await client.resolve(reference(kind)) == honest)
     }
 
-    @Test("names a tag whose content is not what it was pinned to, by both digests")
-    func drift() async throws {
+    @Test func namesDriftByBothDigests() async throws {
         let pin = Digest(of: [1])
         let failure = try await failure {
             _ = try await client.resolve(reference("good", ":1@\(pin)"))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Registry
@@ -18,16 +19,15 @@ import Testing
 
     /// A registry with an image `a/b:1`, that asks for the password of `user`.
     static let withPassword = Task {
-        let open = try await RealRegistry()
+        let open = try await RunningRegistry()
         try open.push("list", "a/b:1")
-        let line = try Server.run("/usr/bin/htpasswd", ["-nbB", "user", "hidden"])
+        let line = try RunningServer.run("/usr/bin/htpasswd", ["-nbB", "user", "hidden"])
         let file = try open.scratch.write("htpasswd", line)
-        return try await RealRegistry(
+        return try await RunningRegistry(
             open.scratch, more: "auth: { htpasswd: { realm: here, path: \(file) } }")
     }
 
-    @Test("logs in with a password, and remembers that")
-    func password() async throws {
+    @Test func logsInWithAPassword() async throws {
         let registry = try await Self.withPassword.value
         let scratch = try Scratch()
         let environment = try Self.environment(
@@ -36,8 +36,8 @@ import Testing
         #expect(try await fetchAll(client, registry.reference("a/b:1")) == 6)
     }
 
-    @Test("says how to log in, and no secret", arguments: ["", auth("user", "wrong-hidden")])
-    func noPassword(_ entry: String) async throws {
+    @Test(arguments: ["", auth("user", "wrong-hidden")])
+    func saysHowToLogInAndNoSecret(_ entry: String) async throws {
         let registry = try await Self.withPassword.value
         let scratch = try Scratch()
         let environment = try Self.environment(scratch, entry, host: registry.host)
@@ -49,8 +49,7 @@ import Testing
         #expect(!"\(failure)".contains("hidden"))
     }
 
-    @Test("asks a credential helper")
-    func helper() async throws {
+    @Test func asksACredentialHelper() async throws {
         let registry = try await Self.withPassword.value
         let scratch = try Scratch()
         let name = "sealift-test-\(registry.port)"
@@ -87,8 +86,7 @@ import Testing
         #expect(throws: Failure.self) { try CredentialHelper("none-of-that-name").login(for: "x") }
     }
 
-    @Test("waits for a credential helper only so long, and ends it")
-    func slowHelper() throws {
+    @Test func waitsForACredentialHelperOnlySoLong() throws {
         let folder = try #require(
             ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").first {
                 access(String($0), W_OK) == 0
@@ -106,18 +104,18 @@ import Testing
 
     /// A registry that sends its users to a token server, with images `open/a:1` and `closed/a:1`.
     static let withTokens = Task {
-        let plain = try await RealRegistry()
+        let plain = try await RunningRegistry()
         try plain.push("list", "open/a:1")
         try plain.push("list", "closed/a:1")
         let path = plain.scratch.path
         try Certificates.openssl(
             "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=tokens -keyout \(path)/t.key -out \(path)/t.pem"
         )
-        let tokens = try Server(
+        let tokens = try RunningServer(
             "/usr/bin/python3",
-            [Server.scripts + "/tokenserver.py", path + "/t.key", path + "/t.pem", "user", "hidden"])
+            [RunningServer.scripts + "/tokenserver.py", path + "/t.key", path + "/t.pem", "user", "hidden"])
         let port = try #require(try tokens.ports().first)
-        let registry = try await RealRegistry(
+        let registry = try await RunningRegistry(
             plain.scratch,
             more: """
                 auth:
@@ -136,13 +134,11 @@ import Testing
         var user: Bool
     }
 
-    @Test(
-        "gets a token: without a login, with a password, with an identity token",
-        arguments: [
-            ("open/a:1", "", "GET", false), ("closed/a:1", auth("user", "hidden"), "GET", true),
-            ("closed/a:1", "\"identitytoken\": \"hidden\"", "POST", true),
-        ])
-    func getsToken(_ name: String, _ entry: String, _ method: String, _ isUser: Bool) async throws {
+    @Test(arguments: [
+        ("open/a:1", "", "GET", false), ("closed/a:1", auth("user", "hidden"), "GET", true),
+        ("closed/a:1", "\"identitytoken\": \"hidden\"", "POST", true),
+    ])
+    func getsATokenInEachWay(_ name: String, _ entry: String, _ method: String, _ isUser: Bool) async throws {
         let (registry, _, port) = try await Self.withTokens.value
         let scratch = try Scratch()
         let environment = try Self.environment(scratch, entry, host: registry.host)
@@ -165,8 +161,7 @@ import Testing
         #expect(asked.count == 1)
     }
 
-    @Test("is denied what the token does not allow")
-    func tokenDenied() async throws {
+    @Test func isDeniedWhatTheTokenDoesNotAllow() async throws {
         let (registry, _, port) = try await Self.withTokens.value
         var settings = registry.settings()
         settings.insecureHosts.insert("127.0.0.1:\(port)")
@@ -175,8 +170,7 @@ import Testing
         #expect(failure.kind == .denied)
     }
 
-    @Test("asks no token server over plain HTTP that was not named insecure")
-    func plainTokens() async throws {
+    @Test func asksNoTokenServerOverPlainHTTP() async throws {
         let (registry, _, _) = try await Self.withTokens.value
         let client = try RegistryClient(registry.settings())
         let failure = try await failure { _ = try await client.resolve(registry.reference("open/a:1")) }
@@ -184,8 +178,7 @@ import Testing
         #expect(failure.reason.contains("plain HTTP"))
     }
 
-    @Test("finds the login with the longest path, and Docker's under all its names")
-    func precedence() throws {
+    @Test func findsTheLoginWithTheLongestPath() throws {
         let scratch = try Scratch()
         let entries = [
             "r.io": "host", "r.io/team": "team", "r.io/team/app": "app", "https://old.io/v1/": "old",
@@ -214,8 +207,7 @@ import Testing
         #expect(try credentials.login(for: "n.io:80", "x") == nil)
     }
 
-    @Test("reads docker's and podman's files in their places; a bad one is an error without its content")
-    func files() throws {
+    @Test func readsTheAuthFilesInTheirPlaces() throws {
         let scratch = try Scratch()
         try scratch.write("run/containers/auth.json", "{\"auths\": {\"a.io\": {\(Self.auth("p", "1"))}}}")
         try scratch.write(

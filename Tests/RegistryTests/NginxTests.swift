@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Registry
@@ -9,7 +10,7 @@ import Testing
 @Suite struct NginxTests {
     let scratch: Scratch
     let certificates: Certificates
-    let nginx: Server
+    let nginx: RunningServer
     let port: Int
     let wrongPort: Int
     let expiredPort: Int
@@ -20,9 +21,9 @@ import Testing
         let scratch = try Scratch()
         let certificates = try Certificates()
         (self.scratch, self.certificates) = (scratch, certificates)
-        port = try Server.freePort()
-        wrongPort = try Server.freePort()
-        expiredPort = try Server.freePort()
+        port = try RunningServer.freePort()
+        wrongPort = try RunningServer.freePort()
+        expiredPort = try RunningServer.freePort()
         content = (0..<4).flatMap { $0 % 2 == 0 ? Misbehaving.one : Misbehaving.two }
         try FileManager.default.createDirectory(
             atPath: scratch.path + "/www", withIntermediateDirectories: true)
@@ -38,7 +39,7 @@ import Testing
             }
             """
         }
-        nginx = try await Server.nginx(servers, at: [port, wrongPort, expiredPort], in: scratch)
+        nginx = try await RunningServer.nginx(servers, at: [port, wrongPort, expiredPort], in: scratch)
     }
 
     func settings() -> TransferSettings {
@@ -47,8 +48,7 @@ import Testing
         return settings
     }
 
-    @Test("fetches over TLS and HTTP/2, many at once, resumed, and through a redirect")
-    func fetches() async throws {
+    @Test func fetchesOverTLSAndHTTP2() async throws {
         let client = try RegistryClient(settings())
         let url = "https://127.0.0.1:\(port)/file.tgz"
         let file = try await client.examine(url: url)
@@ -74,8 +74,7 @@ import Testing
         #expect(log.contains("HTTP/2.0\" 206"))
     }
 
-    @Test("is paused by slow sinks over HTTP/2 without losing a byte")
-    func pauses() async throws {
+    @Test func isPausedBySlowSinksOverHTTP2() async throws {
         var settings = settings()
         settings.memory = 1 << 20
         let client = try RegistryClient(settings)
@@ -94,10 +93,7 @@ import Testing
         for sink in sinks { #expect(sink.snapshot.isFinished) }
     }
 
-    @Test(
-        "trusts no unknown authority, and no certificate of another name or of yesterday, unless named insecure"
-    )
-    func trust() async throws {
+    @Test func trustsNoUnknownAuthority() async throws {
         var unknown = settings()
         unknown.authorities = "/etc/ssl/certs/ca-certificates.crt"
         for (settings, port) in [(unknown, port), (settings(), wrongPort), (settings(), expiredPort)] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Registry
@@ -11,18 +12,18 @@ import Testing
     final class Proxy: Sendable {
         let port: Int
         private let scratch: Scratch
-        private let server: Server
+        private let server: RunningServer
 
         init(_ more: String = "") async throws {
-            let port = try Server.freePort()
+            let port = try RunningServer.freePort()
             let scratch = try Scratch()
             let settings = try scratch.write(
                 "tinyproxy.conf",
                 "Port \(port)\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nLogLevel Connect\n"
                     + "LogFile \"\(scratch.path)/log\"\n\(more)\n")
             (self.port, self.scratch) = (port, scratch)
-            server = try Server("/usr/bin/tinyproxy", ["-d", "-c", settings], signal: "KILL")
-            try await Server.wait(for: port)
+            server = try RunningServer("/usr/bin/tinyproxy", ["-d", "-c", settings], signal: "KILL")
+            try await RunningServer.wait(for: port)
         }
 
         /// What was asked of it so far, `GET http://…` and `CONNECT …`.
@@ -56,18 +57,16 @@ import Testing
     var plainURL: String { "http://\(server.plain)/file/cut/\(id)" }
     var secureURL: String { "https://\(server.secure)/file/good/\(id)" }
 
-    @Test(
-        "goes through the proxy that the variables name, in either case, and resumes there",
-        arguments: ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
-    func plain(_ variable: String) async throws {
+    @Test(arguments: ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
+    func goesThroughTheProxyThatTheVariablesName(_ variable: String) async throws {
         let proxy = try await Proxy()
         try await fetch(plainURL, [variable: "http://127.0.0.1:\(proxy.port)"])
         #expect(try proxy.asked == Array(repeating: "GET \(plainURL) HTTP/1.1", count: 2))
         #expect(try await server.seen(id).map(\.range) == [nil, "bytes=\(1 << 19)-"])
     }
 
-    @Test("tunnels TLS, whose name is still to be proven", arguments: ["https_proxy", "HTTPS_PROXY"])
-    func secure(_ variable: String) async throws {
+    @Test(arguments: ["https_proxy", "HTTPS_PROXY"])
+    func tunnelsTLSWhoseNameIsProven(_ variable: String) async throws {
         let proxy = try await Proxy()
         let variables = [variable: "http://127.0.0.1:\(proxy.port)"]
         try await fetch(secureURL, variables)
@@ -81,16 +80,15 @@ import Testing
         #expect(failure.reason.contains("does not prove its name"), "\(failure)")
     }
 
-    @Test("goes around the proxy where NO_PROXY says so", arguments: ["127.0.0.1", "*", "127.0.0.0/8"])
-    func exceptions(_ value: String) async throws {
+    @Test(arguments: ["127.0.0.1", "*", "127.0.0.0/8"])
+    func goesAroundTheProxyWhereToldSo(_ value: String) async throws {
         let proxy = try await Proxy()
         let variables = ["HTTP_PROXY": "http://127.0.0.1:\(proxy.port)", "NO_PROXY": value]
         try await fetch(plainURL, variables)
         #expect(try proxy.asked.isEmpty)
     }
 
-    @Test("logs in at the proxy, and shows no password where that fails")
-    func login() async throws {
+    @Test func logsInAtTheProxyAndShowsNoPassword() async throws {
         let proxy = try await Proxy("BasicAuth user hidden")
         try await fetch(secureURL, ["HTTPS_PROXY": "http://user:hidden@127.0.0.1:\(proxy.port)"])
         let place = "127.0.0.1:\(proxy.port)"
@@ -106,22 +104,20 @@ import Testing
         }
     }
 
-    @Test("says that the proxy leads nowhere, or is not there")
-    func refused() async throws {
+    @Test func saysThatTheProxyIsUnreachable() async throws {
         let proxy = try await Proxy("ConnectPort 443")
         let failure = try await failure {
             try await fetch(secureURL, ["HTTPS_PROXY": "http://127.0.0.1:\(proxy.port)"])
         }
         #expect(failure.reason.contains("proxy"), "\(failure)")
         #expect(failure.remedy.contains("NO_PROXY"))
-        let nobody = "http://127.0.0.1:\(try Server.freePort())"
+        let nobody = "http://127.0.0.1:\(try RunningServer.freePort())"
         let other = try await RegistryTests.failure { try await fetch(plainURL, ["HTTP_PROXY": nobody]) }
         #expect(other.kind == .unavailable)
         #expect(other.remedy.contains("proxy variables"))
     }
 
-    @Test("sends a token request through a proxy on this host, though not to this host")
-    func localProxy() async throws {
+    @Test func sendsATokenRequestThroughAProxyOnThisHost() async throws {
         let proxy = try await Proxy()
         let settings = try settings(["HTTP_PROXY": "http://127.0.0.1:\(proxy.port)"])
         var request = HTTPRequest(address: try HTTPURL("http://\(server.plain)/file/good/\(id)"))
@@ -133,8 +129,7 @@ import Testing
         #expect(try !Realm("https://auth.example/t", named: outcome, artifact: "it").refusesLocalPeer)
     }
 
-    @Test("reads the variables as others do")
-    func variables() throws {
+    @Test func readsTheVariablesAsOthersDo() throws {
         func proxies(_ variables: [String: String]) -> ProxySettings { ProxySettings(environment: variables) }
         #expect(proxies(["http_proxy": "a:1", "HTTP_PROXY": "b:2"]).proxy(.http) == "a:1")
         #expect(proxies(["HTTP_PROXY": "b:2", "REQUEST_METHOD": "GET"]).proxy(.http) == "")

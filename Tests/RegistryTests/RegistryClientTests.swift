@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Registry
 
 /// Images from the real docker-registry.
 @Suite struct RegistryClientTests {
-    @Test(
-        "resolves and fetches images of every kind",
-        arguments: [
-            ("v2", MediaType.dockerManifest, 3), ("list", MediaType.dockerList, 6),
-            ("oci", MediaType.manifest, 3), ("ociindex", MediaType.index, 6),
-            ("ocinomt", MediaType.manifest, 3),
-        ])
-    func fetches(_ kind: String, _ type: String, _ count: Int) async throws {
-        let registry = try await RealRegistry.shared.value
+    @Test(arguments: [
+        ("v2", MediaType.dockerManifest, 3), ("list", MediaType.dockerList, 6),
+        ("oci", MediaType.manifest, 3), ("ociindex", MediaType.index, 6),
+        ("ocinomt", MediaType.manifest, 3),
+    ])
+    func fetchesImagesOfEveryKind(_ kind: String, _ type: String, _ count: Int) async throws {
+        let registry = try await RunningRegistry.shared.value
         let digest = try registry.push(kind, "\(kind)/image:1")
         let client = try RegistryClient(registry.settings())
         let reference = try registry.reference("\(kind)/image:1")
@@ -29,9 +28,8 @@ import Testing
         #expect(try await client.resolve(pinned) == found)
     }
 
-    @Test("speaks neither plain HTTP nor unproven TLS unasked")
-    func isStrict() async throws {
-        let registry = try await RealRegistry.shared.value
+    @Test func speaksNeitherPlainHTTPNorUnprovenTLSUnasked() async throws {
+        let registry = try await RunningRegistry.shared.value
         try registry.push("v2", "t2/b:1")
         var settings = registry.settings()
         settings.insecureHosts = []
@@ -42,9 +40,8 @@ import Testing
         #expect(failure.remedy.contains("--insecure \(registry.host)"), "\(failure)")
     }
 
-    @Test("says what is missing")
-    func missing() async throws {
-        let registry = try await RealRegistry.shared.value
+    @Test func saysWhatIsMissing() async throws {
+        let registry = try await RunningRegistry.shared.value
         try registry.push("v2", "t3/b:1")
         let client = try RegistryClient(registry.settings())
         let failure = try await failure { _ = try await client.resolve(registry.reference("t3/b:2")) }
@@ -59,10 +56,9 @@ import Testing
         #expect(other.artifact.contains("\(blob.digest)"))
     }
 
-    @Test("asks mirrors first and the registry last")
-    func mirrors() async throws {
-        let mirror = try await RealRegistry()
-        let origin = try await RealRegistry.shared.value
+    @Test func asksMirrorsFirst() async throws {
+        let mirror = try await RunningRegistry()
+        let origin = try await RunningRegistry.shared.value
         try mirror.push("v2", "copies/t4/b:1")
         try origin.push("v2", "t4/b:1")
         let last = try origin.push("v2", "t4/b:2")
@@ -78,11 +74,10 @@ import Testing
         #expect(try await fetchAll(client, origin.reference("t4/b:2")) == 3)
     }
 
-    @Test("goes past a mirror that nobody answers at, and remembers it")
-    func deadMirror() async throws {
-        let origin = try await RealRegistry.shared.value
+    @Test func goesPastAMirrorThatDoesNotAnswer() async throws {
+        let origin = try await RunningRegistry.shared.value
         try origin.push("list", "t5/b:1")
-        let dead = "127.0.0.1:\(try Server.freePort())"
+        let dead = "127.0.0.1:\(try RunningServer.freePort())"
         var settings = origin.settings()
         let events = Events()
         settings.onEvent = events.add
@@ -93,8 +88,7 @@ import Testing
         #expect(events.waits.count == 1)
     }
 
-    @Test("refuses a mirror over plain HTTP that was not named insecure, and one that is no address")
-    func badMirrors() async throws {
+    @Test func refusesMirrorsThatAreNotSafe() async throws {
         for candidate in ["http://mirror.example", "ftp://mirror.example", "", "a b", "https://u:p@mirror"] {
             var settings = TransferSettings(environment: [:])
             settings.mirrors = ["docker.io": [candidate]]
@@ -104,9 +98,8 @@ import Testing
         }
     }
 
-    @Test("fetches a large blob in parallel with others, unchanged")
-    func large() async throws {
-        let registry = try await RealRegistry.shared.value
+    @Test func fetchesALargeBlobAmongOthers() async throws {
+        let registry = try await RunningRegistry.shared.value
         for name in ["t7/a:1", "t7/b:1", "t7/c:1"] { try registry.push("oci", name, mebibytes: 6) }
         let client = try RegistryClient(registry.settings())
         try await withThrowingTaskGroup(of: Int.self) { group in

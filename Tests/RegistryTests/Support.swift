@@ -7,127 +7,8 @@ import Testing
 
 @testable import Registry
 
-/// A folder that goes away with the object.
-final class Scratch: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array((NSTemporaryDirectory() + "/registry-tests-XXXXXX").utf8CString)
-        path = try #require(mkdtemp(&template).map { String(cString: $0) })
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    /// Writes a file below the folder and returns its path.
-    @discardableResult func write(_ name: String, _ text: String) throws -> String {
-        let file = path + "/" + name
-        let folder = URL(filePath: file).deletingLastPathComponent()
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        try text.write(toFile: file, atomically: true, encoding: .utf8)
-        return file
-    }
-}
-
-/// A server's process. It ends when the object goes, or when this process ends in whatever way.
-final class Server: Sendable {
-    private let process: Process
-    private let input: Pipe
-    private let scratch: Scratch
-
-    /// - Parameter signal: what ends it; KILL for one that otherwise waits for its clients.
-    init(_ program: String, _ arguments: [String], signal: String = "TERM") throws {
-        scratch = try Scratch()
-        // A shell that ends the server as soon as nobody holds the other end of its input.
-        let script = "\"$@\" & server=$!; cat >/dev/null; kill -\(signal) $server; wait $server"
-        let arguments = ["-c", script, "sh", program] + arguments
-        let path = scratch.path + "/output"
-        (process, input) = try startingAlone {
-            let input = Pipe()
-            // Else the servers hold each other's input open, and none would end.
-            _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
-            return (try Self.start("/bin/sh", arguments, input: input, output: path), input)
-        }
-    }
-
-    deinit {
-        try? input.fileHandleForWriting.close()
-        process.waitUntilExit()
-    }
-
-    private static func start(
-        _ program: String, _ arguments: [String], input: Any, output: String
-    ) throws -> Process {
-        try Data().write(to: URL(filePath: output))
-        let file = try FileHandle(forWritingTo: URL(filePath: output))
-        let process = Process()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        process.standardInput = input
-        process.standardOutput = file
-        process.standardError = file
-        try process.start()
-        return process
-    }
-
-    /// The first line that it prints, as numbers.
-    func ports() throws -> [Int] {
-        for _ in 0..<2000 {
-            let text = try String(contentsOfFile: scratch.path + "/output", encoding: .utf8)
-            if let end = text.firstIndex(of: "\n") {
-                let ports = text[..<end].split(separator: " ").compactMap { Int($0) }
-                try #require(!ports.isEmpty, "\(text)")
-                return ports
-            }
-            usleep(10_000)
-        }
-        throw Failure(.fault, "start", "a server", because: "it prints nothing")
-    }
-
-    /// Runs a program to its end and returns what it printed.
-    @discardableResult static func run(_ program: String, _ arguments: [String]) throws -> String {
-        let scratch = try Scratch()
-        let path = scratch.path + "/output"
-        let process = try start(program, arguments, input: FileHandle.nullDevice, output: path)
-        process.waitUntilExit()
-        let text = try String(contentsOfFile: path, encoding: .utf8)
-        try #require(process.terminationStatus == 0, "\(program) \(arguments): \(text)")
-        return text
-    }
-
-    /// A port that nobody listens at, and that no client is given by chance.
-    static func freePort() throws -> Int {
-        for _ in 0..<100 {
-            let port = Int.random(in: 10_000..<32_000)
-            if withSocket(port, bind) == 0 { return port }
-        }
-        throw Failure(.fault, "find", "a free port", because: "there is none")
-    }
-
-    private static func withSocket(
-        _ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
-    ) -> Int32 {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-    }
-
-    /// Waits until somebody listens at `port`.
-    static func wait(for port: Int) async throws {
-        for _ in 0..<800 {
-            if withSocket(port, connect) == 0 { return }
-            try await Task.sleep(for: .milliseconds(25))
-        }
-        Issue.record("nobody listens at the port \(port)")
-    }
-
+extension RunningServer {
+    /// Where the servers that are written for these tests are.
     static let scripts = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Servers")
         .path()
 }
@@ -177,7 +58,7 @@ final class Certificates: Sendable {
     }
 
     static func openssl(_ line: String) throws {
-        try Server.run("/usr/bin/openssl", line.split(separator: " ").map(String.init))
+        try RunningServer.run("/usr/bin/openssl", line.split(separator: " ").map(String.init))
     }
 }
 
@@ -237,16 +118,16 @@ final class TestSink: BlobSink {
 
 /// The misbehaving server, one for all tests of a process, and what is known of it.
 struct Misbehaving: Sendable {
-    let server: Server
+    let server: RunningServer
     let certificates: Certificates
     let ports: [Int]
 
     static let shared = Result {
         let certificates = try Certificates()
         let path = certificates.scratch.path
-        let server = try Server(
+        let server = try RunningServer(
             "/usr/bin/python3",
-            [Server.scripts + "/misbehave.py", path + "/good.pem", path + "/good.key"])
+            [RunningServer.scripts + "/misbehave.py", path + "/good.pem", path + "/good.key"])
         return Misbehaving(server: server, certificates: certificates, ports: try server.ports())
     }
 

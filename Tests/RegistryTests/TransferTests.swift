@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Synchronization
 import Testing
 
@@ -15,13 +16,11 @@ import Testing
 
     func url(_ kind: String) -> String { "http://\(server.plain)/file/\(kind)/\(id)" }
 
-    @Test(
-        "arrives whole whatever happens on the way",
-        arguments: [
-            "good", "cut", "no-range", "changed", "changed-unsaid", "other-part", "unsatisfied", "chunked",
-            "shaky", "busy", "busy-date", "wrong-once", "gzip-label", "to-relative",
-        ])
-    func recovers(_ kind: String) async throws {
+    @Test(arguments: [
+        "good", "cut", "no-range", "changed", "changed-unsaid", "other-part", "unsatisfied", "chunked",
+        "shaky", "busy", "busy-date", "wrong-once", "gzip-label", "to-relative",
+    ])
+    func arrivesWholeWhateverHappens(_ kind: String) async throws {
         let client = try RegistryClient(server.settings())
         let sink = TestSink(expecting: Misbehaving.one)
         try await client.fetch(urls: [url(kind)], size: 1 << 20, into: sink)
@@ -29,8 +28,7 @@ import Testing
         #expect(sink.snapshot.bytes == Misbehaving.one)
     }
 
-    @Test("goes on where it stood, and asks for the same version")
-    func resumes() async throws {
+    @Test func resumesAndAsksForTheSameVersion() async throws {
         let client = try RegistryClient(server.settings())
         let sink = TestSink(expecting: Misbehaving.one)
         try await client.fetch(urls: [url("cut")], size: 1 << 20, into: sink)
@@ -40,8 +38,7 @@ import Testing
         #expect(sink.snapshot.restarts == 0)
     }
 
-    @Test("goes on with what an earlier process left")
-    func resumesEarlier() async throws {
+    @Test func resumesWhatAnEarlierProcessLeft() async throws {
         let client = try RegistryClient(server.settings())
         let sink = TestSink(expecting: Misbehaving.one, holding: Array(Misbehaving.one.prefix(1000)))
         try await client.fetch(urls: [url("good")], size: 1 << 20, into: sink)
@@ -49,8 +46,7 @@ import Testing
         #expect(sink.snapshot.isFinished)
     }
 
-    @Test("begins anew when an earlier process left something else")
-    func replacesEarlier() async throws {
+    @Test func startsAgainWhenSomethingElseWasLeft() async throws {
         let client = try RegistryClient(server.settings())
         let sink = TestSink(expecting: Misbehaving.one, holding: Array(Misbehaving.two.prefix(1000)))
         try await client.fetch(urls: [url("good")], size: 1 << 20, into: sink)
@@ -58,8 +54,7 @@ import Testing
         #expect(sink.snapshot.isFinished)
     }
 
-    @Test("does not trust what is there by its size")
-    func replacesWhole() async throws {
+    @Test func doesNotTrustWhatIsThereByItsSize() async throws {
         let client = try RegistryClient(server.settings())
         let sink = TestSink(expecting: Misbehaving.one, holding: Misbehaving.two)
         try await client.fetch(urls: [url("good")], size: 1 << 20, into: sink)
@@ -67,8 +62,7 @@ import Testing
         #expect(sink.snapshot.isFinished)
     }
 
-    @Test("asks for nothing when all is there")
-    func needsNothing() async throws {
+    @Test func asksForNothingWhenAllIsThere() async throws {
         let client = try RegistryClient(server.settings())
         let sink = TestSink(expecting: Misbehaving.one, holding: Misbehaving.one)
         try await client.fetch(urls: [url("good")], size: 1 << 20, into: sink)
@@ -76,8 +70,7 @@ import Testing
         #expect(try await server.seen(id).isEmpty)
     }
 
-    @Test("restarts a stalled connection where it stood")
-    func outlivesStall() async throws {
+    @Test func restartsAStalledConnection() async throws {
         var settings = try server.settings()
         settings.patience = .seconds(1)
         // libcurl looks at the mean of some seconds: with a high floor that is soon below.
@@ -88,14 +81,12 @@ import Testing
         #expect(try await server.seen(id).last?.range == "bytes=\(1 << 19)-")
     }
 
-    @Test(
-        "refuses what is not what was promised",
-        arguments: [
-            ("short-length", "1048566"), ("long-length", "1048586"), ("cut-always", "broke off"),
-            ("chunked-short", "only 524288 of 1048576"), ("chunked-long", "more than 1048576"),
-            ("wrong", "not the promised"), ("gzip", "Content-Encoding gzip"), ("part-unasked", "sent a part"),
-        ])
-    func refuses(_ kind: String, _ reason: String) async throws {
+    @Test(arguments: [
+        ("short-length", "1048566"), ("long-length", "1048586"), ("cut-always", "broke off"),
+        ("chunked-short", "only 524288 of 1048576"), ("chunked-long", "more than 1048576"),
+        ("wrong", "not the promised"), ("gzip", "Content-Encoding gzip"), ("part-unasked", "sent a part"),
+    ])
+    func refusesWhatWasNotPromised(_ kind: String, _ reason: String) async throws {
         let client = try RegistryClient(server.settings())
         let sink = TestSink(expecting: Misbehaving.one)
         let failure = try await failure {
@@ -107,8 +98,7 @@ import Testing
         #expect(!sink.snapshot.isFinished)
     }
 
-    @Test("names both digests of wrong content, after one more attempt")
-    func namesDigests() async throws {
+    @Test func namesBothDigestsOfWrongContent() async throws {
         let client = try RegistryClient(server.settings())
         let sink = TestSink(expecting: Misbehaving.one)
         let failure = try await failure { try await client.fetch(urls: [url("wrong")], into: sink) }
@@ -117,15 +107,13 @@ import Testing
         #expect(try await server.seen(id).count == 2)
     }
 
-    @Test(
-        "tells what the server said",
-        arguments: [
-            ("missing", Failure.Kind.unavailable, "404"), ("forbidden", .denied, "403"),
-            ("broken", .unavailable, "500"), ("loop", .unavailable, "more than 10 times"),
-            ("busy-long", .unavailable, "86400 seconds"), ("to-file", .unavailable, "only http and https"),
-            ("endless-error", .unavailable, "500"), ("to-user", .unavailable, "password"),
-        ])
-    func explains(_ kind: String, _ expected: Failure.Kind, _ reason: String) async throws {
+    @Test(arguments: [
+        ("missing", Failure.Kind.unavailable, "404"), ("forbidden", .denied, "403"),
+        ("broken", .unavailable, "500"), ("loop", .unavailable, "more than 10 times"),
+        ("busy-long", .unavailable, "86400 seconds"), ("to-file", .unavailable, "only http and https"),
+        ("endless-error", .unavailable, "500"), ("to-user", .unavailable, "password"),
+    ])
+    func saysWhatTheServerSaid(_ kind: String, _ expected: Failure.Kind, _ reason: String) async throws {
         let client = try RegistryClient(server.settings())
         let sink = TestSink(expecting: Misbehaving.one)
         let failure = try await failure { try await client.fetch(urls: [url(kind)], into: sink) }
@@ -135,8 +123,7 @@ import Testing
         #expect(sink.received == 0)
     }
 
-    @Test("tells of waits that the server asked for")
-    func tellsWaits() async throws {
+    @Test func reportsWaitsThatTheServerAskedFor() async throws {
         var settings = try server.settings()
         let events = Events()
         settings.onEvent = events.add
@@ -147,10 +134,9 @@ import Testing
         #expect(events.all.last == "ended")
     }
 
-    @Test("takes the next URL where the first has nothing")
-    func triesAll() async throws {
+    @Test func takesTheNextURLWhereTheFirstHasNothing() async throws {
         let client = try RegistryClient(server.settings())
-        let nobody = "http://127.0.0.1:\(try Server.freePort())/x"
+        let nobody = "http://127.0.0.1:\(try RunningServer.freePort())/x"
         let sink = TestSink(expecting: Misbehaving.one)
         var settings = try server.settings()
         settings.insecureHosts.insert(String(nobody.dropFirst(7).prefix { $0 != "/" }))
@@ -161,16 +147,15 @@ import Testing
         #expect(failure.kind == .denied)
     }
 
-    @Test("says size and tag of a file", arguments: ["good", "no-head"])
-    func examines(_ kind: String) async throws {
+    @Test(arguments: ["good", "no-head"])
+    func saysSizeAndTagOfAFile(_ kind: String) async throws {
         let file = try await RegistryClient(server.settings()).examine(url: url(kind))
         #expect(file.size == 1 << 20)
         #expect(file.tag == "\"1\"")
         #expect(file.acceptsRanges)
     }
 
-    @Test("asks the next URL where the first has nothing to say")
-    func examinesAll() async throws {
+    @Test func asksTheNextURLWhereTheFirstHasNothingToSay() async throws {
         let client = try RegistryClient(server.settings())
         #expect(
             try await client.examine(urls: [url("missing"), url("forbidden"), url("good")]).size == 1 << 20)
@@ -182,8 +167,7 @@ import Testing
         #expect(failure.reason.contains("404") && failure.reason.contains("403"), "\(failure)")
     }
 
-    @Test("is bounded in memory by a slow sink, and loses nothing")
-    func pauses() async throws {
+    @Test func isBoundedInMemoryByASlowSink() async throws {
         var settings = try server.settings()
         settings.memory = 1 << 20
         let client = try RegistryClient(settings)
@@ -199,8 +183,7 @@ import Testing
         for sink in sinks { #expect(sink.snapshot.isFinished) }
     }
 
-    @Test("ends at once when the sink fails, with the sink's own failure")
-    func reportsSink() async throws {
+    @Test func endsAtOnceWhenTheSinkFails() async throws {
         let client = try RegistryClient(server.settings())
         let sink = TestSink(expecting: Misbehaving.one) { count throws(Failure) in
             if count > 0 { throw Failure(.space, "write", "it", because: "no space left") }
@@ -210,8 +193,7 @@ import Testing
         #expect(try await server.seen(id).count == 1)
     }
 
-    @Test("ends when its task is cancelled, and can go on afterwards")
-    func cancels() async throws {
+    @Test func endsWhenItsTaskIsCancelled() async throws {
         let client = try RegistryClient(server.settings())
         let sink = TestSink(expecting: Misbehaving.one)
         let task = Task { try await client.fetch(urls: [url("stall")], size: 1 << 20, into: sink) }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Registry
@@ -8,7 +9,7 @@ import Testing
 /// Whom TLS believes, and what it shows: a real docker-registry that wants a client certificate.
 @Suite struct TrustTests {
     let certificates: Certificates
-    let registry: RealRegistry
+    let registry: RunningRegistry
     let scratch: Scratch
 
     init() async throws {
@@ -16,9 +17,9 @@ import Testing
         self.certificates = certificates
         scratch = try Scratch()
         let path = certificates.scratch.path
-        let open = try await RealRegistry()
+        let open = try await RunningRegistry()
         try open.push("v2", "a/b:1")
-        registry = try await RealRegistry(
+        registry = try await RunningRegistry(
             open.scratch,
             http: """
                   tls:
@@ -48,8 +49,7 @@ import Testing
         try scratch.write("certs.d/\(registry.host)/\(place)", text)
     }
 
-    @Test("shows a client certificate to who asks, and believes the authorities that are named")
-    func shows() async throws {
+    @Test func showsAClientCertificateToServersThatAsk() async throws {
         var settings = settings()
         settings.moreAuthorities = [certificates.authority]
         settings.clientCertificate = certificates.scratch.path + "/other.pem"
@@ -57,8 +57,7 @@ import Testing
         try await fetch(settings)
     }
 
-    @Test("takes a key out of the certificate's own file")
-    func combined() async throws {
+    @Test func takesAKeyOutOfTheCertificatesFile() async throws {
         let path = certificates.scratch.path
         var settings = settings()
         settings.moreAuthorities = [certificates.authority]
@@ -69,24 +68,21 @@ import Testing
         try await fetch(settings)
     }
 
-    @Test("finds what docker and podman keep for a host")
-    func folders() async throws {
+    @Test func findsWhatDockerAndPodmanKeepForAHost() async throws {
         try put("ca.pem", as: "ca.crt")
         try put("other.pem", as: "client.cert")
         try put("other.key", as: "client.key")
         try await fetch(settings())
     }
 
-    @Test("looks where docker and podman look")
-    func places() {
+    @Test func looksWhereDockerAndPodmanLook() {
         #expect(
             TransferSettings(environment: ["HOME": "/h"]).certificateFolders == [
                 "/h/.config/containers/certs.d", "/etc/containers/certs.d", "/etc/docker/certs.d",
             ])
     }
 
-    @Test("says what a server without our certificate does, once")
-    func wanted() async throws {
+    @Test func saysWhatAServerWithoutOurCertificateDoes() async throws {
         var settings = settings()
         settings.moreAuthorities = [certificates.authority]
         let strict = settings
@@ -95,8 +91,7 @@ import Testing
         #expect(failure.remedy.contains("--client-cert"), "\(failure)")
     }
 
-    @Test("refuses files that are not what they should be, and asks nobody for a password")
-    func badFiles() async throws {
+    @Test func refusesFilesThatAreNotWhatTheyShouldBe() async throws {
         let path = certificates.scratch.path
         try Certificates.openssl(
             "pkey -in \(path)/other.key -aes256 -passout pass:hidden -out \(path)/locked.key")
@@ -125,8 +120,7 @@ import Testing
         #expect(failure.reason.contains("client.key"))
     }
 
-    @Test("believes nobody whom nobody named")
-    func unknown() async throws {
+    @Test func trustsNoAuthorityThatWasNotNamed() async throws {
         let bare = try await failure { try await fetch(settings()) }
         #expect(bare.kind == .configuration)
         #expect(bare.reason.contains("none.pem") && bare.remedy.contains("SSL_CERT_FILE"))

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Registry
 
 /// The registry of `pushes.py`, one for all tests of a process.
 struct PushServer: Sendable {
-    let server: Server
+    let server: RunningServer
     let ports: [Int]
 
     static let shared = Result {
-        let server = try Server("/usr/bin/python3", [Server.scripts + "/pushes.py"])
+        let server = try RunningServer("/usr/bin/python3", [RunningServer.scripts + "/pushes.py"])
         return PushServer(server: server, ports: try server.ports())
     }
 
@@ -89,8 +90,7 @@ struct MemorySource: ContentSource {
         return try await client.claim(of: blob, in: reference(kind))?.agrees(with: blob) ?? false
     }
 
-    @Test("small blobs go in one PUT, larger ones in parts that end in an empty PUT")
-    func forms() async throws {
+    @Test func smallBlobsGoInOnePUT() async throws {
         for size in [0, 1, 64 << 10, 64 << 10 + 1, 300_000] {
             let bytes = Array(Self.content.prefix(size))
             try await push("good", bytes)
@@ -107,8 +107,7 @@ struct MemorySource: ContentSource {
         #expect(try await isThere("good"))
     }
 
-    @Test("goes on inside a part, where the status of the upload says")
-    func resumes() async throws {
+    @Test func resumesInsideAPart() async throws {
         try await push("cut")
         let seen = try await server.seen(id)
         #expect(
@@ -117,27 +116,23 @@ struct MemorySource: ContentSource {
         #expect(try await isThere("cut"))
     }
 
-    @Test("begins anew where the upload is not known any more")
-    func forgotten() async throws {
+    @Test func startsAgainWhereTheUploadIsUnknown() async throws {
         try await push("forgetful")
         let seen = try await server.seen(id)
         #expect(seen.count { $0.method == "POST" } == 2)
         #expect(try await isThere("forgetful"))
     }
 
-    @Test(
-        "comes to an end with registries that are not as they should be",
-        arguments: [
-            "loses-a-part", "takes-half", "nonsense-range", "least-chunk", "no-parts", "parts-unsupported",
-            "relative", "relative-from-root", "bare", "garbles-once", "silent-commit", "busy", "shaky",
-        ])
-    func oddities(_ kind: String) async throws {
+    @Test(arguments: [
+        "loses-a-part", "takes-half", "nonsense-range", "least-chunk", "no-parts", "parts-unsupported",
+        "relative", "relative-from-root", "bare", "garbles-once", "silent-commit", "busy", "shaky",
+    ])
+    func endsWithRegistriesThatAreOdd(_ kind: String) async throws {
         try await push(kind)
         #expect(try await isThere(kind))
     }
 
-    @Test("sends nothing twice when the answer to the closing request is lost")
-    func lostAnswer() async throws {
+    @Test func sendsNothingTwiceWhenTheLastAnswerIsLost() async throws {
         try await push("silent-commit")
         // libcurl repeats by itself what has no body.
         let methods = try await methods()
@@ -145,25 +140,22 @@ struct MemorySource: ContentSource {
         #expect(methods.last == "HEAD")
     }
 
-    @Test("sends at least as much at once as OCI-Chunk-Min-Length asks for")
-    func leastChunk() async throws {
+    @Test func sendsAtLeastTheSmallestChunk() async throws {
         try await push("least-chunk")
         #expect(try await server.seen(id).compactMap(\.range) == ["0-699999", "700000-1048575"])
     }
 
-    @Test("sends all at once where parts are not taken", arguments: ["no-parts", "parts-unsupported"])
-    func whole(_ kind: String) async throws {
+    @Test(arguments: ["no-parts", "parts-unsupported"])
+    func sendsAllAtOnceWherePartsAreNotTaken(_ kind: String) async throws {
         try await push(kind)
         #expect(try await methods() == ["POST", "PATCH", "DELETE", "POST", "PUT"])
     }
 
-    @Test(
-        "of damaged content no registry gets the whole, and the upload is given up",
-        arguments: [
-            ("good", 1 << 20), ("good", 200_000), ("good", 1000), ("bare", 1 << 20), ("bare", 200_000),
-            ("no-parts", 1 << 20),
-        ])
-    func damaged(_ kind: String, _ size: Int) async throws {
+    @Test(arguments: [
+        ("good", 1 << 20), ("good", 200_000), ("good", 1000), ("bare", 1 << 20), ("bare", 200_000),
+        ("no-parts", 1 << 20),
+    ])
+    func noRegistryGetsTheWholeOfDamagedContent(_ kind: String, _ size: Int) async throws {
         let bytes = Array(Self.content.prefix(size))
         let failure = try await failure { try await push(kind, bytes, damage: size - 1) }
         #expect(failure.kind == .data)
@@ -175,25 +167,21 @@ struct MemorySource: ContentSource {
         #expect(seen.allSatisfy { $0.method != "PUT" || $0.status == 0 })
     }
 
-    @Test("mounts from another repository")
-    func mounts() async throws {
+    @Test func mountsFromAnotherRepository() async throws {
         #expect(try await push("mount-done", origin: true) == .mounted)
         let seen = try await server.seen(id)
         #expect(seen.map(\.method) == ["POST"])
         #expect(seen[0].query == "mount=\(Digest(of: Self.content))&from=other/place")
     }
 
-    @Test(
-        "sends what is not mounted: 202 with a place, 403, 404 and 405",
-        arguments: ["good", "mount-denied", "mount-unknown", "mount-unsupported"])
-    func mountRefused(_ kind: String) async throws {
+    @Test(arguments: ["good", "mount-denied", "mount-unknown", "mount-unsupported"])
+    func sendsWhatIsNotMounted(_ kind: String) async throws {
         #expect(try await push(kind, origin: true) == .uploaded)
         #expect(try await isThere(kind))
         #expect(try await methods().count { $0 == "POST" } == (kind == "good" ? 1 : 2))
     }
 
-    @Test("sends no login to another server that an upload is led to (GHSA-qvqc-4c52-x6qp)")
-    func elsewhere() async throws {
+    @Test func sendsNoLoginToAnotherServerOfAnUpload() async throws {
         let scratch = try Scratch()
         let auth = Data("user:hidden".utf8).base64EncodedString()
         let entries = server.ports.map { "\"127.0.0.1:\($0)\": {\"auth\": \"\(auth)\"}" }
@@ -213,32 +201,28 @@ struct MemorySource: ContentSource {
         }
     }
 
-    @Test(
-        "follows no place that is none",
-        arguments: [
-            ("to-file", "only http and https"), ("to-nowhere", "no place"), ("to-user", "user name"),
-            ("to-redirect", "redirects what is sent"),
-        ])
-    func places(_ kind: String, _ reason: String) async throws {
+    @Test(arguments: [
+        ("to-file", "only http and https"), ("to-nowhere", "no place"), ("to-user", "user name"),
+        ("to-redirect", "redirects what is sent"),
+    ])
+    func followsNoPlaceThatIsNone(_ kind: String, _ reason: String) async throws {
         let failure = try await failure { try await push(kind) }
         #expect(failure.kind == .unavailable)
         #expect(failure.reason.contains(reason), "\(failure)")
     }
 
-    @Test(
-        "tells what the registry said, and what to do",
-        arguments: [
-            ("read-only", Failure.Kind.denied, "405 UNSUPPORTED: it takes no pushes", "read-only"),
-            ("no-repository", .unavailable, "404 NAME_UNKNOWN", "create the repository"),
-            ("too-large", .unavailable, "413", "--chunk-size"),
-            ("broken", .unavailable, "500 UNKNOWN", "check the status"),
-            ("cut-always", .unavailable, "broke off", "run it again"),
-            ("lies", .data, "says that it has sha256:0000", "explained it"),
-            ("mount-lies", .data, "says that it has sha256:0000", "explained it"),
-            ("garbles", .data, "400 DIGEST_INVALID", "ask its operator"),
-            ("takes-too-much", .unavailable, "100000000 bytes", "check that it is a registry"),
-        ])
-    func refusals(
+    @Test(arguments: [
+        ("read-only", Failure.Kind.denied, "405 UNSUPPORTED: it takes no pushes", "read-only"),
+        ("no-repository", .unavailable, "404 NAME_UNKNOWN", "create the repository"),
+        ("too-large", .unavailable, "413", "--chunk-size"),
+        ("broken", .unavailable, "500 UNKNOWN", "check the status"),
+        ("cut-always", .unavailable, "broke off", "run it again"),
+        ("lies", .data, "says that it has sha256:0000", "explained it"),
+        ("mount-lies", .data, "says that it has sha256:0000", "explained it"),
+        ("garbles", .data, "400 DIGEST_INVALID", "ask its operator"),
+        ("takes-too-much", .unavailable, "100000000 bytes", "check that it is a registry"),
+    ])
+    func saysWhatTheRegistrySaid(
         _ kind: String, _ expected: Failure.Kind, _ reason: String, _ remedy: String
     ) async throws {
         let failure = try await failure { try await push(kind, origin: kind == "mount-lies") }
@@ -248,14 +232,12 @@ struct MemorySource: ContentSource {
         #expect(failure.remedy.contains(remedy), "\(failure)")
     }
 
-    @Test("pushes where HEAD is forbidden before a repository is there")
-    func headForbidden() async throws {
+    @Test func pushesWhereHEADIsForbidden() async throws {
         #expect(try await isThere("head-forbidden") == false)
         #expect(try await push("head-forbidden") == .uploaded)
     }
 
-    @Test("asks for a new token in the middle of an upload, and goes on")
-    func expiredToken() async throws {
+    @Test func asksForANewTokenInTheMiddleOfAnUpload() async throws {
         try await push("expires")
         let seen = try await server.seen(id)
         #expect(Set(seen.compactMap(\.authorization)).count > 1)
@@ -263,8 +245,7 @@ struct MemorySource: ContentSource {
         #expect(seen.last?.status == 201)
     }
 
-    @Test("a manifest goes under its tag or digest; the answer's digest must be its own")
-    func manifests() async throws {
+    @Test func aManifestGoesUnderItsTagOrDigest() async throws {
         let client = try RegistryClient(server.settings())
         let raw = Array(
             #"{"schemaVersion":2,"manifests":[],"mediaType":"application/vnd.oci.image.index.v1+json"}"#.utf8)
@@ -286,8 +267,7 @@ struct MemorySource: ContentSource {
             try await client.push(manifest, to: reference("invalid-manifest"), mayBeRefused: true) == nil)
     }
 
-    @Test("the fields that tell how far an upload is are read with care, whatever they hold")
-    func mutatedRanges() {
+    @Test func theFieldsOfAnUploadAreReadWithCare() {
         var random = SystemRandomNumberGenerator()
         let letters = Array("0123456789-=/bytes *,x".unicodeScalars)
         for text in [

@@ -10,18 +10,16 @@ import Testing
 @Suite struct DatabaseTests {
     /// rpm's databases, written by python's sqlite3, by hand, and by perl's DB_File.
     private static let databases: [(name: String, bytes: [UInt8])] = {
-        let folder = URL.temporaryDirectory.appending(path: "sealift-sbom-\(UUID())")
+        let scratch = try! Scratch()
         let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appending(path: "acceptance/audit/rpm_databases.py")
-        try! FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
         let python = Process()
         python.executableURL = URL(filePath: "/usr/bin/env")
-        python.arguments = ["python3", script.path(), folder.path()]
+        python.arguments = ["python3", script.path(), scratch.path]
         try! python.start()
         python.waitUntilExit()
         return ["rpmdb.sqlite", "Packages.db", "Packages"].map { name in
-            (name, [UInt8](try! Data(contentsOf: folder.appending(path: name))))
+            (name, try! scratch.bytes(name))
         }
     }()
 

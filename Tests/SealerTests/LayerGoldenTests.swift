@@ -36,29 +36,6 @@ enum Golden {
     }
 }
 
-/// A temporary folder that goes when the value does.
-final class Scratch {
-    let path: String
-    private let isOwn: Bool
-
-    init() throws {
-        isOwn = true
-        let base = FileManager.default.temporaryDirectory.path()
-        path = base + (base.hasSuffix("/") ? "" : "/") + "sealift-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    /// A folder that another process made and removes.
-    init(existing path: String) {
-        self.path = path
-        isOwn = false
-    }
-
-    deinit { if isOwn { try? FileManager.default.removeItem(atPath: path) } }
-
-    func callAsFunction(_ name: String) -> String { path + "/" + name }
-}
-
 /// Owners and devices of the golden trees are for root to make.
 let isRoot = geteuid() == 0
 

@@ -16,9 +16,7 @@ import Testing
         #expect(made.unknown.isEmpty)
     }
 
-    @Test(
-        "the command line wins, however it is written",
-        arguments: [["--jobs", "2"], ["--jobs=2"]])
+    @Test(arguments: [["--jobs", "2"], ["--jobs=2"]])
     func theCommandLineWins(_ given: [String]) {
         let made = options(["collect", "x.yaml"] + given, ["SEALIFT_JOBS": "4"])
         #expect(made.arguments == ["collect", "x.yaml"] + given)
@@ -46,8 +44,7 @@ import Testing
         #expect(made.arguments == ["store", "check", "--store=/s"])
     }
 
-    @Test("a repeated option takes words, another one the whole value")
-    func severalValues() {
+    @Test func aRepeatedOptionTakesWords() {
         let made = options(
             ["collect", "x.yaml"],
             ["SEALIFT_PLATFORM": " linux/amd64\tlinux/arm64 ", "SEALIFT_OUTPUT": "a b"])
@@ -56,10 +53,8 @@ import Testing
         #expect(made.arguments.contains("--output=a b"))
     }
 
-    @Test(
-        "a flag is set by 1, true and yes only",
-        arguments: [("1", true), ("TRUE", true), ("yes", true), ("0", false), ("no", false), ("on", false)])
-    func flags(_ value: String, _ isSet: Bool) {
+    @Test(arguments: [("1", true), ("TRUE", true), ("yes", true), ("0", false), ("no", false), ("on", false)])
+    func aFlagIsSetByThreeWordsOnly(_ value: String, _ isSet: Bool) {
         let made = options(["collect", "x.yaml"], ["SEALIFT_DRY_RUN": value])
         #expect(made.arguments.contains("--dry-run") == isSet)
     }

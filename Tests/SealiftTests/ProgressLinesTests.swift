@@ -17,9 +17,8 @@ import Testing
         return state
     }
 
-    @Test(
-        "no line is wider than the terminal, nor are there more than its rows", arguments: [21, 40, 80, 200])
-    func fits(_ width: Int) {
+    @Test(arguments: [21, 40, 80, 200])
+    func noLineIsWiderThanTheTerminal(_ width: Int) {
         for height in [4, 10, 50] {
             for parts in [0, 1, 8, 100] {
                 let lines = ProgressRenderer(state(parts)).drawn(width: width, height: height)

@@ -2,6 +2,7 @@
 import Foundation
 import OCI
 import Serve
+import TestSupport
 import Testing
 
 /// A bundle that is damaged under the server: no response is completed with wrong bytes.
@@ -62,7 +63,7 @@ import Testing
     @Test func damageWhileItIsSentCutsTheResponse() async throws {
         // Far more than both sockets' buffers hold: the server cannot be done while the client waits.
         let (layout, blob) = try Layout.holding(noise(64 << 20, seed: 8))
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let (half, go) = (folder.path + "/half", folder.path + "/go")
         try await Served.with(layout) { served in
             async let client = run(

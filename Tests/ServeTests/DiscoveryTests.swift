@@ -2,6 +2,7 @@
 import Foundation
 import OCI
 import Serve
+import TestSupport
 import Testing
 
 /// The content discovery rules of the OCI distribution specification 1.1, and names.
@@ -234,7 +235,7 @@ import Testing
 
     @Test func filesAreServedWithTheirChecksums() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         try await Served.with(sample.layout) { served in
             for file in sample.layout.files {
                 let name = file.name.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Serve
@@ -52,7 +53,7 @@ import Testing
     }
 
     @Test func aMebibyteOfHeadersIsRefused() async throws {
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let one = "X-Large: " + String(repeating: "a", count: 1 << 20)
         let many = (0..<1000).map { "X-\($0): " + String(repeating: "b", count: 1000) }.joined(
             separator: "\n")
@@ -156,7 +157,7 @@ import Testing
             try Catalog([layout]),
             settings: ServerSettings(address: ListenAddress(host: "127.0.0.1", port: 0)))
         let url = "http://127.0.0.1:\(server.port)/v2/a/blobs/\(blob.digest)"
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         async let download = run("curl", ["-sS", "--limit-rate", "20M", "-o", folder.path + "/blob", url])
         while (try? FileManager.default.attributesOfItem(atPath: folder.path + "/blob")) == nil {
             try await Task.sleep(for: .milliseconds(5))
@@ -172,7 +173,7 @@ import Testing
         let server = try await Server.start(
             try Catalog([layout]),
             settings: ServerSettings(address: ListenAddress(host: "127.0.0.1", port: 0)))
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let (begun, go) = (folder.path + "/begun", folder.path + "/go")
         async let client = run(
             "bash",

@@ -9,7 +9,7 @@ import Testing
 @Suite struct PeerTests {
     @Test func skopeoCopiesAndInspects() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         try await Served.with(sample.layout) { served in
             let host = "docker://\(served.authority)"
             for name in ["calico/node:v3.19.1", "docker.io/calico/node:v3.19.1", "tigera/operator:v1.17.4"] {
@@ -33,7 +33,7 @@ import Testing
 
     @Test func podmanPulls() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         try await Served.with(sample.layout) { served in
             let storage = [
                 "--root", folder.path + "/root", "--runroot", folder.path + "/run", "--storage-driver", "vfs",
@@ -50,7 +50,7 @@ import Testing
 
     @Test func containerdPulls() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let socket = folder.path + "/s"
         let daemon = Process()
         daemon.executableURL = URL(filePath: "/usr/bin/env")

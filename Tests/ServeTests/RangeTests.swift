@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import OCI
+import TestSupport
 import Testing
 
 @testable import Serve
@@ -94,7 +95,7 @@ import Testing
 
     @Test func aBrokenDownloadGoesOn() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         try await Served.with(sample.layout) { served in
             let url = "http://\(served.authority)/v2/calico/node/blobs/\(sample.large.digest)"
             let whole = try await served.curl("/v2/calico/node/blobs/\(sample.large.digest)").body

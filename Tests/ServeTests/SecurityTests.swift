@@ -2,13 +2,14 @@
 import Foundation
 import OCI
 import Serve
+import TestSupport
 import Testing
 
 /// TLS and users.
 @Suite struct SecurityTests {
     @Test func aSelfSignedCertificateIsGoodForItsName() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let identity = try TLSIdentity(selfSignedFor: "sea.hub", also: ["10.0.0.5"])
         let ca = folder.path + "/ca.crt"
         try Data(identity.certificate.utf8).write(to: URL(filePath: ca))
@@ -86,7 +87,7 @@ import Testing
 
     @Test func certificateAndKeyComeFromFiles() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let (certificate, key) = (folder.path + "/cert.pem", folder.path + "/key.pem")
         let made = try await run(
             "openssl",
@@ -116,7 +117,7 @@ import Testing
 
     @Test func usersOfAnHtpasswdFileMayRead() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let path = folder.path + "/htpasswd"
         let made = try await run("htpasswd", ["-cbB", path, "reader", "a:secret"])
         #expect(made.status == 0, "\(made.err)")

@@ -2,6 +2,7 @@
 import Spec
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 /// Every mistake that a spec can have: its exact line and column, and what is said.
@@ -164,7 +165,7 @@ import Testing
     }
 
     @Test func seededMutationsNeverCrash() {
-        var random = Seeded(state: 19_804)
+        var random = SeededNumbers(19_804)
         let bytes = Array(Self.good.utf8)
         var refused = 0
         for _ in 0..<600 {
@@ -188,17 +189,5 @@ import Testing
             }
         }
         #expect(refused > 300)
-    }
-}
-
-/// A generator whose run can be repeated (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

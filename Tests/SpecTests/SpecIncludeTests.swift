@@ -2,23 +2,16 @@
 import Foundation
 import OCI
 import Spec
+import TestSupport
 import Testing
 
 /// Specs of several files: what counts, where its paths begin, and the places of mistakes.
 @Suite struct SpecIncludeTests {
     /// Reads `spec.yaml` of a folder with these files.
     static func read(_ files: [String: String]) throws -> (outcome: SpecReader.Outcome, folder: String) {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "include-\(UUID())")
-        defer { try? FileManager.default.removeItem(at: folder) }
-        for (name, text) in files {
-            let place = folder.appending(path: name)
-            try FileManager.default.createDirectory(
-                at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try Data(text.utf8).write(to: place)
-        }
-        let path = folder.appending(path: "spec.yaml").path
-        let bytes = Array(try Data(contentsOf: URL(filePath: path)))
-        return (SpecReader.examine(bytes, path: path), folder.path)
+        let scratch = try Scratch()
+        for (name, text) in files { try scratch.write(name, text) }
+        return (SpecReader.examine(try scratch.bytes("spec.yaml"), path: scratch("spec.yaml")), scratch.path)
     }
 
     static func spec(_ files: [String: String]) throws -> ParsedSpec {

@@ -185,19 +185,16 @@ import Testing
     func theDiffIsWhatPatchApplies(text: String) throws {
         let scan = try ImageScan.yaml(Array(text.utf8), path: "x.yaml")
         let diff = scan.source.unifiedDiff(try scan.changes(to: "sea.hub:5000"))
-        let folder = FileManager.default.temporaryDirectory.appending(path: "sl-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        try Data(text.utf8).write(to: folder.appending(path: "x.yaml"))
-        try Data(diff.utf8).write(to: folder.appending(path: "diff"))
+        let scratch = try Scratch()
+        try scratch.write("x.yaml", text)
+        try scratch.write("diff", diff)
         let patch = Process()
         patch.executableURL = URL(filePath: "/usr/bin/patch")
         patch.arguments = ["--binary", "--fuzz=0", "-s", "-p0", "-i", "diff"]
-        patch.currentDirectoryURL = folder
+        patch.currentDirectoryURL = URL(filePath: scratch.path)
         try patch.start()
         patch.waitUntilExit()
         #expect(patch.terminationStatus == 0, "\(diff)")
-        let after = try Data(contentsOf: folder.appending(path: "x.yaml"))
-        #expect(Array(after) == (try scan.rewritten(to: "sea.hub:5000")))
+        #expect(try scratch.bytes("x.yaml") == scan.rewritten(to: "sea.hub:5000"))
     }
 }

@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test func editsChangeWhatWasMeantAndNothingElse() throws {
-        var random = Seeded(state: 7)
+        var random = SeededNumbers(7)
         var cases: [Case] = []
         var refused = 0
         for round in 0..<120 {
@@ -122,7 +122,7 @@ import Testing
     }
 
     @Test func rewritesLeadEveryReferenceAndNothingElse() throws {
-        var random = Seeded(state: 11)
+        var random = SeededNumbers(11)
         var cases: [Case] = []
         var total = 0
         for round in 0..<60 {
@@ -163,7 +163,7 @@ import Testing
     }
 
     @Test func seededMutationsNeverCrash() throws {
-        var random = Seeded(state: 23)
+        var random = SeededNumbers(23)
         let files = try ["tigera-operator.yaml", "custom-resources.yaml", "daemon.json"].map(Fixture.bytes)
         var parsed = 0
         for round in 0..<900 {

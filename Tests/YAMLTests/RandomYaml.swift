@@ -1,16 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-
-/// A generator whose run can be repeated (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
+import TestSupport
 
 /// Makes YAML in the ways that people write it: every style, comments everywhere, anchors, odd spacing.
 struct RandomYaml {
@@ -18,7 +7,7 @@ struct RandomYaml {
     private var anchors = 0
 
     /// A file of some documents.
-    static func file(_ random: inout Seeded, documents: Int, lineBreak: String) -> String {
+    static func file(_ random: inout SeededNumbers, documents: Int, lineBreak: String) -> String {
         var maker = RandomYaml()
         for index in 0..<documents {
             if index > 0 || Bool.random(using: &random) { maker.lines.append("---") }
@@ -28,11 +17,11 @@ struct RandomYaml {
         return maker.lines.joined(separator: lineBreak) + end
     }
 
-    private static func pick<Element>(_ choices: [Element], _ random: inout Seeded) -> Element {
+    private static func pick<Element>(_ choices: [Element], _ random: inout SeededNumbers) -> Element {
         choices.randomElement(using: &random)!
     }
 
-    private mutating func mapping(_ indent: Int, depth: Int, first: String, _ random: inout Seeded) {
+    private mutating func mapping(_ indent: Int, depth: Int, first: String, _ random: inout SeededNumbers) {
         let names = [
             "name", "spec", "kind", "a.b/c", "labels", "count", "x", "\"quoted\"", "'it''s'", "é", "image",
             "initImage",
@@ -51,7 +40,7 @@ struct RandomYaml {
         }
     }
 
-    private mutating func noise(_ indent: Int, _ random: inout Seeded) {
+    private mutating func noise(_ indent: Int, _ random: inout SeededNumbers) {
         switch Int.random(in: 0..<8, using: &random) {
         case 0: lines.append(String(repeating: " ", count: indent) + "# a comment: with {signs} é")
         case 1: lines.append("")
@@ -60,7 +49,7 @@ struct RandomYaml {
         }
     }
 
-    private mutating func image(_ key: String, _ indent: Int, _ random: inout Seeded) {
+    private mutating func image(_ key: String, _ indent: Int, _ random: inout SeededNumbers) {
         let name = Self.pick(
             ["a/b:1", "quay.io/x/y:v1", "r.io:5000/z:2", "sea.hub:5000/q/r:1", "library/n:3", "m/n"], &random)
         let pad = String(repeating: " ", count: indent + 2)
@@ -86,7 +75,7 @@ struct RandomYaml {
         anchors += 1
     }
 
-    private mutating func value(_ key: String, _ indent: Int, _ depth: Int, _ random: inout Seeded) {
+    private mutating func value(_ key: String, _ indent: Int, _ depth: Int, _ random: inout SeededNumbers) {
         let pad = String(repeating: " ", count: indent)
         let comment = Self.pick(["", "", " # c: d", "\t# tab"], &random)
         switch Int.random(in: 0..<(depth < 4 ? 14 : 8), using: &random) {

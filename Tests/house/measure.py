@@ -182,7 +182,8 @@ class House:
         for target in sorted(p for p in (self.root / "Sources").iterdir() if p.is_dir()):
             source = line_count(swift_files(target))
             if source:
-                tests = self.root / "Tests" / f"{target.name}Tests"
+                # The target of a program has a small first letter, its tests have a large one.
+                tests = self.root / "Tests" / f"{target.name[0].upper()}{target.name[1:]}Tests"
                 yield target.name, source, line_count(swift_files(tests)) if tests.is_dir() else 0
 
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import OCI
+import TestSupport
 import Testing
 
 @testable import Build

@@ -89,13 +89,12 @@ import Testing
         _ = try RegistryImage(reference: one.reference, manifests: [one.manifests[1]])
     }
 
-    @Test(.enabled(if: isRoot)) func theRealRegistryServesABuiltImage() throws {
+    @Test(.enabled(if: isRoot)) func theRealRegistryServesABuiltImage() async throws {
         let scratch = try Scratch()
         let store = try Store(at: scratch("store"))
         let outcome = try LiteBuildTests.guideBuilt(into: store, scratch)
         let layer = try #require(outcome.image.layerIDs.last)
-        let registry = try RunningRegistry(storage: "\(store.layerFolder(layer))/registry", scratch)
-        defer { registry.stop() }
+        let registry = try await RunningRegistry(readingOnly: "\(store.layerFolder(layer))/registry")
         let guide = try LiteBuildTests.guide(in: scratch)
         for image in guide.images.prefix(2) {
             let name = "docker://127.0.0.1:\(registry.port)/\(image.reference.path)"
@@ -116,40 +115,5 @@ import Testing
                 "! skopeo --override-os linux --override-arch arm64 copy --src-tls-verify=false "
                     + "--insecure-policy \(name) dir:\(target)-arm64 2>/dev/null")
         }
-    }
-}
-
-/// Debian's docker-registry on loopback, ended by its process id.
-final class RunningRegistry {
-    let port: Int
-    private let process = Process()
-
-    init(storage: String, _ scratch: Scratch) throws {
-        port =
-            try Int(
-                Golden.run(
-                    "python3", "-c",
-                    "import socket; s=socket.socket(); s.bind(('127.0.0.1',0)); print(s.getsockname()[1])"
-                ).dropLast()) ?? 0
-        let config = """
-            version: 0.1
-            log: { level: error, accesslog: { disabled: true } }
-            storage: { filesystem: { rootdirectory: "\(storage)" }, maintenance: { readonly: { enabled: true } } }
-            http: { addr: "127.0.0.1:\(port)" }
-            """
-        try config.write(toFile: scratch("registry.yml"), atomically: true, encoding: .utf8)
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["docker-registry", "serve", scratch("registry.yml")]
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.start()
-        let url = "http://127.0.0.1:\(port)/v2/"
-        try Golden.run(
-            "sh", "-c", "for i in $(seq 300); do curl -sf \(url) && exit 0; sleep 0.1; done; exit 1")
-    }
-
-    func stop() {
-        process.terminate()
-        process.waitUntilExit()
     }
 }

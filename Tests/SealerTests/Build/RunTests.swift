@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Build
@@ -137,9 +138,11 @@ import Testing
 /// Without the right to mount there is no RUN, and the error says what to do.
 @Suite struct RunDeniedTests {
     @Test(.enabled(if: isRoot)) func aUserWhoMayNotMountIsTold() async throws {
-        await #expect(processExitsWith: .success) {
-            let scratch = try Scratch()
-            try Golden.run("chmod", "0777", scratch.path)
+        // The user could not remove a folder of its own in that of all temporary files.
+        let outer = try Scratch()
+        try Golden.run("chmod", "0777", outer.path)
+        await #expect(processExitsWith: .success) { [path = outer.path as String] in
+            let scratch = Scratch(existing: path)
             setgroups(0, nil)
             guard setgid(65534) == 0, setuid(65534) == 0 else { exit(1) }
             let build = try LiteBuildTests.build(

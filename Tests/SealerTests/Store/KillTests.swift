@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 @testable import Build
@@ -37,6 +38,8 @@ import Testing
             let moment = Int.random(in: 0...longest)
             await #expect(processExitsWith: .signal(SIGKILL), "run \(run), after \(moment) µs") {
                 [path = path as String, moment = moment as Int] in
+                // What a killed process leaves goes with the folder of its parent.
+                setenv("TMPDIR", path, 1)
                 spawnThread {
                     usleep(UInt32(moment))
                     kill(getpid(), SIGKILL)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import OCI
+import TestSupport
 import Testing
 
 /// Docker archives, read by the tools that read those of `docker save`.
@@ -28,7 +29,7 @@ import Testing
 
     @Test func skopeoAndPodmanReadIt() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let path = folder.path + "/registry.tar"
         try await Self.write([try Self.registry(sample), try Self.node(sample)], sample.layout, to: path)
         for name in ["registry:2.7.1", "quay.io/calico/node:v3.19.1"] {
@@ -54,7 +55,7 @@ import Testing
 
     @Test func gnuTarListsSharedLayersOnce() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let path = folder.path + "/two.tar"
         try await Self.write(
             [try Self.registry(sample, ["registry:2.7.1", "registry:2"]), try Self.node(sample)],
@@ -76,7 +77,7 @@ import Testing
 
     @Test func aPipeAndAFileGetTheSameBytes() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let images = [try Self.registry(sample), try Self.node(sample)]
         try await Self.write(images, sample.layout, to: folder.path + "/file.tar")
         let fifo = folder.path + "/pipe"
@@ -93,7 +94,7 @@ import Testing
 
     @Test func anArchiveBeginsWhereTheFileStands() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let path = folder.path + "/after.tar"
         let images = [try Self.registry(sample)]
         try await Self.write(images, sample.layout, to: folder.path + "/file.tar")
@@ -118,7 +119,7 @@ import Testing
             [(layer, Digest(of: [9]))], Platform(os: "linux", architecture: "amd64"))
         let image = DockerArchive.Image(
             references: [try Reference("a:1")], manifest: try layout.manifest(manifest))
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         await #expect(throws: Failure.self) {
             try await Self.write([image], layout, to: folder.path + "/a.tar")
         }
@@ -126,7 +127,7 @@ import Testing
 
     @Test func anIndexAndASealerImageAreRefused() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let index = DockerArchive.Image(references: [], manifest: try sample.layout.manifest(sample.node))
         await #expect(throws: Failure.self) {
             try await Self.write([index], sample.layout, to: folder.path + "/a.tar")

@@ -3,6 +3,7 @@ import Foundation
 import OCI
 import Export
 import Serve
+import TestSupport
 import Testing
 
 /// Exports, read by skopeo, podman and GNU tar.
@@ -15,7 +16,7 @@ import Testing
         format: ImageExporter.Format
     ) async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let path = folder.path + "/out"
         try await Self.export { () throws(Failure) in
             if format == .oci {
@@ -44,7 +45,7 @@ import Testing
 
     @Test func anArchiveIsTheSameEveryTime() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         for name in ["a", "b"] {
             try await Self.export { () throws(Failure) in
                 try ImageExporter.ociArchive(
@@ -59,7 +60,7 @@ import Testing
 
     @Test func aDockerArchiveHoldsTheChosenPlatform() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let path = folder.path + "/out.tar"
         try await Self.export { () throws(Failure) in
             try ImageExporter.dockerArchive(
@@ -80,7 +81,7 @@ import Testing
 
     @Test func aPartOfAnIndexIsExportedWithItsIndexWhole() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let arm = try sample.layout.manifest(sample.node).children[1]
         sample.layout.forget(arm.digest)
         try await Self.export { () throws(Failure) in
@@ -98,7 +99,7 @@ import Testing
 
     @Test func aFileIsExportedWholeOrNotAtAll() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let file = sample.layout.files[0]
         try await Self.export { () throws(Failure) in
             try ImageExporter.file(file, from: sample.layout, to: folder.path + "/file")
@@ -116,7 +117,7 @@ import Testing
 
     @Test func aFolderThatHoldsSomethingIsRefused() async throws {
         let sample = try await Sample()
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         try Data("x".utf8).write(to: URL(filePath: folder.path + "/x"))
         await #expect(throws: Failure.self) {
             try await Self.export { () throws(Failure) in

@@ -2,6 +2,7 @@
 import Foundation
 import OCI
 import Serve
+import TestSupport
 import Synchronization
 
 /// A folder of blobs that is filled in code, as a shelf and as a source of content.
@@ -12,9 +13,9 @@ final class Layout: ServedContent, ContentSource {
         var regions: [Digest: [Region]] = [:]
     }
     private let state = Mutex(State())
-    let folder: TemporaryFolder
+    let folder: Scratch
 
-    init() throws { folder = try TemporaryFolder() }
+    init() throws { folder = try Scratch() }
 
     /// A layout of the image `example.com/a:1`, whose one layer is a blob of `bytes` in `parts`.
     static func holding(_ bytes: [UInt8], parts: Int = 1) throws -> (layout: Layout, blob: Descriptor) {
@@ -107,7 +108,7 @@ struct ImageMaker {
 
     /// A layer of one file, made by GNU tar and gzip: its descriptor and the digest of its tar.
     func layer(_ name: String, _ content: [UInt8]) async throws -> (Descriptor, diffID: Digest) {
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         try Data(content).write(to: URL(filePath: folder.path + "/" + name))
         let tar = try await run(
             "tar", ["-C", folder.path, "--owner=0", "--group=0", "--mtime=@0", "-cf", "-", name])

@@ -2,6 +2,7 @@
 import Foundation
 import OCI
 import Serve
+import TestSupport
 import Synchronization
 import Testing
 
@@ -69,7 +70,7 @@ final class Served: Sendable {
     }
 
     func curl(_ path: String, _ arguments: [String] = []) async throws -> Response {
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         let outcome = try await run(
             "curl",
             [

@@ -16,7 +16,7 @@ struct Outcome: Sendable {
 @discardableResult
 func run(_ program: String, _ arguments: [String], input: Data? = nil) async throws -> Outcome {
     try await onThread { () throws(Failure) in
-        let folder = try TemporaryFolder()
+        let folder = try Scratch()
         do {
             let process = Process()
             process.executableURL = URL(filePath: "/usr/bin/env")
@@ -41,19 +41,4 @@ func run(_ program: String, _ arguments: [String], input: Data? = nil) async thr
             throw Failure(.fault, "run", program, because: "\(error)")
         }
     }
-}
-
-/// A folder that goes when the last reference to it goes.
-final class TemporaryFolder: Sendable {
-    let path: String
-
-    init() throws(Failure) {
-        // podman takes no run folder whose path is longer than 50 bytes.
-        path = FileManager.default.temporaryDirectory.path() + "sl-\(UUID().uuidString.prefix(13))"
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch { throw Failure(.fault, "create", path, because: "\(error)") }
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
 }

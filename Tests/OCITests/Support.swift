@@ -4,27 +4,6 @@ import OCI
 import TestSupport
 import Testing
 
-/// A temporary folder that goes when the value does.
-final class TarScratch {
-    let path: String
-
-    init() throws {
-        let base = FileManager.default.temporaryDirectory.path()
-        path = base + (base.hasSuffix("/") ? "" : "/") + "sealift-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func callAsFunction(_ name: String) -> String { path + "/" + name }
-
-    func write(_ bytes: [UInt8], _ name: String) throws {
-        try Data(bytes).write(to: URL(filePath: self(name)))
-    }
-
-    func bytes(_ name: String) throws -> [UInt8] { try [UInt8](Data(contentsOf: URL(filePath: self(name)))) }
-}
-
 /// Runs a program and gives the bytes it printed; fails the test when it fails.
 @discardableResult
 func tool(_ arguments: String...) throws -> [UInt8] {
@@ -38,20 +17,6 @@ func tool(_ arguments: String...) throws -> [UInt8] {
     process.waitUntilExit()
     try #require(process.terminationStatus == 0, "\(arguments)")
     return [UInt8](output)
-}
-
-/// Numbers that look random and are the same at each run: xorshift64*.
-struct SeededNumbers: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-
-    mutating func next() -> UInt64 {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
 }
 
 /// Gives a few bytes at a time, so that every boundary is met somewhere.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 
-extension Server {
+extension RunningServer {
     /// An nginx with the given `server` blocks, which answers at all `ports`. Its log of requests is `access.log` in `scratch`.
     static func nginx(_ servers: [String], at ports: some Sequence<Int>, in scratch: Scratch) async throws
-        -> Server
+        -> RunningServer
     {
         let configuration = try scratch.write(
             "nginx.conf",
@@ -20,7 +21,8 @@ extension Server {
             }
             """)
         chmod(scratch.path, 0o755)
-        let nginx = try Server("/usr/sbin/nginx", ["-c", configuration, "-e", scratch.path + "/error.log"])
+        let nginx = try RunningServer(
+            "/usr/sbin/nginx", ["-c", configuration, "-e", scratch.path + "/error.log"])
         for port in ports { try await wait(for: port) }
         return nginx
     }
