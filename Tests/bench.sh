@@ -15,7 +15,7 @@ cd "$root"
 install_missing $build_packages python3 docker-registry nginx-light skopeo wrk isal curl openssl e2fsprogs
 
 if [ $# = 0 ]; then
-  for area in collect apply build serve tls push; do [ ! -f "Tests/bench/$area.sh" ] || set -- "$@" "$area"; done
+  for area in collect roundtrips apply build serve tls push; do [ ! -f "Tests/bench/$area.sh" ] || set -- "$@" "$area"; done
 fi
 for area in "$@"; do
   [ -f "Tests/bench/$area.sh" ] || { echo "there is no area '$area'" >&2; exit 64; }

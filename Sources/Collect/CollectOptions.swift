@@ -20,6 +20,9 @@ package struct CollectOptions: Sendable {
     /// The keys that must have signed the bundles of ``since`` and ``reuse``.
     package var trust = Trust.none
 
+    /// Whether what the lock does not have is taken as it is now, and said, rather than refused.
+    package var takesUnlocked = false
+
     /// Whether RUN is executed here, for the platforms that this host runs, so that the outcome covers what it makes.
     package var rehearsesRun = false
 
@@ -34,13 +37,6 @@ package struct CollectOptions: Sendable {
 
     /// Notes where content comes from; it is given the client's events too.
     package var log = ProvenanceLog()
-
-    /// How many blobs are fetched at once.
-    package var jobs = 8
-
-    /// How many blobs are worked on at once. More than are fetched: while one is made durable or verified, the connections
-    /// carry others, so that many small blobs do not wait for the disk.
-    var blobsAtOnce: Int { jobs * 4 }
 
     /// Options for `spec`, all others at their defaults.
     package init(spec: ParsedSpec) { self.spec = spec }

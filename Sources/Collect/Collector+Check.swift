@@ -16,6 +16,8 @@ extension Collector {
         // What an earlier bundle has is not fetched again.
         if FileManager.default.fileExists(atPath: name) { options.reuse.append(name) }
         options.output = "\(folder)/\(name)"
+        // Nothing is made: what the lock does not have yet is proved as it is now.
+        options.takesUnlocked = true
         try await Collector(options, client: client, events: events).prove()
     }
 
@@ -50,7 +52,7 @@ extension Collector {
         _ prepared: Prepared, bringing blobs: [Descriptor], sources: Sources, into writer: BundleWriter,
         executingRun executesRun: Bool = false
     ) async throws -> (rehearsal: Rehearsal, came: [Came]) {
-        let results = try await inParallel(blobs, width: options.blobsAtOnce) { blob in
+        let results = try await inParallel(blobs, width: prepared.content.worksAtOnce) { blob in
             try await attempted { try await bring(blob, sources: sources, into: writer) }
         }
         var (prepared, came) = (prepared, [Came]())

@@ -36,16 +36,18 @@ extension Collector {
         let scratch = ScratchFolder(beside: output).path
         var files = try await FileResolver(
             client: client, lock: lock, spec: parsed.spec, folder: parsed.folder, scratch: scratch,
-            mirrors: options.fileMirrors, fetches: fetchingFiles
+            mirrors: options.fileMirrors, fetches: fetchingFiles, takesUnlocked: options.takesUnlocked
         ).known()
         let named = try await ImagesOfFiles(content: content, scratch: scratch, note: { events(.note($0)) })
-            .read(parsed, files: files.files, lock: lock)
+            .read(parsed, files: files.files, lock: lock, takesUnlocked: options.takesUnlocked)
         files.files = named.files
         let local = try await ArchivedImages(named.parsed.spec, folder: parsed.folder, scratch: scratch)
         let repositories = ChartResolver(
             parsed.spec, content: content, lock: lock, mirrors: options.fileMirrors, scratch: scratch)
         func resolver(of spec: Spec) -> ImageResolver {
-            ImageResolver(content: content, local: local, lock: lock, spec: spec, charts: repositories)
+            ImageResolver(
+                content: content, local: local, lock: lock, spec: spec, charts: repositories,
+                takesUnlocked: options.takesUnlocked)
         }
         let charts = try await ChartImages(
             parsed: named.parsed, resolver: resolver(of: named.parsed.spec),
@@ -53,6 +55,11 @@ extension Collector {
         ).found()
         let (parsed, spec) = (charts.parsed, charts.parsed.spec)
         var faults = try faults(of: parsed, files: files, named: named, charts: charts)
+        if let lock, !options.takesUnlocked {
+            for file in files.files.map(\.locked) where !lock.pins(file) {
+                faults.note(Lock.lacking("the file \(file.name)"), ofFile: file.name)
+            }
+        }
         let resolver = resolver(of: spec)
         var images = try await resolve(spec, with: resolver, faults: &faults) + charts.charts
         for index in images.indices { images[index].origins = named.origins[images[index].reference] ?? [] }
@@ -61,6 +68,7 @@ extension Collector {
         if let base { try await provePins(of: base, parsed: parsed, content: content, faults: &faults) }
         let resolved = Lock(
             images: images.map(\.locked), files: files.files.map(\.locked), charts: charts.records)
+        if let lacking = lock?.described(lackingOf: resolved) { events(.note(lacking)) }
         for (place, failure) in resolved.pinFaults(of: parsed) { faults.note(failure, at: place) }
         let canProveMore = base != nil || !spec.builds.isEmpty || !spec.files.isEmpty
         if !canProveMore { try Mistakes(parsed, problems: faults.problems).report() }
@@ -111,7 +119,7 @@ extension Collector {
         }
         let base = faults.absent.isBaseMissing ? nil : spec.base?.image
         let wanted = (base.map { [$0] } ?? []) + carried
-        let found = try await inParallel(wanted, width: options.jobs * 2) { reference in
+        let found = try await inParallel(wanted, width: resolver.content.worksAtOnce) { reference in
             try await attempted { try await resolver.image(reference) }
         }
         var images: [ResolvedImage] = []

@@ -140,7 +140,7 @@ package struct Collector: Sendable {
             prepared, bringing: pending.filter { first.contains($0.digest) }, sources: sources, into: writer)
         let proof = try await onThread { [rehearsal] () throws(Failure) in try rehearsal.layerProof() }
         came += try await inParallel(
-            pending.filter { !first.contains($0.digest) }, width: options.blobsAtOnce
+            pending.filter { !first.contains($0.digest) }, width: prepared.content.worksAtOnce
         ) { blob in
             let came = try await bring(blob, sources: sources, into: writer)
             if proof.awaits(blob.digest) { try await onThread { () throws(Failure) in proof.verify(blob) } }

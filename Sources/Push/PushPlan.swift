@@ -16,8 +16,6 @@ package struct PushOptions: Sendable {
     package var isExact = false
     /// Ask for every manifest and blob, also below a tag that points to the image already: for a registry that lost some.
     package var asksForAll = false
-    /// How many blobs are sent at once.
-    package var jobs = 8
 
     /// Everything, by that mapping.
     package init(_ mapping: NameMapping) { self.mapping = mapping }

@@ -33,8 +33,10 @@ extension Pusher {
     /// already is asked for too: the push that brought it may have ended before this.
     /// - Returns: the lists, of registries that need them.
     func listReferrers(_ log: SubjectLog) async throws -> [Pushed.Item] {
-        try await inParallel(groups(besides: log), width: options.jobs) { group in try await list(group) }
-            .compactMap(\.self)
+        try await inParallel(groups(besides: log), width: client.requestsAtOnce) { group in
+            try await list(group)
+        }
+        .compactMap(\.self)
     }
 
     private func groups(besides log: SubjectLog) -> [Group] {

@@ -25,7 +25,7 @@ extension Pusher {
 
     /// Asks the registry what it has; it is asked for nothing that a request before has answered.
     package func survey() async throws -> PushSurvey {
-        let found = try await inParallel(plan.items, width: options.jobs) { item in
+        let found = try await inParallel(plan.items, width: client.requestsAtOnce) { item in
             try await digest(at: item.reference, among: [item.top] + [item.narrowed].compactMap(\.self))
         }
         var settled = Settled()
@@ -36,7 +36,7 @@ extension Pusher {
             settled.add(item.manifests.flatMap(\.blobs).map(\.digest), in: item.reference)
         }
         let known = settled
-        let missing = try await inParallel(plan.items, width: options.jobs) { item in
+        let missing = try await inParallel(plan.items, width: client.requestsAtOnce) { item in
             var missing: [Manifest] = []
             for child in item.children where !known.has(child.descriptor.digest, in: item.reference) {
                 let pinned = item.reference.pinned(child.descriptor.digest)
@@ -63,7 +63,7 @@ extension Pusher {
     }
 
     private func moves(_ settled: Settled) async throws -> [PushSurvey.Move] {
-        try await inParallel(plan.blobs, width: options.jobs) { blob in
+        try await inParallel(plan.blobs, width: client.requestsAtOnce) { blob in
             var (holders, absent): ([Reference], [Reference]) = ([], [])
             for reference in blob.repositories {
                 let isThere =

@@ -84,12 +84,12 @@ package struct Pusher: Sendable {
             .planned(
                 uploads: survey.uploads, bytes: survey.bytes,
                 names: Dictionary(names) { first, _ in first }))
-        let arrivals = try await inParallel(survey.moves, width: options.jobs) { move in
+        let arrivals = try await inParallel(survey.moves, width: client.requestsAtOnce) { move in
             try await bring(move)
         }.flatMap { $0 }
         let log = SubjectLog()
         try await pushChildren(survey, log: log)
-        let items = try await inParallel(survey.states, width: options.jobs) { state in
+        let items = try await inParallel(survey.states, width: client.requestsAtOnce) { state in
             try await pushTop(state, log: log)
         }
         let lists = try await listReferrers(log)
@@ -137,7 +137,7 @@ package struct Pusher: Sendable {
         func isIndex(_ manifest: Manifest) -> Bool {
             MediaType.indexes.contains(manifest.descriptor.mediaType)
         }
-        _ = try await inParallel(children.filter { !isIndex($0.1) }, width: options.jobs) {
+        _ = try await inParallel(children.filter { !isIndex($0.1) }, width: client.requestsAtOnce) {
             reference, manifest in
             _ = try await put(manifest, at: reference.pinned(manifest.descriptor.digest), log: log)
         }

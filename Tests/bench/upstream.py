@@ -4,6 +4,8 @@
 
 usage: upstream.py FOLDER sizes      8 images, together 1 GiB in 40 blobs of 512 KiB to 85.5 MiB
        upstream.py FOLDER many       100 images of 200 layers each, described but not there
+       upstream.py FOLDER small      60 images of 5 layers of 40 to 76 KB
+       upstream.py FOLDER tags       300 images of 3 layers of 1 KiB: one of their own, two of 200 that they share
        upstream.py FOLDER serve      one image of a 1 GiB layer, and 10,000 small ones, tags of one repository
 """
 
@@ -60,6 +62,14 @@ def made(kind):
         for number in range(100):
             parts = [described(1000 + part, number * 200 + part) for part in range(200)]
             yield image(f"many/image{number}:1", parts)
+    elif kind == "small":
+        for number in range(60):
+            sizes = [(40 + (number * 5 + part) * 7 % 37) * 1000 for part in range(5)]
+            yield image(f"small/image{number}:1", [layer(size, number * 5 + part) for part, size in enumerate(sizes)])
+    elif kind == "tags":
+        shared = [layer(KIB, number) for number in range(200)]
+        for number in range(300):
+            yield image(f"tags/image{number}:1", [layer(KIB, number), *(shared[(number * 2 + part) % 200] for part in (0, 1))])
     else:
         yield image("serve/large:1", [layer(KIB * KIB * KIB, 0)])
         small = layer(KIB, 1)

@@ -28,6 +28,8 @@ struct FileResolver: Sendable {
     let mirrors: FileMirrors
     /// Whether a file may be fetched to learn its digest.
     var fetches = true
+    /// Whether what the lock does not have is taken as it is now; an own file always is.
+    var takesUnlocked = true
 
     /// Resolves every file for every platform that its URL distinguishes.
     func files() async throws -> [ResolvedFile] {
@@ -100,6 +102,7 @@ struct FileResolver: Sendable {
             }
             return resolved(locked.digest, size: locked.size)
         }
+        if lock != nil, !takesUnlocked { throw Lock.lacking("the file \(name)") }
         let promised = try await promise(name, for: platform, source: source, urls: urls)
         if let promised, let size = try await client.examine(urls: urls).size {
             return resolved(promised, size: size)

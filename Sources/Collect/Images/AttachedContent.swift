@@ -25,13 +25,16 @@ struct AttachedContent: Sendable {
             let kinds = spec.attachedKinds(of: image.reference)
             if !kinds.isEmpty { level.append((image, kinds)) }
         }
+        let width = resolver.content.worksAtOnce
         for _ in 0..<Self.deepest where !level.isEmpty {
-            let lists = try await inParallel(level, width: 8) { try await names($0.image, kinds: $0.kinds) }
+            let lists = try await inParallel(level, width: width) {
+                try await names($0.image, kinds: $0.kinds)
+            }
             var next: [(reference: Reference, kinds: [Spec.AttachedKind])] = []
             for (carried, names) in zip(level, lists) {
                 for name in names where known.insert(name).inserted { next.append((name, carried.kinds)) }
             }
-            let resolved = try await inParallel(next.map(\.reference), width: 8) {
+            let resolved = try await inParallel(next.map(\.reference), width: width) {
                 try await resolver.image($0)
             }
             try zip(level, lists).forEach { try check($0, names: $1, resolved: resolved) }

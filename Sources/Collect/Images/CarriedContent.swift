@@ -33,7 +33,9 @@ struct CarriedContent: Sendable {
         let selection = try IndexSelection(top, nested: nested, artifact: source.reference.familiar)
         let kept = selection.kept(for: platforms)
         let wanted = selection.manifests.filter { kept.contains($0.digest) }
-        let found = try await inParallel(wanted, width: 8) { try await source.manifest($0) }
+        let found = try await inParallel(wanted, width: source.content.worksAtOnce) {
+            try await source.manifest($0)
+        }
         var manifests = nested.filter { kept.contains($0.key) }
         for manifest in found { manifests[manifest.descriptor.digest] = manifest }
         let instances = try await instances(selection, found: found, manifests: manifests)
@@ -58,7 +60,9 @@ struct CarriedContent: Sendable {
             var seen: Set<Digest> = []
             let wanted = entries.filter { seen.insert($0.digest).inserted }
             guard found.count + wanted.count <= Self.mostManifests else { throw tooMany() }
-            level = try await inParallel(wanted, width: 8) { try await source.manifest($0) }
+            level = try await inParallel(wanted, width: source.content.worksAtOnce) {
+                try await source.manifest($0)
+            }
             for manifest in level { found[manifest.descriptor.digest] = manifest }
             if level.isEmpty { break }
         }

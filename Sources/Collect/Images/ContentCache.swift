@@ -12,6 +12,10 @@ final class ContentCache: Sendable {
     let bundles: [Bundle]
     private let fetched = Monitor<(blobs: [Digest: [UInt8]], size: Int)>(([:], 0))
 
+    /// How many blobs or images are worked on at once. More than are fetched: while one is made durable or verified, the
+    /// connections carry others.
+    var worksAtOnce: Int { client.requestsAtOnce * 2 }
+
     /// So many bytes of small blobs are kept at most.
     private static let memory = 64 << 20
 

@@ -51,11 +51,13 @@ struct ImageResolver: Sendable {
     let lock: Lock?
     let spec: Spec
     let charts: ChartResolver
+    /// Whether what the lock does not have is taken as it is now.
+    var takesUnlocked = true
 
-    /// Resolves all of `references`, at most eight at a time; the result has their order.
+    /// Resolves all of `references`, several at a time; the result has their order.
     /// - Throws: a `Failure` of kind `data` where the upstream has drifted from the lock, naming both digests.
     func images(_ references: [Reference]) async throws -> [ResolvedImage] {
-        try await inParallel(references, width: 8) { try await image($0) }
+        try await inParallel(references, width: content.worksAtOnce) { try await image($0) }
     }
 
     private func place(ofArchive reference: Reference) -> String? {
@@ -63,7 +65,10 @@ struct ImageResolver: Sendable {
     }
 
     /// Resolves one reference, for the platforms that the spec carries it for.
+    /// - Throws: a `Failure` of kind `data` where it has drifted from the lock, `configuration` where the lock does not
+    ///   have it and must.
     func image(_ reference: Reference) async throws -> ResolvedImage {
+        if let lock, !takesUnlocked, !lock.has(reference) { throw Lock.lacking(reference.familiar) }
         if let chart = charts.chart(reference) {
             let found = try await charts.image(chart)
             try check(found.top.descriptor, of: reference, in: "its repository has")

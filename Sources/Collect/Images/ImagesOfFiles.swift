@@ -48,8 +48,12 @@ struct ImagesOfFiles: Sendable {
     }
 
     /// Reads the files that `parsed` takes images from, of `files`.
-    /// - Parameter lock: what an image must be recorded in; `nil` where the images are taken as they are now.
-    func read(_ parsed: ParsedSpec, files: [ResolvedFile], lock: Lock?) async throws -> Outcome {
+    /// - Parameters:
+    ///   - lock: what an image must be recorded in; `nil` where the images are taken as they are now.
+    ///   - takesUnlocked: whether those that the lock does not have are, too.
+    func read(
+        _ parsed: ParsedSpec, files: [ResolvedFile], lock: Lock?, takesUnlocked: Bool = false
+    ) async throws -> Outcome {
         var outcome = Outcome(parsed: parsed, files: files)
         var (found, places): ([FoundImage], [Reference: Int]) = ([], [:])
         var scans: [ImageScan] = []
@@ -77,7 +81,10 @@ struct ImagesOfFiles: Sendable {
         outcome.parsed = parsed.adding(found)
         for image in found { outcome.origins[image.reference] = image.origins }
         if outcome.failures.isEmpty {
-            if let lock { outcome.failures = drift(from: lock, outcome: outcome, found: found) }
+            if let lock {
+                outcome.failures = drift(
+                    from: lock, outcome: outcome, found: found, takesUnlocked: takesUnlocked)
+            }
             tell(scans, of: outcome.parsed)
         }
         return outcome
@@ -191,7 +198,7 @@ struct ImagesOfFiles: Sendable {
 
     /// What the lock says of the files that were read, and is not so.
     private func drift(
-        from lock: Lock, outcome: Outcome, found: [FoundImage]
+        from lock: Lock, outcome: Outcome, found: [FoundImage], takesUnlocked: Bool
     ) -> [(place: SpecPath, failure: Failure)] {
         var failures: [(place: SpecPath, failure: Failure)] = []
         for (number, source) in (outcome.parsed.spec.imagesFrom ?? []).enumerated() {
@@ -200,7 +207,8 @@ struct ImagesOfFiles: Sendable {
                 guard lock.files.contains(where: { $0.title == title }) else { continue }
                 let recorded = Set(lock.images.filter { $0.from?.contains(title) == true }.map(\.reference))
                 let named = found.filter { $0.origins.contains(title) }
-                var reasons = named.filter { !recorded.contains($0.reference) }.map {
+                let isNew: (FoundImage) -> Bool = { !takesUnlocked && !recorded.contains($0.reference) }
+                var reasons = named.filter(isNew).map {
                     "\($0.place) names \($0.reference.familiar), which the lock does not have from it"
                 }
                 reasons += recorded.subtracting(named.map(\.reference)).sorted().map {

@@ -116,6 +116,7 @@ final class BlobDownload: Sendable {
         if let size, offset == size { return }
         var request = HTTPRequest(address: address)
         request.limit = 64 << 10
+        request.answerSize = size.map { $0 - offset }
         let known = tags.locked { $0[address] }
         if offset > 0 {
             request.headers.append(("Range", "bytes=\(offset)-"))

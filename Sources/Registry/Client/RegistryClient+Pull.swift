@@ -9,6 +9,9 @@ package final class RegistryClient: Sendable {
     let web: HTTPClient
     let endpoints: Endpoints
 
+    /// How many requests run at once while they are small.
+    package var requestsAtOnce: Int { web.settings.jobs * web.settings.smallMultiple }
+
     /// Starts the engine's threads; they end when the client is let go.
     /// - Throws: a ``Failure`` of kind `configuration` for a mirror that is not well formed.
     package init(_ settings: TransferSettings) throws(Failure) {

@@ -12,6 +12,8 @@ final class TransferEngine: Sendable {
     struct Options: Sendable {
         var jobs = 8
         var perHost = 8
+        /// See ``TransferSettings/smallMultiple``.
+        var smallMultiple = 2
         var userAgent = "sealift"
         var authorities: String
         var proxies: ProxySettings
@@ -133,7 +135,27 @@ final class EngineLoop {
     private let options: TransferEngine.Options
     private var queued: [TransferEngine.Job] = []
     private var running: [UnsafeMutableRawPointer: Transfer] = [:]
-    private var runningAt: [String: Int] = [:]
+    private var all = Load()
+    private var atHost: [String: Load] = [:]
+    /// Whether a request came or a slot was freed since the queue was looked through.
+    private var mayStart = false
+
+    /// How many requests run, and how many of them are not small.
+    private struct Load {
+        var count = 0
+        var large = 0
+
+        mutating func add(_ request: HTTPRequest, _ change: Int) {
+            count += change
+            if !request.isSmall { large += change }
+        }
+
+        /// Whether `request` may run besides, where `limit` are to run at once and `multiple` times as many while
+        /// those beyond it are small.
+        func takes(_ request: HTTPRequest, limit: Int, multiple: Int) -> Bool {
+            count < limit * multiple && (request.isSmall || large < limit)
+        }
+    }
 
     init(_ mailbox: Mailbox, writers: SinkWriters, options: TransferEngine.Options) {
         self.mailbox = mailbox
@@ -142,10 +164,12 @@ final class EngineLoop {
     }
 
     func run() {
-        sealift_multi_setopt_long(mailbox.multi, CURLMOPT_MAXCONNECTS, max(16, options.jobs * 2))
+        sealift_multi_setopt_long(
+            mailbox.multi, CURLMOPT_MAXCONNECTS, max(16, options.jobs * options.smallMultiple * 2))
         while true {
             let wishes = mailbox.collect()
             queued += wishes.arrivals
+            if !wishes.arrivals.isEmpty { mayStart = true }
             if wishes.cancelled { dropCancelled() }
             if wishes.look || wishes.cancelled { look() }
             if wishes.stopped { break }
@@ -185,19 +209,18 @@ final class EngineLoop {
     }
 
     private func startQueued() {
-        // Thousands may wait: they are not looked at while there is no slot.
-        guard !queued.isEmpty, running.count < options.jobs else { return }
+        guard mayStart, !queued.isEmpty else { return }
+        mayStart = false
         var waiting: [TransferEngine.Job] = []
-        for (index, job) in queued.enumerated() {
-            if running.count >= options.jobs {
-                waiting += queued[index...]
-                break
-            }
+        for job in queued {
             let host = job.request.address.authority
-            if runningAt[host, default: 0] >= options.perHost {
-                waiting.append(job)
-            } else {
+            let multiple = options.smallMultiple
+            if all.takes(job.request, limit: options.jobs, multiple: multiple),
+                atHost[host, default: Load()].takes(job.request, limit: options.perHost, multiple: multiple)
+            {
                 start(job, host: host)
+            } else {
+                waiting.append(job)
             }
         }
         queued = waiting
@@ -211,14 +234,17 @@ final class EngineLoop {
             return transfer.finish(CURLE_FAILED_INIT)
         }
         running[transfer.handle.pointer] = transfer
-        runningAt[host, default: 0] += 1
+        all.add(job.request, 1)
+        atHost[host, default: Load()].add(job.request, 1)
     }
 
     private func end(_ pointer: UnsafeMutableRawPointer, result: CURLcode?) {
         guard let transfer = running.removeValue(forKey: pointer) else { return }
         let host = transfer.job.request.address.authority
-        runningAt[host] = runningAt[host, default: 1] - 1
-        if runningAt[host] == 0 { runningAt[host] = nil }
+        all.add(transfer.job.request, -1)
+        atHost[host]?.add(transfer.job.request, -1)
+        if atHost[host]?.count == 0 { atHost[host] = nil }
+        mayStart = true
         curl_multi_remove_handle(mailbox.multi, pointer)
         transfer.finish(result)
     }

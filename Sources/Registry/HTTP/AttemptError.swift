@@ -92,3 +92,15 @@ struct AttemptError: Error, Sendable {
         return last
     }
 }
+
+extension AttemptError {
+    /// The answer was compressed on the way, though it was not asked for.
+    static func encoded(_ encoding: String, artifact: String, address: HTTPURL) -> AttemptError {
+        AttemptError(
+            Failure(
+                .data, "fetch", artifact,
+                because: "\(address.authority), or a proxy before it, changed the content: "
+                    + "Content-Encoding \(encoding.prefix(20).filter(\.isLetter))",
+                remedy: "switch the proxy's compression off, or go around it with NO_PROXY=\(address.host)"))
+    }
+}

@@ -46,6 +46,7 @@ final class HTTPClient: Sendable {
         engine = try TransferEngine(
             .init(
                 jobs: max(1, settings.jobs), perHost: max(1, settings.jobsPerHost),
+                smallMultiple: max(1, settings.smallMultiple),
                 authorities: settings.authorities, proxies: ProxySettings(environment: settings.environment),
                 connectTime: settings.connectTime,
                 slowestSpeed: settings.slowestSpeed, patience: settings.patience,
@@ -260,30 +261,21 @@ final class HTTPClient: Sendable {
         _ request: HTTPRequest, as access: AccessScope?, item: String, artifact: String, attempts: Int? = nil,
         accepting accepted: Set<Int> = [200]
     ) async throws(AttemptError) -> HTTPResponse {
-        try await persist(item, at: request.address.authority, attempts: attempts) {
+        var request = request
+        request.answerSize = request.answerSize ?? 0
+        let asked = request
+        return try await persist(item, at: request.address.authority, attempts: attempts) {
             () throws(AttemptError) in
-            let outcome = try await attempt(request, as: access, artifact: artifact)
+            let outcome = try await attempt(asked, as: access, artifact: artifact)
             guard let head = outcome.head, accepted.contains(head.status) else {
                 throw AttemptError(outcome, artifact: artifact)
             }
-            if let encoding = head.encoding, request.method != .head {
+            if let encoding = head.encoding, asked.method != .head {
                 throw AttemptError.encoded(encoding, artifact: artifact, address: outcome.address)
             }
-            tell(item, asked: request.address, outcome: outcome)
+            tell(item, asked: asked.address, outcome: outcome)
             return outcome
         }
-    }
-}
-
-extension AttemptError {
-    /// The answer was compressed on the way, though it was not asked for.
-    static func encoded(_ encoding: String, artifact: String, address: HTTPURL) -> AttemptError {
-        AttemptError(
-            Failure(
-                .data, "fetch", artifact,
-                because: "\(address.authority), or a proxy before it, changed the content: "
-                    + "Content-Encoding \(encoding.prefix(20).filter(\.isLetter))",
-                remedy: "switch the proxy's compression off, or go around it with NO_PROXY=\(address.host)"))
     }
 }
 

@@ -32,6 +32,19 @@ struct HTTPRequest: Sendable {
     var patience: Duration?
     /// The most bytes of an answer that are kept in memory.
     var limit = 64 << 10
+    /// About how many bytes the answer to a GET has; `nil` where that is not known.
+    var answerSize: Int64?
+
+    /// Whether it moves so little that the way there and back takes longer than the bytes.
+    var isSmall: Bool {
+        switch body {
+        case .bytes(let bytes): bytes.count <= Self.largestSmall
+        case .stream(let feed): feed.length <= Self.largestSmall
+        case .none: method != .get || (answerSize ?? .max) <= Self.largestSmall
+        }
+    }
+
+    private static let largestSmall: Int64 = 128 << 10
 }
 
 /// What a request sends.

@@ -14,6 +14,9 @@ package struct TransferSettings: Sendable {
     package var jobs = 8
     /// How many of them at one server.
     package var jobsPerHost = 8
+    /// So many times as many run at once, in all and at one server, while those beyond ``jobs`` and ``jobsPerHost`` are
+    /// small: questions, manifests, and blobs of at most 128 KiB, which wait for the distance rather than for bytes.
+    package var smallMultiple = 2
     /// The PEM file of the certificate authorities that are trusted.
     package var authorities: String
     /// PEM files of authorities that are trusted too.

@@ -54,6 +54,8 @@ struct CollectCommand: AsyncParsableCommand {
             "Execute the RUN of builds for this host's platform, confined as by apply, so that the bundle records what they make. Needs root."
     )
     var rehearseRun = false
+    @Flag(help: "Take what the lock does not have as it is now, and say so, in place of refusing it.")
+    var unlocked = false
     @Flag(help: "Show what would be fetched, and fetch no layer and no file.")
     var dryRun = false
     @Flag(
@@ -78,8 +80,8 @@ struct CollectCommand: AsyncParsableCommand {
         options.helm = charts.helm
         options.trust = try keys.trust()
         options.tools = try await onThread { [tools] () throws(Failure) in try tools.files() }
+        options.takesUnlocked = unlocked
         options.rehearsesRun = rehearseRun
-        options.jobs = network.connection.jobs
         options.fileMirrors = network.fileMirrors
         let display = CollectDisplay()
         let log = options.log

@@ -66,7 +66,6 @@ struct PushCommand: AsyncParsableCommand {
         options.platforms = platform
         options.isExact = exact
         options.asksForAll = checkAll
-        options.jobs = connection.jobs
         let bundle = try await source.open()
         try await proof.prove(bundle)
         let display = TransferDisplay("survey")

@@ -27,11 +27,19 @@ struct ConnectionOptions: ParsableArguments {
             "The key of that certificate (PEM). (default: in the same file)", valueName: "file"),
         completion: .file())
     var clientKey: String?
-    @Option(help: "How many blobs are on their way at once.")
-    var jobs = 8
+    @Option(
+        help: ArgumentHelp(
+            "How many requests run at once. (default: 8, and 16 while they are for manifests and small blobs)",
+            valueName: "n"))
+    var jobs: Int?
+
+    /// How many run at once where nothing was said.
+    static let usualJobs = 8
 
     func validate() throws {
-        guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64") }
+        guard (1...64).contains(jobs ?? 1) else {
+            throw ValidationError("--jobs takes a number from 1 to 64")
+        }
         guard clientKey == nil || clientCert != nil else {
             throw ValidationError("--client-key needs the --client-cert that it is of")
         }
@@ -40,8 +48,9 @@ struct ConnectionOptions: ParsableArguments {
     /// What these options say, the environment for the rest; `events` receives all that happens.
     func settings(_ events: @escaping @Sendable (TransferEvent) -> Void) -> TransferSettings {
         var settings = TransferSettings()
-        settings.jobs = jobs
-        settings.jobsPerHost = jobs
+        settings.jobs = jobs ?? Self.usualJobs
+        settings.jobsPerHost = settings.jobs
+        if jobs != nil { settings.smallMultiple = 1 }
         settings.moreAuthorities = authorities
         settings.clientCertificate = clientCert
         settings.clientKey = clientKey

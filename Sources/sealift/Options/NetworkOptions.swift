@@ -13,8 +13,10 @@ struct NetworkOptions: ParsableArguments {
             valueName: "from=to"))
     var mirrors: [Mirror] = []
     @OptionGroup var connection: ConnectionOptions
-    @Option(help: "How many blobs at once from one server.")
-    var jobsPerHost = 8
+    @Option(
+        help: ArgumentHelp(
+            "How many of them at one server. (default: as many as in all)", valueName: "n"))
+    var jobsPerHost: Int?
 
     /// `--mirror FROM=TO`, split.
     struct Mirror: ExpressibleByArgument {
@@ -38,7 +40,7 @@ struct NetworkOptions: ParsableArguments {
     }
 
     func validate() throws {
-        guard (1...64).contains(jobsPerHost) else {
+        guard (1...64).contains(jobsPerHost ?? 1) else {
             throw ValidationError("--jobs-per-host takes a number from 1 to 64")
         }
     }
@@ -49,7 +51,10 @@ struct NetworkOptions: ParsableArguments {
         _ registries: [String: [String]], events: @escaping @Sendable (TransferEvent) -> Void
     ) throws(Failure) -> RegistryClient {
         var settings = connection.settings(events)
-        settings.jobsPerHost = jobsPerHost
+        if let jobsPerHost {
+            settings.jobsPerHost = jobsPerHost
+            settings.smallMultiple = 1
+        }
         for mirror in mirrors where !mirror.isOfFiles {
             settings.mirrors[mirror.from, default: []].append(mirror.to)
         }

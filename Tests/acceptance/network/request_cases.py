@@ -5,6 +5,7 @@ import base64
 import json
 import socket
 import subprocess
+import threading
 import time
 
 import odd_registry
@@ -57,6 +58,58 @@ def nothing_is_asked_for_twice(world):
         require(len(again) <= count, f"one request an image: {len(again)} for {count}")
         world.ok("lock", spec, "--insecure", registry.place)
         require(len(asked("collect", spec)) <= count, "one request an image with a lock")
+
+
+class Crowd:
+    """How many requests a registry has at once: for all, and for blobs of at least `large` bytes. It holds their answers
+    back until `wanted` of both are there, so that what may come at once does."""
+
+    def __init__(self, registry, wanted, large):
+        self.registry, self.wanted, self.large = registry, wanted, large
+        self.now, self.most = [0, 0], [0, 0]
+        self._changed = threading.Condition()
+        registry.hook = self
+
+    def __call__(self, handler):
+        blob = self.registry.blobs.get(handler.path.rsplit("/", 1)[1], b"")
+        kinds = [0, 1] if len(blob) >= self.large else [0]
+        with self._changed:
+            for kind in kinds:
+                self.now[kind] += 1
+                self.most[kind] = max(self.most[kind], self.now[kind])
+            self._changed.notify_all()
+            kind = kinds[-1]
+            self._changed.wait_for(lambda: self.most[kind] >= self.wanted[kind], timeout=5)
+            for kind in kinds:
+                self.now[kind] -= 1
+        return False
+
+
+@case
+def small_requests_do_not_wait_for_each_other(world):
+    """Sixteen requests run at once while they are small, eight of them for larger blobs; as many as --jobs says where it does."""
+    with odd_registry.odd_registry() as registry:
+        folder = world.folder("crowd")
+        names = []
+        for number in range(24):
+            layer = odd_registry.tar(f"large {number} " + "x" * (200 << 10))
+            config = {"architecture": "amd64", "os": "linux", "config": {},
+                      "rootfs": {"type": "layers", "diff_ids": [odd_registry.digest(layer)]}}
+            registry.manifest(f"c/n{number}", {
+                "schemaVersion": 2, "mediaType": MANIFEST, "layers": [registry.blob(layer, odd_registry.LAYER)],
+                "config": registry.blob(json.dumps(config).encode(), odd_registry.CONFIG)}, MANIFEST, "1")
+            names.append(f"{registry.place}/c/n{number}:1")
+        spec = listed(folder, names)
+
+        def most(*options, wanted):
+            crowd = Crowd(registry, wanted, 128 << 10)
+            world.ok("collect", spec, "-o", folder / f"s{len(options)}.sealift", "--insecure", registry.place, *options)
+            (folder / f"s{len(options)}.sealift").unlink()
+            return crowd.most
+
+        equal(most(wanted=[16, 8]), [16, 8], "requests at once, and those for large blobs")
+        equal(most("--jobs", "3", wanted=[3, 3]), [3, 3], "requests at once with --jobs 3")
+        equal(most("--jobs-per-host", "2", wanted=[2, 2]), [2, 2], "requests at once with --jobs-per-host 2")
 
 
 @case
@@ -124,3 +177,38 @@ def addresses_of_ipv6_are_names(world):
     finally:
         server.terminate()
         server.wait()
+
+
+@case
+def a_lock_is_complete(world):
+    """What the lock does not have is an error that names each and its line; --unlocked takes it as it is now, and says so."""
+    with odd_registry.odd_registry() as registry:
+        folder = world.folder("unlocked")
+        for name in ("a", "b", "c"):
+            registry.image(f"l/{name}", name, "1")
+        names = [f"{registry.place}/l/{name}:1" for name in ("a", "b", "c")]
+        (folder / "note").write_text("a file")
+        (folder / "list").write_text(f"{names[2]}\n")
+        network = ("--insecure", registry.place)
+        spec = listed(folder, names[:1])
+        world.ok("lock", spec, *network)
+        later = "files:\n  note: {path: note}\n  own: {text: as it is}\n  list: {path: list}\nimagesFrom: [list]\n"
+        listed(folder, names[:2], later)
+        missing = ["4 mistakes", "s.yaml:6:.*l/b:1.*the lock does not have it", "the file note", "--unlocked"]
+        for mode in ((), ("--dry-run",)):
+            registry.asked.clear()
+            said = world.refused(78, missing, "collect", spec, "-o", folder / "s.sealift", *mode, *network)
+            require("text" not in said.err and "own" not in said.err, f"a text is its own pin: {said}")
+            asked = [path for _, path in registry.asked if "/l/b/" in path]
+            equal(asked, [], "requests for what the lock does not have")
+        said = world.ok("collect", spec, "-o", folder / "s.sealift", "--unlocked", *network)
+        require(all(name in said.err for name in ("l/b:1", "l/c:1", "the file note", "the file list")), f"what was taken: {said}")
+        require("l/a:1" not in said.err and "file own" not in said.err, f"what the lock has is not named: {said}")
+        said = world.ok("check", spec, *network)
+        require("l/b:1" in said.err, f"check takes it, and says so: {said}")
+        registry.image("l/a", "another", "1")
+        world.refused(65, ["the lock has sha256"], "collect", spec, "-o", folder / "t.sealift", "--unlocked", *network)
+        registry.image("l/a", "a", "1")
+        world.ok("lock", spec, *network)
+        said = world.ok("collect", spec, "-o", folder / "s.sealift", *network)
+        require("not in the lock" not in said.err, f"the lock has all: {said}")

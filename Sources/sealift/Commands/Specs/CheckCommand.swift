@@ -41,7 +41,6 @@ struct CheckCommand: AsyncParsableCommand {
         options.platforms = platform
         options.helm = charts.helm
         options.rehearsesRun = rehearseRun
-        options.jobs = network.connection.jobs
         options.fileMirrors = network.fileMirrors
         let display = CollectDisplay()
         let collector = Collector(
