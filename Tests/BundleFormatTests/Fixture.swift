@@ -176,7 +176,7 @@ func run(_ command: [String], in folder: String? = nil) throws -> Outcome {
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = command
     if let folder { process.currentDirectoryURL = URL(filePath: folder) }
-    // Files rather than pipes: a full pipe blocks whoever is not read.
+    // Files rather than pipes: a full pipe blocks the program whose output is not read.
     let scratch = try Scratch()
     for name in ["out", "err"] { try scratch.write(name, "") }
     process.standardOutput = FileHandle(forWritingAtPath: scratch("out"))

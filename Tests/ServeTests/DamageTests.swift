@@ -56,7 +56,7 @@ import Testing
             #expect(response.curl != 0)
             #expect(try await served.logs("damaged \(sample.large.digest)"))
             try Self.flip(path, at: 5)
-            #expect(Digest(of: try await served.curl(url).body) == sample.large.digest, "it was mended")
+            #expect(Digest(of: try await served.curl(url).body) == sample.large.digest, "it was repaired")
         }
     }
 

@@ -165,7 +165,7 @@ import Testing
         await server.stop(within: .seconds(30))
         #expect(try await download.status == 0)
         let refused = try await run("curl", ["-sS", url])
-        #expect(refused.status == 7, "nobody listens any more")
+        #expect(refused.status == 7, "nothing listens any more")
     }
 
     @Test func aDownloadThatDoesNotEndIsCutWhenTheServerStops() async throws {

@@ -24,7 +24,7 @@ import Testing
                 Digest(of: Array(bytes)) == sample.large.digest,
                 "\(bytes.count) of \(sample.large.size) bytes")
             let stranger = try await run("curl", ["-sS", "https://127.0.0.1:\(port)/v2/"])
-            #expect(stranger.status == 60, "nobody trusts it unasked")
+            #expect(stranger.status == 60, "it is not trusted unasked")
             let other = try await run(
                 "curl",
                 [

@@ -76,7 +76,7 @@ package final class RunningServer: Sendable {
         return text
     }
 
-    /// A port that nobody listens at, and that no client is given by chance.
+    /// A port without a listener that no client is given by chance.
     package static func freePort() throws -> Int {
         for _ in 0..<100 {
             let port = Int.random(in: 10_000..<32_000)

@@ -3,7 +3,7 @@ import YAML
 import OCI
 import Testing
 
-/// Edits, each held to the exact bytes that must come out.
+/// Edits, each compared with the exact bytes that must come out.
 @Suite struct EditTests {
     static func edit(
         _ text: String, remove: [String] = [], set: [(String, Edit.Value)] = [], path: String = "x.yaml"

@@ -50,7 +50,7 @@ def led(name, registry):
 
 
 def lead(node, key, registry):
-    """The value with every image led to the registry, images in parts included."""
+    """The value with every image rewritten to the registry, images in parts included."""
     if isinstance(node, list):
         return [lead(item, "", registry) for item in node]
     if isinstance(node, str):

@@ -86,7 +86,7 @@ def snapshot(*places):
     for place in map(Path, places):
         for path in [place, *sorted(place.rglob("*"))] if place.exists() else []:
             facts = path.lstat()
-            # The time of a folder changes when a temporary file comes and goes, which nobody sees.
+            # The time of a folder changes when a temporary file comes and goes.
             moment = 0 if path.is_dir() else facts.st_mtime_ns
             size = 0 if path.is_dir() else facts.st_size
             found[str(path)] = (facts.st_mode, size, moment, facts.st_ino)
@@ -224,7 +224,7 @@ class World:
         require("→" in outcome.err, f"the message has no remedy: {outcome}")
         after = snapshot(*unchanged)
         changes = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-        # What a rerun of collect goes on with lies beside the bundle, under names of its own.
+        # What a rerun of collect resumes with is beside the bundle, under names of its own.
         changes = {path for path in changes if path in before or not re.search(RESUMED, path)}
         require(not changes, f"a refusal changed {sorted(changes)[:10]}")
         return outcome

@@ -41,7 +41,7 @@ await() {
   return 1
 }
 
-# A port of loopback that nobody listens on.
+# A port of loopback without a listener.
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 # Nanoseconds that a function takes; what it says is shown only where it fails.

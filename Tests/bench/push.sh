@@ -53,7 +53,7 @@ CONF
   await "http://$1/v2/"
 }
 
-# The target without anything in it. Its files are all that it knows, so it need not start anew.
+# The target without anything in it. Its files are all that it knows, so it need not start again.
 emptied() {
   stop_target
   rm -rf "$memory/target"

@@ -70,7 +70,7 @@ CONF
   restart
 }
 
-# Starts sealift anew, so that nothing is known of the blobs.
+# Starts sealift again, so that nothing is known of the blobs.
 restart() {
   [ -z "$server" ] || { kill "$server"; wait "$server" 2>/dev/null || true; }
   ours=${ours:-127.0.0.1:$(free_port)}

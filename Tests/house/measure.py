@@ -103,6 +103,14 @@ def comments(text):
             yield number, line.strip().lstrip("/ ")
 
 
+def descriptions(text):
+    """The comments of a test and what it says it shows."""
+    yield from comments(text)
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip().startswith("@Test(") or line.strip().startswith("@Suite("):
+            yield number, line
+
+
 def word_list():
     for line in (pathlib.Path(__file__).parent / "words.tsv").read_text().splitlines():
         if line and not line.startswith("#"):
@@ -111,7 +119,7 @@ def word_list():
 
 
 def words(root):
-    """Where a phrase of the list is: in documents, in texts of the program, in comments."""
+    """Where a phrase of the list is: in documents, in texts of the program, in comments, in the words of tests."""
     patterns = list(word_list())
 
     def look(kind, path, lines):
@@ -128,6 +136,10 @@ def words(root):
         text = path.read_text()
         yield from look("messages", path, strings(text))
         yield from look("comments", path, comments(text))
+    for path in swift_files(root / "Tests"):
+        yield from look("tests", path, descriptions(path.read_text()))
+    for path in sorted([*(root / "Tests").rglob("*.py"), *(root / "Tests").rglob("*.sh")]):
+        yield from look("tests", path, ((n, l) for n, l in enumerate(path.read_text().split("\n"), 1) if re.match(r'\s*(?:"""|#)', l)))
 
 
 def line_count(paths):
@@ -174,7 +186,7 @@ class House:
         yield f"functions of more than {FUNCTION_LIMIT} lines", sum(1 for n in lengths if n > FUNCTION_LIMIT), None
         yield "lines of a file: median", int(statistics.median(files)), None
         yield f"files of more than {FILE_LIMIT} lines", sum(1 for n in files if n > FILE_LIMIT), 0
-        for kind in ("documents", "messages", "comments"):
+        for kind in ("documents", "messages", "comments", "tests"):
             yield f"phrases of the word list in {kind}", sum(1 for w in self.words if w[0] == kind), 0
         yield "lines of README.md", line_count([self.root / "README.md"]), 160
 

@@ -9,7 +9,7 @@ package struct StoreRepair: Sendable {
     /// What came of it.
     package struct Outcome: Sendable, Encodable {
         /// What was wrong and is right now.
-        package var mended: [StoreFinding] = []
+        package var repaired: [StoreFinding] = []
         /// What is wrong still: no bundle that was given makes it.
         package var left: [StoreFinding] = []
     }
@@ -104,7 +104,7 @@ package struct StoreRepair: Sendable {
             } catch  where error.kind == .data {
                 events(.note("\(finding.artifact) could not be repaired: \(error.reason)"))
             }
-            if isRight { outcome.mended.append(finding) } else { left.append(finding) }
+            if isRight { outcome.repaired.append(finding) } else { left.append(finding) }
         }
         outcome.left = left
     }

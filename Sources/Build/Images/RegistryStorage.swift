@@ -46,25 +46,7 @@ package struct RegistryTree: Sendable {
         to root: FileNode, from source: any ContentSource, owner: FileOwner = FileOwner(), time: Int64
     ) {
         let storage = RegistryStorage(root: root, owner: owner, time: .init(seconds: time))
-        for image in images {
-            let repository = "repositories/\(image.reference.repository)"
-            for manifest in image.manifests {
-                let digest = manifest.descriptor.digest
-                storage.addBlob(manifest.descriptor, content: .bytes(manifest.raw))
-                storage.addLink("\(repository)/_manifests/revisions/\(digest.folder)", to: digest)
-            }
-            let top = image.manifests[0].descriptor.digest
-            // An image without a tag is pulled by its digest, and has no tag in the registry either.
-            if let name = image.reference.tag {
-                let tag = "\(repository)/_manifests/tags/\(name)"
-                storage.addLink("\(tag)/current", to: top)
-                storage.addLink("\(tag)/index/\(top.folder)", to: top)
-            }
-            for blob in image.blobs {
-                storage.addBlob(blob, content: .blob(blob, source))
-                storage.addLink("\(repository)/_layers/\(blob.digest.folder)", to: blob.digest)
-            }
-        }
+        for image in images { storage.add(image, from: source) }
     }
 }
 
@@ -79,6 +61,27 @@ private struct RegistryStorage {
     let owner: FileOwner
     let time: Folder.Time
     private static let prefix = "registry/docker/registry/v2"
+
+    /// Adds manifests, tag and blobs of an image.
+    func add(_ image: RegistryImage, from source: any ContentSource) {
+        let repository = "repositories/\(image.reference.repository)"
+        for manifest in image.manifests {
+            let digest = manifest.descriptor.digest
+            addBlob(manifest.descriptor, content: .bytes(manifest.raw))
+            addLink("\(repository)/_manifests/revisions/\(digest.folder)", to: digest)
+        }
+        let top = image.manifests[0].descriptor.digest
+        // An image without a tag is pulled by its digest, and has no tag in the registry either.
+        if let name = image.reference.tag {
+            let tag = "\(repository)/_manifests/tags/\(name)"
+            addLink("\(tag)/current", to: top)
+            addLink("\(tag)/index/\(top.folder)", to: top)
+        }
+        for blob in image.blobs {
+            addBlob(blob, content: .blob(blob, source))
+            addLink("\(repository)/_layers/\(blob.digest.folder)", to: blob.digest)
+        }
+    }
 
     func addBlob(_ blob: Descriptor, content: FileContent) {
         let hex = blob.digest.hex

@@ -51,9 +51,7 @@ package struct Kubefile: Sendable, Equatable {
                 continue
             }
             switch keyword {
-            case "CMD":
-                let parts = value.split(separator: ",").map { $0.trimmed }
-                commands += parts
+            case "CMD": commands += value.split(separator: ",").map { $0.trimmed }
             case "ARG": addArguments(value, line: line.number)
             default:
                 let keyword = Keyword(rawValue: keyword)!

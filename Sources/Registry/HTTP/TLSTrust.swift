@@ -82,19 +82,14 @@ final class Trusts: Sendable {
         for folder in folders {
             for name in [address.authority, "\(address.host):\(address.port)"] {
                 let path = "\(folder)/\(name)"
-                guard let listing = opendir(path) else {
-                    if errno == ENOENT || errno == ENOTDIR { continue }
-                    throw Failure.system("read the certificates in", artifact: path)
+                let names: [[UInt8]]
+                do throws(Failure) {
+                    names = try Folder.open(path).names()
+                } catch {
+                    if error.kind == .input { continue }
+                    throw error
                 }
-                defer { closedir(listing) }
-                var names: [String] = []
-                while let entry = readdir(listing) {
-                    names.append(
-                        withUnsafeBytes(of: &entry.pointee.d_name) {
-                            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-                        })
-                }
-                let files = names.sorted().map { "\(path)/\($0)" }
+                let files = names.map { "\(path)/\(String(decoding: $0, as: UTF8.self))" }
                 return (files.filter { $0.hasSuffix(".crt") }, files.filter { $0.hasSuffix(".cert") })
             }
         }

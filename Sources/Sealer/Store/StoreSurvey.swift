@@ -83,7 +83,7 @@ package struct StoreSurvey: Sendable {
         }
     }
 
-    /// The layers that a name stands for or an image needs.
+    /// The layers that have a folder or an entry, or that an image needs.
     private static func layers(of store: Store, named names: [String], images: [Image]) -> [Layer] {
         var users: [Digest: [String]] = [:]
         for image in images {

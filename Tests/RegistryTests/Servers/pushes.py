@@ -200,7 +200,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return not self.headers.get('Authorization') and self.answer(401, WWW_Authenticate=field)
 
     def elsewhere(self):
-        """Wants a login, and the content on another server."""
+        """Requires a login, and the content on another server."""
         if self.server.server_port == ports[1]:
             return False
         if self.challenged():

@@ -99,7 +99,7 @@ import Testing
         for image in guide.images.prefix(2) {
             let name = "docker://127.0.0.1:\(registry.port)/\(image.reference.path)"
             let top = try Golden.run("skopeo", "inspect", "--raw", "--tls-verify=false", name)
-            #expect(Array(top.utf8) == image.manifests[0].raw, "the tag leads to the whole list, verbatim")
+            #expect(Array(top.utf8) == image.manifests[0].raw, "the tag points to the whole list, verbatim")
             let target = scratch(image.reference.repository.replacing("/", with: "_"))
             try Golden.run(
                 "skopeo", "--override-os", "linux", "--override-arch", "amd64", "copy",

@@ -36,7 +36,7 @@ import Testing
         #expect(config["architecture"] as? String == "amd64")
         #expect((config["history"] as? [Any])?.count == layers.count)
 
-        // Copied blob by blob, every digest and size is held to what the manifest says.
+        // Copied blob by blob, every digest and size is verified against the manifest.
         try Golden.run("skopeo", "copy", "-q", archive, "dir:\(scratch("copy"))")
         let last = try #require(image.layerIDs.last)
         try FileManager.default.createDirectory(atPath: scratch("last"), withIntermediateDirectories: true)

@@ -145,7 +145,7 @@ def verify_reports_every_damaged_blob(world):
 
 @case
 def the_report_names_the_signer_and_a_refusal(world):
-    """The report of a signed bundle names key and result; that of a bundle nobody trusted signed says why it was refused."""
+    """The report of a signed bundle names key and result; that of a bundle without a trusted signer says why it was refused."""
     folder = world.folder("signed-report")
     bundle = folder / "demo.sealift"
     os.link(world.bundle, bundle)

@@ -102,7 +102,7 @@ def every_blob_has_its_way(world):
     equal({digest.removeprefix("sha256:") for digest in blobs}, names, "blobs of the record and of the tar")
     require({blob["way"] for blob in blobs.values()} <= {"network", "made"}, "a new bundle comes from the network")
     for blob in blobs.values():
-        require(blob["way"] == "made" or blob["answers"], f"nobody answered for {blob}")
+        require(blob["way"] == "made" or blob["answers"], f"no answer for {blob}")
     registry = json.dumps([blob["answers"] for blob in blobs.values() if "answers" in blob])
     require(world.registry.removeprefix("http://") in registry, f"the registry is not named: {registry[:300]}")
     equal(facts["provenance"]["state"], "matches", "inspect")

@@ -136,7 +136,7 @@ def daemon_json_lost_one_key(world):
     del wanted["mirror-registries"]
     equal(list(json.loads(ours).items()), list(wanted.items()), "the settings")
     rest = iter(base.splitlines())
-    require(all(line in rest for line in ours.splitlines()), f"the text was written anew:\n{ours}")
+    require(all(line in rest for line in ours.splitlines()), f"the text was written again:\n{ours}")
 
 
 @case

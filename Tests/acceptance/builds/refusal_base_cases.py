@@ -109,7 +109,7 @@ def refuses_a_docker_that_the_script_would_not(world):
 
 @case
 def refuses_a_registry_that_the_base_would_not_start(world):
-    """A saved registry image of another tag than scripts/init-registry.sh starts is told with both names."""
+    """A saved registry image of another tag than scripts/init-registry.sh starts is reported with both names."""
     folder = world.folder("base-registry")
     script = b"#!/bin/bash\ndocker run -d --name sealer-registry registry:2.6.2 || true\n"
     text = mini_base(world, "registry", {**GOOD, "scripts/init-registry.sh": script})
@@ -122,14 +122,14 @@ def refuses_a_registry_that_the_base_would_not_start(world):
 
 @case
 def refuses_a_base_without_the_file(world):
-    """A base none of whose layers holds cri/docker.tar.gz is told with the path and the role."""
+    """A base none of whose layers holds cri/docker.tar.gz is reported with the path and the role."""
     files = {path: data for path, data in GOOD.items() if path != "cri/docker.tar.gz"}
     collect_then_apply(world, "nofile", files, 66, ["cri/docker.tar.gz", "rootfs"])
 
 
 @case
 def refuses_a_wrong_layer_pin(world):
-    """A pin that no layer of the base has is told with the ids that there are."""
+    """A pin that no layer of the base has is reported with the ids that there are."""
     folder = world.folder("base-pin")
     (folder / "mini.sealift").write_bytes(b"an earlier bundle")
     text = mini_base(world, "pin", GOOD).replace(
@@ -141,14 +141,14 @@ def refuses_a_wrong_layer_pin(world):
 
 @case
 def refuses_a_daemon_json_that_is_not_json(world):
-    """etc/daemon.json with a missing brace is told with its path and place."""
+    """etc/daemon.json with a missing brace is reported with its path and place."""
     files = {**GOOD, "etc/daemon.json": b'{\n  "log-level": "warn"\n  "mirror-registries": []\n}\n'}
     collect_then_apply(world, "json", files, 65, ["etc/daemon.json", r"line 3|\b3:\d"])
 
 
 @case
 def refuses_yaml_that_does_not_parse(world):
-    """etc/tigera-operator.yaml with broken indentation is told with its path and line."""
+    """etc/tigera-operator.yaml with broken indentation is reported with its path and line."""
     broken = b"kind: Deployment\nspec:\n  image: quay.io/tigera/operator:v1.17.4\n bad: [\n"
     collect_then_apply(world, "yaml", {**GOOD, "etc/tigera-operator.yaml": broken}, 65,
                        ["etc/tigera-operator.yaml", r"line [45]|\b[45]:\d"])

@@ -34,27 +34,27 @@ def refuse(world, name, codes, words, text, *options, environment=None, network=
 
 @case
 def refuses_an_unknown_key(world):
-    """A misspelt key of the spec is told with line and column, and what was expected."""
+    """A misspelt key of the spec is reported with line and column, and what was expected."""
     text = spec_of(world, ["registry:2.7.1"]).replace("platforms:", "platfroms:")
     refuse(world, "key", 78, [r"\b3:1\b|line 3.*column 1", "platfroms", "platforms"], text)
 
 
 @case
 def refuses_a_wrong_type(world):
-    """A list where a mapping belongs is told with line and column."""
+    """A list where a mapping belongs is reported with line and column."""
     text = spec_of(world, ["registry:2.7.1"]) + "files:\n  - docker\n"
     refuse(world, "type", 78, [r"\b7:3\b|line 7.*column 3", "files"], text)
 
 
 @case
 def refuses_a_spec_that_is_not_yaml(world):
-    """YAML that does not parse is told with its line."""
+    """YAML that does not parse is reported with its line."""
     refuse(world, "yaml", 78, [r"\b4:|line 4"], spec_of(world) + "images: [unclosed\n")
 
 
 @case
 def refuses_a_reference_to_nothing(world):
-    """A build that repacks a file which the spec does not name is refused where it stands."""
+    """A build that repacks a file which the spec does not name is refused with its place."""
     text = spec_of(world) + ("builds:\n  - tag: some/thing:1\n    context:\n      - put: a.tar.gz\n"
                              "        repack: docker\n    kubefile: |\n      FROM scratch\n")
     refuse(world, "nothing", 78, [r"\b8:\d+|line 8", "docker"], text)
@@ -76,14 +76,14 @@ def refuses_a_missing_image(world):
 
 @case
 def refuses_a_missing_file(world):
-    """A URL that upstream does not have (404) is told with the URL."""
+    """A URL that upstream does not have (404) is reported with the URL."""
     url = f"{world.said['web']}/linux/static/stable/x86_64/docker-0.0.0.tgz"
     refuse(world, "404-file", 69, ["docker-0.0.0.tgz", "404"], spec_of(world, files=[url]))
 
 
 @case
 def refuses_a_silent_upstream(world):
-    """Nobody listening at the registry is told as unavailable."""
+    """A registry without a listener is reported as unavailable."""
     refuse(world, "silent", 69, [r"127\.0\.0\.1:1\b"], spec_of(world, ["127.0.0.1:1/a/b:1"]),
            network=["--insecure", "127.0.0.1:1"])
 
@@ -155,7 +155,7 @@ def damaged_blob(world, name, change):
 
 @case
 def refuses_a_wrong_digest(world):
-    """A blob of the right length and other content is told with its digest."""
+    """A blob of the right length and other content is reported with its digest."""
     def flip(data):
         return data[:-1] + bytes([data[-1] ^ 1])
 
@@ -165,7 +165,7 @@ def refuses_a_wrong_digest(world):
 
 @case
 def refuses_a_short_blob(world):
-    """A blob that upstream has cut short is told with its digest."""
+    """A blob that upstream has cut short is reported with its digest."""
     with damaged_blob(world, "docker.io/demo/oci", lambda data: data[: len(data) // 2]) as digest:
         refuse(world, "short", (65, 69), [digest], spec_of(world, [f"{world.registry}/docker.io/demo/oci:1"]))
 
@@ -199,7 +199,7 @@ def breaking_server():
 
 @case
 def refuses_a_short_body(world):
-    """A server that keeps closing the connection in the middle of a file is told with the URL."""
+    """A server that keeps closing the connection in the middle of a file is reported with the URL."""
     with breaking_server() as place:
         refuse(world, "body", (65, 69), [f"{place}/docker.tgz"],
                spec_of(world, files=[f"http://{place}/docker.tgz"]), network=["--insecure", place])
@@ -207,7 +207,7 @@ def refuses_a_short_body(world):
 
 @case
 def refuses_a_file_of_another_digest(world):
-    """A file whose sha256 the spec gives, and which is another, is told with both digests."""
+    """A file whose sha256 the spec gives, and which is another, is reported with both digests."""
     url = f"{world.said['web']}/linux/static/stable/{{machine}}/docker-19.03.15.tgz"
     text = spec_of(world, files=[url]) + f"    sha256: sha256:{'0' * 64}\n"
     refuse(world, "sha256", 65, ["0{64}", "docker-19.03.15.tgz"], text)
@@ -239,7 +239,7 @@ def refuses_an_image_list_that_disagrees(world):
 
 @case
 def refuses_a_misspelt_image(world):
-    """The guide's own typo, `tigrea/operator` in images and image list alike, is told with its line."""
+    """The guide's own typo, `tigrea/operator` in images and image list alike, is reported with its line."""
     text = world.spec(world.folder("typo")).read_text().replace("quay.io/tigera/operator", "quay.io/tigrea/operator")
     text = text.replace("tigera/*", "tigrea/*")
     line = text[: text.index("quay.io/tigrea")].count("\n") + 1

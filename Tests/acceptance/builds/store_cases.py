@@ -193,7 +193,7 @@ def harm(store):
 
 @case
 def store_repair_mends_all_harm(world):
-    """Every kind of damage is found by store check with exit code 65, and mended by store repair to the same bytes."""
+    """Every kind of damage is found by store check with exit code 65, and fixed by store repair to the same bytes."""
     store = filled(world, "store-harmed")
     wanted = content(store)
     for name, damage in harm(store).items():
@@ -202,7 +202,7 @@ def store_repair_mends_all_harm(world):
         equal(len(found), 1, f"findings after {name}: {found}")
         require("base:1" in "".join(found[0]["images"]), f"{name}: the image that suffers is not named: {found}")
         world.ok("store", "repair", small(world), "--store", store)
-        same(content(store), wanted, f"the store mended after {name}")
+        same(content(store), wanted, f"the store repaired after {name}")
     # What the builds made: the layer of registry/, the image's file, and all at once.
     made = Store(store)
     built = next(name for name in made.listed if "small/built" in name).split("/", 1)[1]
@@ -214,7 +214,7 @@ def store_repair_mends_all_harm(world):
     found = {finding["artifact"].split()[0] for finding in findings(world, store, 65) if finding["kind"] != "orphaned"}
     equal(found, {"image", "layer"}, "what is found")
     world.ok("store", "repair", small(world), "--store", store)
-    same(content(store), wanted, "the store mended from everything")
+    same(content(store), wanted, "the store repaired from everything")
     equal(findings(world, store), [], "findings")
 
 
@@ -248,7 +248,7 @@ def store_gc_removes_only_garbage(world):
     done = json.loads(world.ok("store", "gc", "--json", "--store", store).out)
     equal([item["artifact"] for item in done], [item["artifact"] for item in told], "what went")
     left = content(store)
-    equal(left.pop("tmp/notes")[2], b"mine", "a file of somebody else")
+    equal(left.pop("tmp/notes")[2], b"mine", "a file of another program")
     equal([left.pop("tmp")[2], left.pop("data/my-cluster")[2]], [b"", b""], "folders of sealer")
     same(left, wanted, "the store")
 
@@ -268,7 +268,7 @@ def apply_verify_proves_the_store(world):
 
 @case
 def rollback_restores_what_was_there(world):
-    """apply --rollback takes the last apply back, byte for byte; the names lead to what they led to before."""
+    """apply --rollback takes the last apply back, byte for byte; the names mean what they meant before."""
     store = filled(world, "store-rolled")
     first = content(store)
     apply(world, store, "2")

@@ -45,7 +45,7 @@ def a_bundle_cannot_replace_an_image(world):
     world.refused(65, [victim, "content has the id"], "apply", hostile, "--store", store, "--platform", world.own,
                   unchanged=[store / "data", store / "metadata", store / "sealift"])
     world.ok("store", "check", "--store", store)
-    # An id that nobody has is not believed either: the image is listed under its own.
+    # An unknown id is not believed either: the image is listed under its own.
     stated = "ab" * 32
     said = world.ok("apply", collected(world, "tagged", stated), "--store", store, "--platform", world.own)
     require(stated in said.err, f"it does not say that the id is not believed: {said}")

@@ -188,7 +188,7 @@ def dry_run_of_collect_writes_nothing(world):
 
 @case
 def killed_collect_resumes_inside_a_file(world):
-    """A collect that is killed goes on by HTTP Range and ends with the bytes of an undisturbed one."""
+    """A collect that is killed resumes by HTTP Range and ends with the bytes of an undisturbed one."""
     folder = world.folder("killed")
     text = (f"version: 1\nname: killed\nplatforms: [{world.own}]\nfiles:\n  docker:\n"
             f"    url: {world.said['web']}/slow/linux/static/stable/{{machine}}/docker-19.03.15.tgz\n")
@@ -253,7 +253,7 @@ def volumes_are_one_bundle(world):
 
 @case
 def registries_of_the_spec_are_asked(world):
-    """`registries:` leads to a mirror without any --mirror, and `lock` goes there too."""
+    """`registries:` names a mirror without any --mirror, and `lock` uses it too."""
     folder = world.folder("registries")
     spec = world.spec(folder, f"version: 1\nname: mirrored\nplatforms: [{world.own}]\n"
                       f"images:\n  - {contents.CALICO[0]}\n"

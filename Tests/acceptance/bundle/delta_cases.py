@@ -180,7 +180,7 @@ def deltas_in_volumes(world):
 
 @case
 def diff_tells_bytes_by_name(world):
-    """diff names what came, with its bytes; a delta stands for what it requires too."""
+    """diff names what came, with its bytes; a delta counts with what it requires."""
     folder = world.folder("diff")
     spec, image = more(world, folder)
     whole, delta = folder / "whole", folder / "delta"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A collect that is killed again and again: what is there is never fetched anew, and the bytes are the same."""
+"""A collect that is killed again and again: what is there is never fetched again, and the bytes are the same."""
 
 import contextlib
 import filecmp

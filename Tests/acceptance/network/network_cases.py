@@ -35,14 +35,14 @@ def web_host(world):
 
 
 def nobody():
-    """host:port where nobody listens."""
+    """host:port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as held:
         return "127.0.0.1:%d" % held.getsockname()[1]
 
 
 @case
 def files_are_asked_for_in_order(world):
-    """URLs of the spec and mirrors are tried in order: nobody there, nothing there, other content, and then the right one."""
+    """URLs of the spec and mirrors are tried in order: no listener, nothing there, other content, and then the right one."""
     folder = world.folder("in-order")
     content = b"the right content\n" * 1000
     web_file(world, "order/c/it", content)
@@ -82,7 +82,7 @@ def checksum_lists_of_the_usual_tools_are_obeyed(world):
 
 @case
 def secrets_stay_where_they_are(world):
-    """With a login, collect says and writes nothing of the password, and shows it to nobody in the process list."""
+    """With a login, collect says and writes nothing of the password, and shows it in no process list."""
     folder = world.folder("secrets")
     (folder / "htpasswd").write_text(call("htpasswd", "-nbB", "user", SECRET))
     locked = f"auth: {{htpasswd: {{realm: here, path: {folder}/htpasswd}}}}\n"

@@ -62,7 +62,7 @@ def only_asked(target, what, count=None):
 
 
 def manifest(place, name):
-    """The digest of what a name leads to, as skopeo reads it."""
+    """The digest of what a name points to, as skopeo reads it."""
     raw = subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{place}/{name}"],
                          capture_output=True, check=True).stdout
     return "sha256:" + hashlib.sha256(raw).hexdigest()
@@ -136,7 +136,7 @@ def push_takes_what_is_asked_for(world):
 
 @case
 def push_of_some_platforms(world):
-    """Where docker-registry refuses an index with gaps, the tag leads to the carried platforms and a note says so."""
+    """Where docker-registry refuses an index with gaps, the tag points to the carried platforms and a note says so."""
     if len(world.architectures) < 2:
         return
     with target(world, "narrowed") as registry:
@@ -208,7 +208,7 @@ class Cutter:
 
 @case
 def push_goes_on_after_a_cut(world):
-    """A connection that breaks between parts goes on where the upload stands; one that breaks inside begins anew."""
+    """A connection that breaks between parts resumes where the upload is; one that breaks inside begins again."""
     arguments = ["--only", "files/docker-linux-amd64", "--chunk-size", "8MiB"]
     for cuts, name in (({3: 0}, "between"), ({3: 1 << 20, 9: 2 << 20}, "inside")):
         with target(world, f"cut-{name}") as registry:
@@ -289,7 +289,7 @@ def push_gets_tokens(world):
 
 @case
 def push_to_a_read_only_registry(world):
-    """A registry that takes no pushes is told with what to do."""
+    """A registry that takes no pushes is reported with what to do."""
     folder = world.folder("read-only")
     data = f"{folder}/data}}, maintenance: {{readonly: {{enabled: true}}"
     with serving(world, folder, data) as place:
@@ -299,7 +299,7 @@ def push_to_a_read_only_registry(world):
 
 @case
 def push_of_a_damaged_bundle(world):
-    """A damaged blob is named and never put in place: its upload is deleted, and no tag leads to it."""
+    """A damaged blob is named and never put in place: its upload is deleted, and no tag points to it."""
     folder = world.folder("push-damaged")
     bundle = folder / "demo.sealift"
     shutil.copy(world.bundle, bundle)

@@ -104,7 +104,7 @@ def serve_refuses_what_it_cannot_do(world):
 
 @case
 def serve_lets_running_downloads_end(world):
-    """SIGTERM during a download: it ends whole, nobody new is let in, and the exit code is 0."""
+    """SIGTERM during a download: it ends whole, no new client is let in, and the exit code is 0."""
     folder = world.folder("served-stop")
     with served(world, world.bundle) as (server, address):
         sums = call("curl", "-fsS", f"http://{address}/files/SHA256SUMS").split()

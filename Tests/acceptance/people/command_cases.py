@@ -29,7 +29,7 @@ def every_option_of_collect_and_lock_is_explained(world):
 
 @case
 def lock_update_takes_names_or_none(world):
-    """`lock SPEC --update NAME…` resolves those anew, `--update` alone all; a name without --update is a mistake."""
+    """`lock SPEC --update NAME…` resolves those again, `--update` without names all; a name without --update is a mistake."""
     folder = world.folder("lock-update")
     spec = world.spec(folder)
     lock = folder / "kubernetes-rawdocker.lock.json"
@@ -46,7 +46,7 @@ def lock_update_takes_names_or_none(world):
     require(outcome.code == 64 and "--update docker" in outcome.err, f"a name without --update: {outcome}")
     world.ok("lock", "--update", spec, "docker", "registry:2.7.1", *world.network)
     told = world.ok("lock", spec, *world.network, "--update")
-    equal(lock.read_text(), text, "the lock when all is resolved anew")
+    equal(lock.read_text(), text, "the lock when all is resolved again")
     require(len(told.out.splitlines()) <= 1, f"only the forged entry can have changed: {told}")
 
 

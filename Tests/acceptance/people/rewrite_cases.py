@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""images --rewrite: YAML led to the cluster's registry in place, held against PyYAML, diff and patch."""
+"""images --rewrite: YAML rewritten to the cluster's registry in place, compared with PyYAML, diff and patch."""
 
 import os
 import subprocess

@@ -43,7 +43,7 @@ struct StoreRepairCommand: AsyncParsableCommand {
         if json {
             try Console.printJSON(outcome, schema: "store-repair/1")
         } else {
-            for finding in outcome.mended { Console.print("repaired  \(finding.artifact)") }
+            for finding in outcome.repaired { Console.print("repaired  \(finding.artifact)") }
             for line in outcome.left.flatMap(\.lines) { Console.print(line) }
         }
         guard outcome.left.isEmpty else {
@@ -53,6 +53,6 @@ struct StoreRepairCommand: AsyncParsableCommand {
                     "\(outcome.left.count) things are wrong still, and no bundle that was given makes them",
                 remedy: "name the bundle that they came in; what sealer itself built is to be built again")
         }
-        Console.say(outcome.mended.isEmpty ? "\(store.path): nothing is wrong" : "\(store.path): repaired")
+        Console.say(outcome.repaired.isEmpty ? "\(store.path): nothing is wrong" : "\(store.path): repaired")
     }
 }
