@@ -23,8 +23,8 @@ import Testing
             "image: {repository: 'sea.hub:5000/a/b', tag: \"1.20\"} # c\r\n", "quay.io/a/b:1.20"
         ),
         (
-            "image:\n  registry: quay.io\n  repository: a/b\n  tag: 1.20 # t\n",
-            "image:\n  registry: sea.hub:5000\n  repository: a/b\n  tag: 1.20 # t\n", "quay.io/a/b:1.20"
+            "image:\n  registry: quay.io\n  repository: a/b\n  tag: 1.21 # t\n",
+            "image:\n  registry: sea.hub:5000\n  repository: a/b\n  tag: 1.21 # t\n", "quay.io/a/b:1.21"
         ),
         (
             "image:\n  tag: v1\n  registry: docker.io\n  repository: nginx\n",
@@ -130,6 +130,7 @@ import Testing
 
             """
         let led = text.replacing("# calico", with: "# sea.hub:5000/calico")
+            .replacing("docker://calico", with: "docker://sea.hub:5000/calico")
             .replacing("\"calico/node", with: "\"sea.hub:5000/calico/node")
             .replacing("=quay.io/tigera", with: "=sea.hub:5000/tigera")
             .replacing("docker.io/calico", with: "sea.hub:5000/calico")

@@ -153,10 +153,10 @@ import YAML
         Shape(
             name: "a global hub",
             before:
-                "global:\n  hub: docker.io/istio\n  tag: 1.20\n  proxy:\n    image: proxyv2\npilot:\n  hub: \"\"\n  tag: \"\"\n  image: pilot\n",
+                "global:\n  hub: docker.io/istio\n  tag: 1.21\n  proxy:\n    image: proxyv2\npilot:\n  hub: \"\"\n  tag: \"\"\n  image: pilot\n",
             after:
-                "global:\n  hub: sea.hub:5000/istio\n  tag: 1.20\n  proxy:\n    image: proxyv2\npilot:\n  hub: \"sea.hub:5000/istio\"\n  tag: \"\"\n  image: pilot\n",
-            images: ["docker.io/istio/proxyv2:1.20", "docker.io/istio/pilot:1.20"]),
+                "global:\n  hub: sea.hub:5000/istio\n  tag: 1.21\n  proxy:\n    image: proxyv2\npilot:\n  hub: \"sea.hub:5000/istio\"\n  tag: \"\"\n  image: pilot\n",
+            images: ["docker.io/istio/proxyv2:1.21", "docker.io/istio/pilot:1.21"]),
         Shape(
             name: "an empty global registry",
             before:

@@ -34,10 +34,7 @@ import YAML
         let carried = try ImageReferenceTests.scan(text, known: ["q.io/a/b:1"])
         #expect(carried.possible.isEmpty && !carried.references.isEmpty)
         let after = String(decoding: try carried.rewritten(to: "sea.hub:5000"), as: UTF8.self)
-        #expect(
-            after
-                == text.replacing("data: {y: \"q.io", with: "data: {y: \"sea.hub:5000").replacing(
-                    "q.io", with: text.hasPrefix("x: \"pull") ? "q.io" : "sea.hub:5000"))
+        #expect(after == text.replacing("q.io", with: "sea.hub:5000"))
         #expect(try ImageReferenceTests.rewrite(after, known: ["q.io/a/b:1"]) == after)
     }
 

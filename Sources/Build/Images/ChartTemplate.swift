@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 internal import Sealer
+internal import YAML
 
 /// What a line of a chart's template says once the chart is rendered with its own values, as far as that can be known
 /// without running templates: values, chart fields, text, and the few functions by which charts put an
@@ -170,14 +171,8 @@ struct ChartTemplate {
         }
         switch tree {
         case .null: return nil
-        case .string(let text) where Self.isPrintedAsWritten(text): return text
+        case .string(let text) where YAMLScalarType.isPrintedAsWritten(plain: text): return text
         default: throw Unknown()
         }
-    }
-
-    /// Whether Go prints the scalar as the file has it: it takes `1.20` for a number, and writes 1.2.
-    private static func isPrintedAsWritten(_ text: String) -> Bool {
-        guard let number = Double(text) else { return true }
-        return text.allSatisfy(\.isNumber) && text.first != "0" && number < 1_000_000 || text == "0"
     }
 }

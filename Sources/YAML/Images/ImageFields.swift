@@ -8,7 +8,7 @@ struct ImageFields {
         case imageRepository, imageRegistry, imageTag, imageDigest, defaultRegistry, defaultImageRegistry,
             baseImage
         case kind, apiVersion, newName, newTag, url, ref, global, resources, bases, components, package,
-            repo
+            repo, pullPolicy
 
         /// The keys as they are written.
         static let named: [String: Key] = [
@@ -20,6 +20,7 @@ struct ImageFields {
             "apiVersion": .apiVersion, "newName": .newName, "newTag": .newTag, "url": .url, "ref": .ref,
             "global": .global, "resources": .resources, "bases": .bases, "components": .components,
             "package": .package, "repo": .repo, "sha": .digest,
+            "pullPolicy": .pullPolicy, "imagePullPolicy": .pullPolicy,
         ]
     }
 

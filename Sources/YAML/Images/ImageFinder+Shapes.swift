@@ -129,16 +129,18 @@ extension ImageFinder {
             isUpper
             ? [key + "_TAG", stem + "TAG", stem + "VERSION"] : [key + "Tag", stem + "Tag", key + "Version"]
         if key == "baseImage" {
-            keys += ["version", "tag"]
+            keys += ["tag", "version"]
         } else if !isBare {
             keys.append(stem + "Version")
         }
-        guard let tag = keys.compactMap({ table.value($0, in: mapping).flatMap(table.filled) }).first else {
-            return
-        }
+        guard
+            let tag = keys.lazy.compactMap({ [table] in table.value($0, in: mapping) })
+                .first(where: { [table] in table.filled($0) != nil })
+        else { return }
         let isSure = scope.place != .repository || ImageScope.says(Array(stem.utf8)[...])
         consider(
-            SplitImage(nameNode: value, name: name, tag: tag, isCertain: isSure && name.contains("/")),
+            SplitImage(
+                nameNode: value, name: name, tag: tag, isCertain: isSure && name.contains("/"), in: table),
             defaultRegistry: nil,
             scope: scope)
     }
@@ -150,10 +152,10 @@ extension ImageFinder {
         let ownText = own.flatMap(table.filled)
         let domain = ImageName.domain(ofName: image.name)
         let above = [defaultRegistry, scope.registry].compactMap { $0 }.first { table.filled($0) != nil }
-        let inherited = domain == nil && ownText == nil ? above.flatMap(table.filled) : nil
+        let aboveText = domain == nil ? above.flatMap(table.filled) : nil
         // A name with a domain is whole; below a registry of its own, who knows what is put together.
         let isDoubled = ownText != nil && domain != nil
-        let before = isDoubled ? nil : ownText ?? inherited
+        let before = isDoubled ? nil : ownText ?? aboveText
         let text = (before.map { $0.trimmedOfSlashes + "/" } ?? "") + image.name + image.suffix
         guard case .success(let reference) = reference(text) else {
             guard image.isCertain else { return }
@@ -164,15 +166,44 @@ extension ImageFinder {
         let isKnown = image.isComplete ? known.contains(reference) : known.containsName(of: reference)
         let isTelling = before != nil || image.name.contains("/") || scope.place == .image
         guard isCertain || isKnown || isTelling else { return }
-        for node in [image.nameNode] + image.more { handled.insert(node) }
+        for node in [image.nameNode] + image.more + image.suffixNodes { handled.insert(node) }
         if let own, ownText != nil { handled.insert(own) }
-        take(
-            reference, isComplete: image.isComplete, isCertain: isCertain || isKnown, text: text,
-            node: image.nameNode)
+        if let above, aboveText != nil {
+            registries.insert(scan.source.position(of: table.textRange(table.resolved(above)).lowerBound))
+        }
+        // Charts differ in which of two they take.
+        let isRival = ownText != nil && aboveText != nil && above == scope.registry && scope.isRegistryGlobal
+        let rival = isRival && ownText != aboveText ? aboveText : nil
+        if let rival, let above {
+            considerRival(rival, at: above, of: image, beside: reference)
+        } else {
+            take(
+                reference, isComplete: image.isComplete,
+                isCertain: isKnown || isCertain && image.doubt == nil,
+                text: text, node: image.nameNode, reason: image.doubt)
+        }
         guard isKnown || isCertain && depth == 0 else { return }
         write(
             image, reference: reference, own: isDoubled ? nil : own, ownText: ownText,
-            above: inherited == nil ? nil : above)
+            above: aboveText != nil && (isRival || ownText == nil) ? above : nil)
+    }
+
+    /// Takes in an image whose own registry and the one of `global` differ: it is one of two.
+    private mutating func considerRival(
+        _ rival: String, at above: Int, of image: SplitImage, beside own: Reference
+    ) {
+        let place = start(image.nameNode)
+        let text = rival.trimmedOfSlashes + "/" + image.name + image.suffix
+        let reason =
+            "a registry of its own and one of global are given: which of them counts is not known here"
+        addPossible(own, isComplete: image.isComplete, text: own.description, at: place, reason: reason)
+        guard case .success(let other) = reference(text) else { return }
+        addPossible(other, isComplete: image.isComplete, text: text, at: place, reason: reason)
+        if other.repository.hasPrefix("library/") != own.repository.hasPrefix("library/") {
+            fix(
+                image.name, offset: place,
+                reason: "it has library/ before it in one of its two registries only")
+        }
     }
 
     /// Notes the change of each part that decides on the registry.
@@ -183,15 +214,23 @@ extension ImageFinder {
         else {
             return write(reference, text: table.filled(image.nameNode) ?? "", part: .name, in: image.nameNode)
         }
-        let before = ownText ?? above.flatMap(table.filled) ?? ""
-        let path = ImageName.domain(of: before).map { String(before.dropFirst($0.count)) } ?? before
-        let part = ImageSpan.Part.registry(path: path.trimmedOfSlashes)
-        if let own, ownText == nil { fill(own, part: part, reference: reference) }
-        for case let (node?, text?) in [(own, ownText), (above, above.flatMap(table.filled))] {
-            write(reference, text: text, part: part, in: node)
+        func part(_ text: String) -> ImageSpan.Part {
+            let path = ImageName.domain(of: text).map { String(text.dropFirst($0.count)) } ?? "/" + text
+            return .registry(path: path)
         }
-        if image.more.isEmpty, reference.repository == "library/" + ImageName.untagged(image.name) {
-            write(reference, text: image.name, part: .repository, in: image.nameNode)
+        let aboveText = above.flatMap(table.filled)
+        if let own, ownText == nil {
+            fill(own, part: aboveText.map(part) ?? .registry(path: ""), reference: reference)
+        }
+        for case let (node?, text?) in [(own, ownText), (above, aboveText)] {
+            write(reference, text: text, part: part(text), in: node)
+        }
+        guard image.more.isEmpty else { return }
+        let isOfficial = reference.repository == "library/" + ImageName.untagged(image.name)
+        // A name that several images share must become the same in each of them.
+        if isOfficial || table.nodes[image.nameNode].kind == .alias || table.nodes[image.nameNode].isMarked {
+            let part = ImageSpan.Part.repository(isOfficial: isOfficial)
+            write(reference, text: image.name, part: part, in: image.nameNode)
         }
     }
 
@@ -223,7 +262,8 @@ extension ImageFinder {
     }
 
     private mutating func take(
-        _ reference: Reference, isComplete: Bool, isCertain: Bool, text: String, node: Int
+        _ reference: Reference, isComplete: Bool, isCertain: Bool, text: String, node: Int,
+        reason: String? = nil
     ) {
         let node = table.resolved(node)
         let name = table.bytes(node)
@@ -232,8 +272,10 @@ extension ImageFinder {
         let range = written(offset..<offset + length, of: node) ?? table.range(node)
         if isCertain, isComplete { return add(reference, text: text, at: range) }
         let reason =
-            isComplete
-            ? "its keys do not say that it is an image" : "it has no tag: who fills it in is not known here"
+            reason
+            ?? (isComplete
+                ? "its keys do not say that it is an image"
+                : "it has no tag: who fills it in is not known here")
         addPossible(reference, isComplete: isComplete, text: text, at: range.lowerBound, reason: reason)
     }
 

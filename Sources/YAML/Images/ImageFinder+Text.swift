@@ -53,7 +53,7 @@ extension ImageFinder {
         guard isTagged || domain != nil || text.contains("/") || scope.place == .image else { return false }
         // A repository may be one of sources.
         let isSource = scope.place == .repository && !scope.saysImage
-        if isSource, domain == nil || Self.forges.contains(domain ?? "") { return false }
+        if isSource, domain == nil || !ImageName.isRegistry(text) { return false }
         guard suspected.insert(start).inserted else { return true }
         addPossible(
             reference, isComplete: isTagged, text: text, at: start,
@@ -67,10 +67,6 @@ extension ImageFinder {
         return true
     }
 
-    private static let forges: Set<String> = [
-        "github.com", "gitlab.com", "bitbucket.org", "gitee.com", "codeberg.org",
-    ]
-
     /// Takes in the words of a text that are carried images, and notes those that look like images.
     private mutating func considerText(_ node: Int, scope: ImageScope) -> Bool {
         let bytes = table.bytes(node)
@@ -82,11 +78,11 @@ extension ImageFinder {
             || bytes.first == UInt8(ascii: "[")
         let isText =
             isDocument || scope.place == .argument || scope.place == .text || bytes.first == UInt8(ascii: "-")
+            || scope.saysImage && blanks == 0 || isAssignment(bytes)
         var any = false
         let isRead = isDocument && lookInside(node, &any)
         for word in ReferenceTokenizer.all(in: bytes) {
-            let isWhole = word.range.count + blanks == bytes.count
-            guard isText || isWhole else { continue }
+            let isApart = isText || word.range.count + blanks == bytes.count
             let text = String(decoding: bytes[word.range], as: UTF8.self)
             let (likeness, reference) = ImageName.likeness(text)
             guard let reference else { continue }
@@ -96,8 +92,8 @@ extension ImageFinder {
                 any = take(reference, text: text, range: range, of: node) || any
                 continue
             }
-            let isOfImage = scope.saysImage && !isDocument || word.isOfImage
-            let enough: ImageName.Likeness = isOfImage ? .weak : isDocument ? .strong : .medium
+            let isOfImage = scope.saysImage && isApart && !isDocument || word.isOfImage
+            let enough: ImageName.Likeness = isOfImage ? .weak : isApart && !isDocument ? .medium : .strong
             if isRead || word.isComment || likeness < enough || likeness == .weak && !isTagged && !isOfImage {
                 continue
             }
@@ -108,6 +104,14 @@ extension ImageFinder {
                 reason: Self.reason(scope, isDocument: isDocument))
         }
         return any
+    }
+
+    /// Whether a text without blanks is `NAME=VALUE`.
+    private func isAssignment(_ bytes: ArraySlice<UInt8>) -> Bool {
+        guard let sign = bytes.firstIndex(of: UInt8(ascii: "=")), sign > bytes.startIndex else {
+            return false
+        }
+        return bytes[..<sign].allSatisfy { ReferenceTokenizer.isPart($0) && $0 != UInt8(ascii: ":") }
     }
 
     private static func reason(_ scope: ImageScope, isDocument: Bool) -> String {

@@ -14,6 +14,8 @@ struct ImageFinder {
     var seen: Set<Int> = []
     /// Where bytes begin that may be an image, unless they are taken in by another name.
     var suspected: Set<Int> = []
+    /// Where values are that are put before the names of images, and are none.
+    var registries: Set<SourcePosition> = []
     /// Where scalars with an anchor begin, and an alias of each that is no image.
     private var otherUses: [Int: (name: String, line: Int)] = [:]
     private let keys = KeyWords()
@@ -39,7 +41,7 @@ struct ImageFinder {
         }
         if !scan.possible.isEmpty {
             let sure = Set(scan.references.map(\.position))
-            scan.possible.removeAll { sure.contains($0.position) }
+            scan.possible.removeAll { sure.contains($0.position) || registries.contains($0.position) }
         }
         scan.references.sort { $0.range.lowerBound < $1.range.lowerBound }
         scan.possible.sort { $0.position < $1.position }

@@ -42,8 +42,12 @@ struct ImageScope {
     var isRoot = false
     /// The value above that decides on the registry of names without one, never empty.
     var registry: Int?
-    /// The tag beside it, as istio's charts have it.
-    var tag: String?
+    /// The value that holds the tag beside it, as istio's charts have it.
+    var tag: Int?
+    /// Whether that registry is one of `global`, which some charts put before, and some behind, one of the image itself.
+    var isRegistryGlobal = false
+    /// Whether a mapping of images is around it.
+    var isBelowImage = false
     /// Whether a kustomization takes files from elsewhere, which a rewrite does not reach.
     var hasRemoteBases = false
 
@@ -84,7 +88,10 @@ struct ImageScope {
             }
         }
         if let global = fields[.global] { inherit(fromGlobal: global, in: table) }
-        if let hub = fields[.hub], text(.hub) != nil { (registry, tag) = (hub, text(.tag) ?? tag) }
+        if let hub = fields[.hub], text(.hub) != nil {
+            (registry, isRegistryGlobal) = (hub, false)
+            if text(.tag) != nil { tag = fields[.tag] }
+        }
         if isRoot, registry == nil, fields[.kind] == nil {
             for key in [ImageFields.Key.defaultImageRegistry, .imageRegistry, .defaultRegistry, .registry]
             where registry == nil && text(key) != nil { registry = fields[key] }
@@ -100,7 +107,9 @@ struct ImageScope {
         ]
         for case let node? in candidates where table.filled(node) != nil {
             registry = table.resolved(node)
-            if candidates.last == node { tag = table.value("tag", in: global).flatMap(table.filled) }
+            let isHub = candidates.last == node
+            isRegistryGlobal = !isHub
+            if isHub { tag = table.value("tag", in: global).flatMap { table.filled($0) == nil ? nil : $0 } }
             return
         }
     }
@@ -150,6 +159,7 @@ struct ImageScope {
             inner.place = place == .text ? .text : key.place
             if place == .images, key.place == .other { inner.place = .imageEntry }
         }
+        if [.image, .namedImage, .images].contains(inner.place) { inner.isBelowImage = true }
         return inner
     }
 

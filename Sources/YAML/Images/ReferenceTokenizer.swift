@@ -7,7 +7,8 @@ enum ReferenceTokenizer {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"):
             true
-        default: "._-/:@".utf8.contains(byte)
+        // No name has a plus; what is beside one is a piece of something else.
+        default: "._-/:@+".utf8.contains(byte)
         }
     }
 
@@ -31,6 +32,7 @@ enum ReferenceTokenizer {
             var end = bytes[start...].firstIndex { !isPart($0) } ?? bytes.endIndex
             at = end
             while end > start, ":.-_/@".utf8.contains(bytes[end - 1]) { end -= 1 }
+            let start = nameStart(in: bytes[start..<end])
             let isOfImage = end > start && follows(bytes, line: line, start: start)
             guard isOfImage || bytes[start..<end].contains(where: { ":@/".utf8.contains($0) }) else {
                 continue
@@ -41,15 +43,32 @@ enum ReferenceTokenizer {
         return found
     }
 
+    /// Where a name begins in a word: after the scheme of an address, or after `:-` of a shell's default.
+    private static func nameStart(in word: ArraySlice<UInt8>) -> Int {
+        for scheme in ["docker://", "oci://", "docker-pullable://"] where word.starts(with: scheme.utf8) {
+            return word.startIndex + scheme.utf8.count
+        }
+        let mark = word.indices.dropLast().last {
+            word[$0] == UInt8(ascii: ":") && word[$0 + 1] == UInt8(ascii: "-")
+        }
+        return mark.map { $0 + 2 } ?? word.startIndex
+    }
+
     /// Whether `image:`, `image=` or `"image":` comes before the word in its line.
     private static func follows(_ bytes: ArraySlice<UInt8>, line: Int, start: Int) -> Bool {
         var before = bytes[line..<start]
-        while let last = before.last, " \"'\t\\".utf8.contains(last) { before.removeLast() }
-        guard let mark = before.last, mark == UInt8(ascii: ":") || mark == UInt8(ascii: "=") else {
+        func drop(_ marks: String) {
+            while let last = before.last, marks.utf8.contains(last) { before.removeLast() }
+        }
+        drop(" \"'\t\\")
+        let end = before.endIndex
+        // `:`, `=`, and `:=`, `?=`, `:-` of shells and makefiles.
+        drop(":=?-")
+        guard before.endIndex < end, bytes[before.endIndex..<end].contains(where: { ":=".utf8.contains($0) })
+        else {
             return false
         }
-        before.removeLast()
-        while let last = before.last, " \"'\t\\".utf8.contains(last) { before.removeLast() }
+        drop(" \"'\t\\")
         return before.suffix(5).elementsEqual("image".utf8) || before.suffix(5).elementsEqual("Image".utf8)
             || before.suffix(5).elementsEqual("IMAGE".utf8)
     }

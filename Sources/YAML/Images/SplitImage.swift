@@ -14,6 +14,10 @@ struct SplitImage {
     var registryNode: Int?
     /// `:tag`, `@digest`, both or nothing.
     var suffix = ""
+    /// The nodes that hold the tag and the digest.
+    private(set) var suffixNodes: [Int] = []
+    /// Why the tag is not known although one is written.
+    private(set) var doubt: String?
     /// Whether the keys alone say that this is an image, and how it is put together.
     let isCertain: Bool
 
@@ -31,11 +35,16 @@ struct SplitImage {
         let hasRegistry = has(.registry) || has(.imageRegistry) || has(.hub)
         let hasTag = has(.tag) || has(.imageTag)
         let image = name(.image).flatMap { ImageName.untagged($0) == $0 ? $0 : nil }
+        let isPulled = fields[.pullPolicy] != nil
 
-        if let repository = name(.repository), let image, has(.version) || hasTag || has(.digest) {
-            // NVIDIA's operators: repository, image, version.
+        let isVersioned = has(.version) || hasTag || has(.digest)
+
+        if let repository = name(.repository), let image,
+            isVersioned || ImageName.isRegistry(repository) && ImageName.domain(ofName: image) == nil
+        {
+            // NVIDIA's operators: repository, image, version; the program fills in a version that is not there.
             (nameNode, self.name) = (fields[.repository]!, repository + "/" + image)
-            (more, isCertain) = ([fields[.image]!], true)
+            (more, isCertain) = ([fields[.image]!], isVersioned || isPulled)
         } else if isImage, let repository = name(.repository), let last = name(.name) {
             let isJoined = !("/" + repository).hasSuffix("/" + last) && Self.isComponent(last)
             (nameNode, self.name) = (fields[.repository]!, isJoined ? repository + "/" + last : repository)
@@ -47,7 +56,9 @@ struct SplitImage {
                 return nil
             }
             (nameNode, self.name) = (node, repository)
-            let isSure = isImage || scope.place == .imageEntry && ImageName.domain(ofName: repository) != nil
+            let isSure =
+                isImage || scope.place == .imageEntry && ImageName.domain(ofName: repository) != nil
+                || hasTag && (hasRegistry || isPulled || scope.isBelowImage && repository.contains("/"))
             isCertain = isSure && fields[.repository] != nil
         } else if let image, !scope.isContainer,
             hasRegistry || hasTag || has(.digest) || scope.tag != nil && !image.contains("/")
@@ -61,7 +72,7 @@ struct SplitImage {
             (nameNode, self.name) = (fields[.imageRepository]!, repository)
             isCertain = ImageName.domain(ofName: repository) != nil || has(.imageTag) || hasTag
         } else if isImage, fields[.repository] == nil, let only = name(.name),
-            hasTag || has(.digest) || hasRegistry || only.contains("/")
+            hasTag || has(.digest) || hasRegistry || only.contains("/") || ImageName.untagged(only) != only
         {
             (nameNode, self.name) = (fields[.name]!, only)
             isCertain = true
@@ -70,15 +81,31 @@ struct SplitImage {
         }
         registryNode = [ImageFields.Key.registry, .imageRegistry, .hub].lazy.compactMap { fields[$0] }
             .first { table.isScalar(table.resolved($0)) }
-        let isVersioned = !more.isEmpty || registryNode != nil && fields[.repository] == nil
-        let tag = text(.tag) ?? text(.imageTag) ?? (isVersioned ? text(.version) : nil)
-        suffix = Self.suffix(tag: tag ?? scope.tag, digest: text(.digest) ?? text(.imageDigest))
+        let takesVersion = !more.isEmpty || registryNode != nil && fields[.repository] == nil
+        func filled(_ keys: [ImageFields.Key]) -> Int? {
+            keys.lazy.compactMap { fields[$0] }.first { table.filled($0) != nil }
+        }
+        let digest = filled([.digest, .imageDigest])
+        take(
+            tag: filled(takesVersion ? [.tag, .imageTag, .version] : [.tag, .imageTag]) ?? scope.tag,
+            digest: digest, in: table)
     }
 
     /// An image whose tag is the value of another key.
-    init(nameNode: Int, name: String, tag: String?, isCertain: Bool) {
+    init(nameNode: Int, name: String, tag: Int, isCertain: Bool, in table: NodeTable) {
         (self.nameNode, self.name, self.isCertain) = (nameNode, name, isCertain)
-        suffix = Self.suffix(tag: tag, digest: nil)
+        take(tag: tag, digest: nil, in: table)
+    }
+
+    private mutating func take(tag: Int?, digest: Int?, in table: NodeTable) {
+        suffixNodes = [tag, digest].compactMap { $0 }
+        let text = tag.flatMap(table.filled)
+        if let tag, let number = text, table.scalarType(tag) != .string,
+            !YAMLScalarType.isPrintedAsWritten(plain: number)
+        {
+            doubt = "its tag \(number) is no text, so programs may print it in another way: put it in quotes"
+        }
+        suffix = Self.suffix(tag: text, digest: digest.flatMap(table.filled))
     }
 
     /// Whether the parts have a tag or a digest.

@@ -26,6 +26,8 @@ final class YAMLEventParser {
     private let skipped: Int
     /// How much of the text libyaml has taken.
     private var given: Int
+    /// Whether the first value is written as JSON has it.
+    private let isJSON: Bool
     /// Without a byte above 0x7F, characters are bytes.
     private let isASCII: Bool
     // Marks count characters; the cursor walks from the last one to the next.
@@ -36,6 +38,7 @@ final class YAMLEventParser {
         self.source = source
         skipped = source.markLength
         given = skipped
+        isJSON = source.bytes[skipped...].first { $0 > 0x20 }.map { "{[".utf8.contains($0) } ?? false
         isASCII = source.bytes.withUnsafeBufferPointer { bytes in bytes.reduce(0, |) } < 0x80
         guard yaml_parser_initialize(parser) == 1 else {
             parser.deallocate()
@@ -69,8 +72,14 @@ final class YAMLEventParser {
     /// - Throws: a ``Failure`` of kind `data` with line and column where the text is not YAML.
     func parse(into event: inout yaml_event_t) throws(Failure) -> (start: Int, end: Int) {
         guard yaml_parser_parse(parser, &event) == 1 else { throw failure() }
-        let start = offset(event.start_mark)
-        return (start, offset(event.end_mark))
+        let (start, end) = (offset(event.start_mark), offset(event.end_mark))
+        // JSON values may follow one another without a mark between them, as `jq -c` prints them and kubectl takes them.
+        if event.type == YAML_DOCUMENT_END_EVENT, isJSON, end < source.bytes.count,
+            "{[".utf8.contains(source.bytes[end])
+        {
+            parser.pointee.state = YAML_PARSE_IMPLICIT_DOCUMENT_START_STATE
+        }
+        return (start, end)
     }
 
     /// The next event. After `streamEnd` it must not be called again.

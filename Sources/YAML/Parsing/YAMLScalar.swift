@@ -52,6 +52,21 @@ package enum YAMLScalarType: Sendable, Equatable {
         }
     }
 
+    /// Whether Helm and other programs in Go, which read numbers as such, print a scalar without quotes as it is written:
+    /// `1.20` becomes 1.2, `20240101` becomes 2.0240101e+07, `yes` becomes true.
+    package static func isPrintedAsWritten(plain text: String) -> Bool {
+        switch YAMLScalarType(plain: text) {
+        case .string, .special: return true
+        case .int, .float:
+            let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+            let isCanonical = parts[0] == "0" || parts[0].first != "0"
+            return parts.count <= 2 && parts.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy(isDigit) }
+                && isCanonical && parts[0].utf8.count <= 6 && text.utf8.count <= 16
+                && (parts.count == 1 || parts[1].last != "0")
+        default: return false
+        }
+    }
+
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
     private static func unsigned(_ bytes: [UInt8]) -> ArraySlice<UInt8> {

@@ -9,10 +9,10 @@ struct ImageSpan: Sendable {
         case listed
         /// The name with its domain, where it has one; a tag and a digest stay as they are.
         case name
-        /// What comes before the repository: the domain, and `path` below it.
+        /// What comes before the repository: the domain, and `path`, which begins with a slash, or nothing.
         case registry(path: String)
-        /// The repository, whose domain is written elsewhere.
-        case repository
+        /// The repository, whose domain is written elsewhere; one of Docker's official images gets `library/`.
+        case repository(isOfficial: Bool)
         /// The domain and what follows, of images that a program names itself.
         case prefix
         /// `oci://` and the name.
@@ -56,8 +56,8 @@ struct ImageSpan: Sendable {
             let rest = ImageName.withoutDomain(text)
             let isOfficial = reference.repository.hasPrefix("library/") && !rest.contains("/")
             return registry + "/" + (isOfficial ? "library/" : "") + rest
-        case .registry(let path): return path.isEmpty ? registry : registry + "/" + path
-        case .repository: return "library/" + text
+        case .registry(let path): return registry + path
+        case .repository(let isOfficial): return (isOfficial ? "library/" : "") + text
         case .prefix:
             let rest = ImageName.domain(of: text).map { text.dropFirst($0.utf8.count) } ?? "/" + text[...]
             return registry + rest
@@ -77,6 +77,12 @@ enum ImageName {
 
     /// The domain of a whole name; a tag is not taken for a port.
     static func domain(ofName text: String) -> String? { text.contains("/") ? domain(of: text) : nil }
+
+    /// Whether a name begins with a domain that may be one of a registry, and is none of those that only keep sources.
+    static func isRegistry(_ text: String) -> Bool {
+        guard let domain = domain(of: text), (try? Reference(domain + "/x")) != nil else { return false }
+        return !["github.com", "gitlab.com", "bitbucket.org", "gitee.com", "codeberg.org"].contains(domain)
+    }
 
     static func withoutDomain(_ text: String) -> String {
         domain(ofName: text).map { String(text.dropFirst($0.count + 1)) } ?? text
