@@ -16,7 +16,7 @@ package struct PushSurvey: Sendable, Encodable {
     }
     /// The images and files.
     package let items: [Item]
-    /// How many blobs have to be sent.
+    /// How many blobs have to be sent; at most, where not all were asked for.
     package let uploads: Int
     /// How many bytes they have.
     package let bytes: Int64
@@ -25,11 +25,15 @@ package struct PushSurvey: Sendable, Encodable {
     /// How many blobs are where they belong, each counted once a repository.
     package let present: Int
 
-    /// A blob that has to move, and the repositories with and without it.
+    /// A blob that has to move, and the repositories with it, without it, and those that were not asked.
     struct Move: Sendable {
         let blob: PushPlan.Blob
-        let holders: [Reference]
-        let absent: [Reference]
+        var holders: [Reference] = []
+        var absent: [Reference] = []
+        var unasked: [Reference] = []
+
+        /// Where it has to be brought.
+        var places: [Reference] { absent + unasked }
     }
     let moves: [Move]
     let states: [ItemState]
@@ -61,9 +65,9 @@ package struct PushSurvey: Sendable, Encodable {
         let sent = moves.filter { $0.holders.isEmpty }
         uploads = sent.count
         bytes = sent.clampedTotal(\.blob.descriptor.size)
-        mounts = moves.reduce(0) { $0 + $1.absent.count } - sent.count
+        mounts = moves.reduce(0) { $0 + $1.places.count } - sent.count
         let absent = Set(
-            moves.flatMap { move in move.absent.map { [$0.repository, "\(move.blob.descriptor.digest)"] } })
+            moves.flatMap { move in move.places.map { [$0.repository, "\(move.blob.descriptor.digest)"] } })
         items = states.map { state in
             let isWhole = state.item.manifests.flatMap(\.blobs).allSatisfy {
                 !absent.contains([state.item.reference.repository, "\($0.digest)"])

@@ -4,6 +4,7 @@ internal import Registry
 
 /// Asking what is there. A tag that points to the image answers for all below it, and a manifest for its blobs:
 /// registries take neither before they have what it names. ``PushOptions/asksForAll`` takes nothing for granted.
+/// A push asks for tags; the answer to the first request of an upload says whether the blob is there.
 extension Pusher {
     /// What a repository is known to have without having been asked.
     private struct Settled {
@@ -24,7 +25,11 @@ extension Pusher {
     }
 
     /// Asks the registry what it has; it is asked for nothing that a request before has answered.
-    package func survey() async throws -> PushSurvey {
+    package func survey() async throws -> PushSurvey { try await survey(asksForBlobs: true) }
+
+    /// - Parameter asksForBlobs: whether blobs are asked for, and what is below tags that point to nothing. Else only the
+    ///   blobs are that the bundle does not have.
+    func survey(asksForBlobs: Bool) async throws -> PushSurvey {
         let found = try await inParallel(plan.items, width: client.requestsAtOnce) { item in
             try await digest(at: item.reference, among: [item.top] + [item.narrowed].compactMap(\.self))
         }
@@ -36,9 +41,14 @@ extension Pusher {
             settled.add(item.manifests.flatMap(\.blobs).map(\.digest), in: item.reference)
         }
         let known = settled
-        let missing = try await inParallel(plan.items, width: client.requestsAtOnce) { item in
+        let missing = try await inParallel(Array(zip(plan.items, found)), width: client.requestsAtOnce) {
+            item, found in
             var missing: [Manifest] = []
             for child in item.children where !known.has(child.descriptor.digest, in: item.reference) {
+                guard asksForBlobs || found != nil else {
+                    missing.append(child)
+                    continue
+                }
                 let pinned = item.reference.pinned(child.descriptor.digest)
                 if try await digest(at: pinned, among: [child]) != child.descriptor.digest {
                     missing.append(child)
@@ -52,31 +62,46 @@ extension Pusher {
                 settled.add(child.blobs.map(\.digest), in: item.reference)
             }
         }
-        let moves = try await moves(settled)
+        let existing = Set(zip(plan.items, found).filter { $0.1 != nil }.map(\.0.reference.repository))
+        let moves = try await moves(settled, asksForBlobs: asksForBlobs, existing: existing)
         let states = zip(zip(plan.items, missing), found).map {
             PushSurvey.ItemState(item: $0.0, missing: $0.1, found: $1)
         }
         return PushSurvey(
-            moves.filter { !$0.absent.isEmpty }, states: states,
+            moves.filter { !$0.places.isEmpty }, states: states,
             present: moves.reduce(0) { $0 + $1.holders.count },
             exact: options.isExact)
     }
 
-    private func moves(_ settled: Settled) async throws -> [PushSurvey.Move] {
+    /// - Parameter existing: repositories that have something: they more probably have a blob than others.
+    private func moves(
+        _ settled: Settled, asksForBlobs: Bool, existing: Set<String>
+    ) async throws -> [PushSurvey.Move] {
         try await inParallel(plan.blobs, width: client.requestsAtOnce) { blob in
-            var (holders, absent): ([Reference], [Reference]) = ([], [])
+            var move = PushSurvey.Move(blob: blob)
+            let asks = asksForBlobs || !source.contains(blob.descriptor.digest)
             for reference in blob.repositories {
-                let isThere =
-                    if settled.has(blob.descriptor.digest, in: reference) { true } else {
-                        try await holds(blob.descriptor, in: reference)
-                    }
-                if isThere { holders.append(reference) } else { absent.append(reference) }
+                if settled.has(blob.descriptor.digest, in: reference) {
+                    move.holders.append(reference)
+                } else if !asks {
+                    move.unasked.append(reference)
+                } else if try await holds(blob.descriptor, in: reference) {
+                    move.holders.append(reference)
+                } else {
+                    move.absent.append(reference)
+                }
             }
-            return PushSurvey.Move(blob: blob, holders: holders, absent: absent)
+            let (old, new) = (
+                move.unasked.filter { existing.contains($0.repository) },
+                move.unasked.filter { !existing.contains($0.repository) }
+            )
+            move.unasked = old + new
+            return move
         }
     }
 
-    private func holds(_ blob: Descriptor, in reference: Reference) async throws -> Bool {
+    /// Whether the repository says that it has the blob, by a HEAD request.
+    func holds(_ blob: Descriptor, in reference: Reference) async throws -> Bool {
         guard let claim = try await client.claim(of: blob, in: reference) else { return false }
         if claim.agrees(with: blob) { return true }
         let said =

@@ -7,9 +7,11 @@ package import Registry
 package enum PushEvent: Sendable {
     /// A note for people.
     case note(String)
-    /// The registry was asked for all: so many blobs and bytes will be sent; `names` is what the items of
+    /// So many blobs and bytes will be sent at most; `names` is what the items of
     /// `TransferEvent` are called before people.
     case planned(uploads: Int, bytes: Int64, names: [String: String])
+    /// So many of the bytes need not be sent: the registry has them.
+    case present(bytes: Int64)
 }
 
 /// What a push comes to.
@@ -50,7 +52,7 @@ package struct Pushed: Sendable, Encodable {
     package let bytes: Int64
 }
 
-/// Pushes what a bundle carries into a registry: asks what is there, sends the blobs that are not, then the
+/// Pushes what a bundle carries into a registry: asks for the tags, sends the blobs that are not there, then the
 /// manifests, children before indexes.
 package struct Pusher: Sendable {
     let plan: PushPlan
@@ -73,9 +75,9 @@ package struct Pusher: Sendable {
         self.events = events
     }
 
-    /// Brings to the registry what `survey` found missing. What is complete stays when it fails; a rerun sends
-    /// the rest.
-    package func run(_ survey: PushSurvey) async throws -> Pushed {
+    /// Brings to the registry what it lacks. What is complete stays when it fails; a rerun sends the rest.
+    package func run() async throws -> Pushed {
+        let survey = try await survey(asksForBlobs: options.asksForAll)
         try checkContent(survey)
         let names = survey.moves.map {
             ("\($0.blob.descriptor.digest)", "\($0.blob.owner) \($0.blob.descriptor.digest.short)")
@@ -84,19 +86,19 @@ package struct Pusher: Sendable {
             .planned(
                 uploads: survey.uploads, bytes: survey.bytes,
                 names: Dictionary(names) { first, _ in first }))
-        let arrivals = try await inParallel(survey.moves, width: client.requestsAtOnce) { move in
-            try await bring(move)
-        }.flatMap { $0 }
+        let arrivals = try await bring(survey.moves)
         let log = SubjectLog()
         try await pushChildren(survey, log: log)
         let items = try await inParallel(survey.states, width: client.requestsAtOnce) { state in
             try await pushTop(state, log: log)
         }
         let lists = try await listReferrers(log)
-        let sent = arrivals.filter { !$0.isMounted }
+        let sent = arrivals.filter { $0.way == .uploaded }
         return Pushed(
-            items: items, referrers: lists, present: survey.present, mounted: arrivals.count - sent.count,
-            uploaded: sent.count, bytes: sent.clampedTotal(\.bytes))
+            items: items, referrers: lists,
+            present: survey.present + arrivals.count { $0.way == .present },
+            mounted: arrivals.count { $0.way == .mounted }, uploaded: sent.count,
+            bytes: sent.clampedTotal(\.bytes))
     }
 
     /// - Throws: a ``Failure`` of kind `input` where neither the bundle nor the registry has a blob.
@@ -110,24 +112,6 @@ package struct Pusher: Sendable {
             because: "\(missing.count) blobs are neither in \(source.bundle.path) nor in the registry, "
                 + "the first is \(first.blob.descriptor.digest)",
             remedy: "the bundle is a delta: name the bundle that it builds on with --with")
-    }
-
-    /// One blob to all repositories that need it: sent to the first, mounted in the others where that goes.
-    private func bring(_ move: PushSurvey.Move) async throws -> [(isMounted: Bool, bytes: Int64)] {
-        var origin = move.holders.first
-        var arrivals: [(Bool, Int64)] = []
-        for reference in move.absent {
-            let arrival: BlobArrival
-            do {
-                arrival = try await client.push(
-                    move.blob.descriptor, from: source, to: reference, origin: origin)
-            } catch {
-                throw source.bundle.explained(error, operation: "push")
-            }
-            origin = origin ?? reference
-            arrivals.append((arrival == .mounted, move.blob.descriptor.size))
-        }
-        return arrivals
     }
 
     private func pushChildren(_ survey: PushSurvey, log: SubjectLog) async throws {

@@ -158,7 +158,7 @@ extension RunningRegistry {
         _ bundle: BundleFormat.Bundle, prefix: String = "site", change: (inout PushOptions) -> Void = { _ in }
     ) async throws -> Pushed {
         let pusher = try pusher(bundle, prefix: prefix, change: change)
-        return try await pusher.run(try await pusher.survey())
+        return try await pusher.run()
     }
 
     /// The bytes that a tag or digest points to; `nil` where it points to nothing.

@@ -18,11 +18,16 @@ import Testing
         fixture.carry(file: "notes", bytes: Array("notes".utf8))
         let (bundle, registry) = (try fixture.bundle(), try await RunningRegistry())
         let planned = try await registry.pusher(bundle).survey()
+        let mark = try registry.requests().count
         let first = try await registry.push(bundle)
         #expect((first.uploaded, first.mounted, first.present) == (9, 2, 0))
         #expect((planned.uploads, planned.mounts, planned.bytes) == (9, 2, first.bytes))
         #expect(Set(first.items.map(\.state)) == [.pushed] && first.referrers.isEmpty)
-        #expect(try registry.requests().allSatisfy { $0.method != "PATCH" })
+        let sent = try registry.requests().dropFirst(mark)
+        #expect(sent.allSatisfy { $0.method != "PATCH" })
+        // The tags are all that is asked for; once the registry shows that it says where it has a blob.
+        #expect(sent.count { $0.method == "HEAD" } == 4)
+        #expect(sent.count { $0.method == "POST" } == 9 + 2 + 1)
         let before = try registry.requests().count
         let second = try await registry.push(bundle)
         #expect((second.uploaded, second.mounted, second.present) == (0, 0, 11))

@@ -3,6 +3,8 @@ internal import OCI
 
 /// How a blob came to be in a repository.
 package enum BlobArrival: Sendable {
+    /// The repository had it.
+    case present
     /// The registry took it from another of its repositories.
     case mounted
     /// Its bytes were sent.
@@ -23,7 +25,7 @@ final class BlobUpload {
     let artifact: String
     var item: String { "\(blob.digest)" }
 
-    /// A repository that may have the blob; `nil` once it was refused.
+    /// A repository that may have the blob, perhaps the one that it is pushed to; `nil` once that was refused.
     var origin: String?
     /// The upload under way.
     var session: Session?
@@ -87,7 +89,9 @@ final class BlobUpload {
         if isCommitting, try await isThere() { return .uploaded }
         isCommitting = false
         if isUncertain, session != nil { try await askStatus() }
-        if session == nil, try await begin() { return .mounted }
+        if session == nil, try await begin() {
+            return origin == access.repository ? .present : .mounted
+        }
         isUncertain = true
         try await send()
         return .uploaded
@@ -107,7 +111,7 @@ final class BlobUpload {
         var access = access
         if let origin {
             request.address = start.adding(query: "mount=\(blob.digest)&from=\(origin)")
-            access.origin = origin
+            if origin != access.repository { access.origin = origin }
         }
         let outcome = try await web.attempt(request, as: access, artifact: artifact)
         let status = outcome.head?.status ?? 0

@@ -10,7 +10,8 @@ package struct ManifestArrival: Sendable {
 /// Pushes go to the registry that a reference names itself, never to its mirrors.
 extension RegistryClient {
     /// Brings `blob` into the repository of `reference`. After return the registry has it: taken from its
-    /// repository `origin` where it allows that, else sent from `source`, every byte verified on the way.
+    /// repository `origin` where it allows that, else sent from `source`, every byte verified on the way. Where `origin` is
+    /// that very repository, many registries say in the same answer that it has the blob.
     /// - Throws: a ``Failure`` of kind `data` where the source is damaged, and then the registry never has
     ///   the whole, or where the registry has other content than was sent; `unavailable`, `denied`, or
     ///   `busy` when the task was cancelled.

@@ -77,15 +77,16 @@ struct PushCommand: AsyncParsableCommand {
             case .note(let text): Console.say(text)
             case .planned(let uploads, let bytes, let names):
                 display.next("push", total: bytes, names: names)
-                Console.say("\(uploads) blobs to send, \(bytes.asBytes)")
+                Console.say("at most \(uploads) blobs to send, \(bytes.asBytes)")
+            case .present(let bytes): display.running.add(bytes)
             }
         }
-        let survey = try await pusher.survey()
         if dryRun {
+            let survey = try await pusher.survey()
             display.finish()
             return try show(survey)
         }
-        let pushed = try await pusher.run(survey)
+        let pushed = try await pusher.run()
         display.finish()
         if json { return try Console.printJSON(pushed, schema: "push/1") }
         for item in pushed.items + pushed.referrers { Console.print("\(item.digest)  \(item.reference)") }

@@ -14,6 +14,7 @@ import sys
 import threading
 
 import contents
+import odd_registry
 from delta_cases import flip
 from harness import ROOT, call, case, equal, podman, require, serving, sha256
 
@@ -80,7 +81,9 @@ def push_fills_a_registry(world):
               (planned["uploads"], planned["bytes"], planned["mounts"]), "what the dry run foretold")
         counts = registry.counted()
         require(pushed["mounted"] > 5, f"few mounts: {pushed['mounted']}")
-        equal(counts["POST", 201], pushed["mounted"], "mounts, as the registry tells")
+        # One more shows that the registry says so where it has a blob.
+        equal(counts["POST", 201], pushed["mounted"] + 1, "mounts, as the registry tells")
+        equal(counts["HEAD", 404], len(pushed["items"]), "questions, one for each tag")
         equal(counts["POST", 202], pushed["uploaded"], "uploads, as the registry tells")
         document = json.loads(world.ok("inspect", world.bundle, "--json").out)
         locked = document["lock"]
@@ -218,8 +221,9 @@ def push_goes_on_after_a_cut(world):
             equal(proxy.cuts, {}, "cuts that were not made")
             seen = registry.requests()
             begun = [path for method, path, status in seen if method == "POST"]
-            # The empty config, then the file; distribution cannot tell how far a part came that broke off.
-            equal(len(begun), 2 if name == "between" else 4, f"uploads of {name}")
+            # The empty config and what is learned from it, then the file; distribution cannot tell how far a part came
+            # that broke off.
+            equal(len(begun), 3 if name == "between" else 5, f"uploads of {name}")
             asked = [status for method, path, status in seen if method == "GET"]
             equal(set(asked), {204} if name == "between" else {404}, f"answers to the question how far it is: {seen}")
             equal(manifest(registry.place, "site/files/docker-linux-amd64:v1.19.8"), outcome.out.split()[0],
@@ -344,3 +348,56 @@ def push_of_volumes_and_deltas(world):
         only_asked(registry, "the whole after the delta with it")
         push(world, registry, bundle=delta)
         only_asked(registry, "the delta alone, once the registry has all")
+
+
+def small_bundle(world, folder):
+    """A bundle of three images over one layer and layers of their own; what is in it by size."""
+    with odd_registry.odd_registry() as upstream:
+        names = []
+        for number in range(3):
+            layers = [odd_registry.tar(word) for word in ("shared", f"own {number}")]
+            config = {"architecture": "amd64", "os": "linux", "config": {},
+                      "rootfs": {"type": "layers", "diff_ids": [odd_registry.digest(layer) for layer in layers]}}
+            upstream.manifest(f"p/n{number}", {
+                "schemaVersion": 2, "mediaType": odd_registry.MANIFEST,
+                "config": upstream.blob(json.dumps(config).encode(), odd_registry.CONFIG),
+                "layers": [upstream.blob(layer, odd_registry.LAYER) for layer in layers]}, odd_registry.MANIFEST, "1")
+            names.append(f"{upstream.place}/p/n{number}:1")
+        spec = folder / "p.yaml"
+        spec.write_text("version: 1\nname: p\nplatforms: [linux/amd64]\nimages:\n" + "".join(f"  - {name}\n" for name in names))
+        world.ok("collect", spec, "-o", folder / "p.sealift", "--insecure", upstream.place)
+    return folder / "p.sealift"
+
+
+@case
+def a_push_sends_what_is_not_there_and_asks_no_more(world):
+    """A first push is a question for each tag, then POST and PUT; what an interrupted one sent is not sent again."""
+    folder = world.folder("push-again")
+    bundle = small_bundle(world, folder)
+    with target(world, "push-again-target") as registry:
+        counts = None
+        for state in ("nothing", "blobs"):
+            pushed = push(world, registry, bundle=bundle)
+            counts = registry.counted()
+            equal(counts.pop(("HEAD", 404)), 3, "a question for each tag")
+            if state == "nothing":
+                equal((pushed["uploaded"], pushed["mounted"], pushed["present"]), (7, 2, 0), "a first push")
+                equal(counts, {("POST", 202): 7, ("PUT", 201): 7 + 3, ("POST", 201): 2 + 1}, "what it asked")
+            else:
+                equal((pushed["uploaded"], pushed["mounted"], pushed["present"]), (0, 2, 7), "where only tags are missing")
+                equal(counts, {("POST", 201): 9, ("PUT", 201): 3}, "what it asked")
+            # As a push that ended before its first manifest leaves it.
+            for tags in (registry.log.parent / "data").rglob("_manifests"):
+                shutil.rmtree(tags)
+    for status in (202, 404):
+        with odd_registry.odd_registry() as registry:
+            registry.hook = lambda handler, status=status: (
+                status == 404 and handler.command == "POST" and "mount=" in handler.path
+                and not handler.answer(404, b'{"errors":[{"code":"UNSUPPORTED"}]}'))
+            place = ("--to", f"{registry.place}/q", "--insecure", registry.place)
+            world.ok("push", bundle, *place)
+            registry.manifests.clear()
+            registry.asked.clear()
+            world.ok("push", bundle, *place)
+            sent = [path for verb, path in registry.asked if verb == "PUT" and "/uploads/" in path]
+            require(len(sent) <= 2, f"a registry that mounts nothing ({status}) gets no more than the smallest blob again: {sent}")
