@@ -88,6 +88,10 @@ static inline int sealift_filter_calls(void) {
 #if defined(__x86_64__)
         SEALIFT_DENY(SYS_iopl), SEALIFT_DENY(SYS_ioperm), SEALIFT_DENY(SYS_uselib), SEALIFT_DENY(SYS_modify_ldt),
 #endif
+        // prctl that would let it live on when sealift is gone: PR_SET_PDEATHSIG with another signal than SIGKILL.
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 6), SEALIFT_LOAD(SEALIFT_ARGUMENT(0)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_PDEATHSIG, 0, 3), SEALIFT_LOAD(SEALIFT_ARGUMENT(1)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SIGKILL, 1, 0), SEALIFT_REFUSE(EPERM), SEALIFT_RETURN(SECCOMP_RET_ALLOW),
         // clone with a flag that makes a namespace.
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4), SEALIFT_LOAD(SEALIFT_ARGUMENT(0)),
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x7E020000, 0, 1), SEALIFT_REFUSE(EPERM),
@@ -126,13 +130,18 @@ static inline int sealift_confine(const char *root, int output, unsigned long lo
     if (unshare(0x00020000) != 0 || mount(0, "/", 0, 0x44000, 0) != 0) return sealift_step_mounts;
     if (chdir(root) != 0) return sealift_step_root;
     if (mount("proc", "proc", "proc", 1 | 2 | 4 | 8, 0) != 0) return sealift_step_proc;
-    static const char *const masked[] = {"proc/kcore", "proc/keys", "proc/timer_list", "proc/sched_debug", "proc/kallsyms"};
+    static const char *const masked[] = {
+        "proc/kcore", "proc/keys", "proc/timer_list", "proc/sched_debug", "proc/kallsyms", "proc/kmsg", "proc/vmallocinfo",
+        "proc/kpagecount", "proc/kpageflags", "proc/kpagecgroup", "proc/latency_stats", "proc/slabinfo"};
     for (unsigned i = 0; i < sizeof masked / sizeof masked[0]; i++)
         if (mount("dev/null", masked[i], 0, 0x1000, 0) != 0 && errno != ENOENT) return sealift_step_proc;
     if (syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", 2) != 0 || chdir("/") != 0) return sealift_step_root;
     if (mount(0, "/", 0, 0x1000 | 0x20 | 1 | 2 | 4, 0) != 0) return sealift_step_root;
     if (setsid() < 0) return sealift_step_session;
-    if (syscall(436, 3u, ~0u, 4u) != 0 && errno != ENOSYS && errno != EINVAL) return sealift_step_session;  // close_range, on exec
+    if (syscall(436, 3u, ~0u, 4u) != 0) {  // close_range, on exec; before Linux 5.11 each by itself: F_SETFD, FD_CLOEXEC
+        if (errno != ENOSYS && errno != EINVAL) return sealift_step_session;
+        for (int number = 3; number < 65536; number++) syscall(SYS_fcntl, number, 2, 1);
+    }
     if (sealift_limit(sealift_limit_core, 0) != 0 || sealift_limit(sealift_limit_file, largest_file) != 0 ||
         sealift_limit(sealift_limit_open, 65536) != 0 || sealift_limit(sealift_limit_locked, 1 << 16) != 0 ||
         sealift_limit(sealift_limit_queue, 1 << 20) != 0)

@@ -22,6 +22,9 @@ static inline int sealift_openat2(int folder, const char *path, unsigned long lo
     return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
 }
 
+// pipe2(2), which is _GNU_SOURCE's, with O_CLOEXEC: no program that another thread starts meanwhile inherits an end.
+static inline int sealift_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, 02000000); }
+
 // AT_EMPTY_PATH and O_PATH, which fcntl.h shows to _GNU_SOURCE alone.
 enum { sealift_at_empty_path = 0x1000, sealift_o_path = 0x200000 };
 

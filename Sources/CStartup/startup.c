@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens before Swift's runtime starts, and what the executable says of itself.
 #include "startup.h"
+#include <fcntl.h>
 #include <stdint.h>
 #include <unistd.h>
 
@@ -15,7 +16,18 @@ static void require_proc(int count, char **arguments, char **environment) {
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(78);
     _exit(78);
 }
-__attribute__((section(".preinit_array"), used)) static void (*const first)(int, char **, char **) = require_proc;
+// Where a standard descriptor is closed, the next file that is opened would take its number, and what is meant for people
+// would be written into it. What is put there cannot be written.
+static void keep_standard_descriptors(int count, char **arguments, char **environment) {
+    (void)count, (void)arguments, (void)environment;
+    for (int number = 0; number < 3; number++) {
+        if (fcntl(number, F_GETFD) != -1) continue;
+        if (open("/dev/null", O_RDONLY) != number && open("/", O_RDONLY) != number) _exit(71);
+    }
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const first[])(int, char **, char **) = {
+    keep_standard_descriptors, require_proc};
 
 // A note that names the version, so that an executable can be told from others without running it: `readelf -n`.
 __attribute__((section(".note.sealift"), aligned(4), used)) static const struct {

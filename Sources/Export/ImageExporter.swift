@@ -140,7 +140,7 @@ package enum ImageExporter {
         _ path: String, mode: UInt32 = 0o644, body: (File) throws(Failure) -> Void
     ) throws(Failure) {
         if path == "-" {
-            let descriptor = dup(1)
+            let descriptor = fcntl(1, F_DUPFD_CLOEXEC, 0)
             guard descriptor >= 0 else { throw Failure.system("open", artifact: "standard output") }
             return try body(File(taking: descriptor, path: "standard output"))
         }

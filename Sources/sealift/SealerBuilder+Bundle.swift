@@ -30,7 +30,7 @@ enum RealSealer {
 
     /// Serves `bundle` on bound sockets; returns what ends it. Blocks.
     private static func serve(_ bundle: Bundle, on sockets: [Int32]) throws(Failure) -> @Sendable () -> Void {
-        let copies = sockets.map { dup($0) }
+        let copies = sockets.map { fcntl($0, F_DUPFD_CLOEXEC, 0) }
         let servers: [Server] = try waited { () throws(Failure) in
             let catalog = try Catalog([BundleShelf(bundle: bundle)])
             var servers: [Server] = []

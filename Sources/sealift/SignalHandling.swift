@@ -10,16 +10,16 @@ enum SignalHandling {
     private static let waiting = Mutex<CheckedContinuation<Void, Never>?>(nil)
     /// What is thrown away when the program is interrupted: it has no use half-made.
     private static let halfMade = Mutex<String?>(nil)
-    // Set once, before the handler that reads it is there.
+    // Set once, before the handler that reads them is there.
+    nonisolated(unsafe) private static var pipe: (read: File, write: File)?
     nonisolated(unsafe) private static var pipeEnd: Int32 = -1
 
     /// Waits for these signals on a thread of its own, which a handler wakes: threads that ran before this one
     /// could take a blocked signal.
     static func watch() {
-        var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { return }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        pipeEnd = ends[1]
+        pipe = try? File.pipe(for: "signals")
+        guard let pipe else { return }
+        pipeEnd = pipe.write.descriptor
         for number in [SIGINT, SIGTERM, SIGHUP] {
             var old = sigaction()
             sigaction(number, nil, &old)
@@ -32,7 +32,7 @@ enum SignalHandling {
                 _ = write(SignalHandling.pipeEnd, &byte, 1)
             }
         }
-        let readEnd = ends[0]
+        let readEnd = pipe.read.descriptor
         spawnThread {
             var byte: UInt8 = 0
             while true {

@@ -196,12 +196,3 @@ func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
 }
 
 func bytes(of path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(filePath: path))) }
-
-/// Calls `body` until it does not find a lock held. A child that another test starts in this very moment has all open
-/// files until its `exec`, and so holds each lock that was given back meanwhile.
-func afterForks<Value>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
-    for _ in 0..<20_000 {
-        do throws(Failure) { return try body() } catch  where error.kind == .busy { usleep(1000) }
-    }
-    return try body()
-}

@@ -33,7 +33,7 @@ import Testing
                 try append(large, 0..<(2 << 20), to: try writer.sink(for: large))
             }
             #expect(!FileManager.default.fileExists(atPath: path))
-            let again = try afterForks { () throws(Failure) in try BundleWriter(plan, at: path) }
+            let again = try BundleWriter(plan, at: path)
             #expect(!again.pending.contains(plan.blobs.first { $0.bytes == nil }!.descriptor))
             #expect(again.received(of: large.digest) == 2 << 20)
             let sink = try again.sink(for: large)
@@ -86,7 +86,7 @@ import Testing
             }
             let handle = try #require(FileHandle(forWritingAtPath: path + ".journal"))
             try handle.truncate(atOffset: try handle.seekToEnd() - 3)
-            let again = try afterForks { () throws(Failure) in try BundleWriter(plan, at: path) }
+            let again = try BundleWriter(plan, at: path)
             let left = plan.blobs.filter { $0.bytes == nil }.count
             #expect(again.pending.count == left - 5)
             for blob in again.pending { try again.fill(blob, from: fixture) }
@@ -112,7 +112,7 @@ import Testing
                     try file.write(bytes, at: last.offset + last.descriptor.size - 9)
                 }
             }
-            let again = try afterForks { () throws(Failure) in try BundleWriter(plan, at: path) }
+            let again = try BundleWriter(plan, at: path)
             #expect(again.pending == [last.descriptor])
             try again.fill(last.descriptor, from: fixture)
             try again.finish()
@@ -209,7 +209,7 @@ import Testing
             var smaller = fixture
             smaller.lock.files.removeFirst()
             let plan = try smaller.plan()
-            let writer = try afterForks { () throws(Failure) in try BundleWriter(plan, at: path) }
+            let writer = try BundleWriter(plan, at: path)
             #expect(writer.pending.count == 1)
             for blob in writer.pending { try writer.fill(blob, from: fixture) }
             try writer.finish()

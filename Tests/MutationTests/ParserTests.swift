@@ -195,6 +195,46 @@ import Testing
         }
     }
 
+    /// What is nested up to the bounds is read on the threads that commands read on, in every build: their stacks suffice.
+    @Test func whatIsNestedToItsBoundFitsAThread() throws {
+        let open = ["{a: ", "[", "{\"a\": ", "[{\"image\": "]
+        var texts = open.flatMap { open in
+            [99, 100, 198, 199, 200, 5000].map { String(repeating: open, count: $0) }
+        }
+        for depth in [99, 198, 200] {
+            texts.append(String(repeating: "{a: ", count: depth) + "x" + String(repeating: "}", count: depth))
+            texts.append(String(repeating: "[", count: depth) + String(repeating: "]", count: depth))
+            texts.append(
+                String(repeating: "{\"image\":", count: depth) + "1" + String(repeating: "}", count: depth))
+            texts.append((0..<depth).map { String(repeating: " ", count: $0) + "image:\n" }.joined())
+            texts.append(String(repeating: "- ", count: depth) + "a: b:1")
+            texts.append(
+                "kind: List\nitems:\n"
+                    + (0..<depth).map { String(repeating: " ", count: $0) + "- items:\n" }.joined())
+            texts.append(
+                "a = " + String(repeating: "{a = ", count: depth) + "1" + String(repeating: "}", count: depth)
+            )
+        }
+        for text in texts {
+            try onOwnThread { () throws(Failure) in
+                let bytes = Array(text.utf8)
+                _ = try? YAMLDocuments.all(SourceText(bytes, path: "x.yaml"))
+                _ = try? YAMLDocument(json: SourceText(bytes, path: "x.json"))
+                _ = try? Sealer.Tree(yaml: bytes, artifact: "x")
+                _ = try? Sealer.Tree(json: bytes, artifact: "x")
+                _ = try? SealerImage(storeYAML: bytes, artifact: "x")
+                _ = try? YAML.ImageScan.yaml(bytes, path: "x.yaml")
+                _ = try? ForeignList.read(bytes, path: "x")
+                _ = try? SpecReader.read(bytes, path: "x.yaml")
+                _ = try? Manifest(parsing: bytes, type: nil, artifact: "x")
+                _ = try? BundleDocument.decode(bytes, artifact: "x")
+                _ = try? Lock.decode(bytes, path: "x")
+                _ = try? Inventory.decode(bytes, path: "x")
+                _ = try? TOMLDocument(SourceText(bytes, path: "x.toml"))
+            }
+        }
+    }
+
     @Test func keysAndSignatures() throws {
         let key = try SigningKey.generate()
         let samples = [try key.privatePEM(), try key.publicPEM()]

@@ -30,6 +30,14 @@ import Testing
         }
     }
 
+    @Test func longLinesAreCut() {
+        let long = String(repeating: "x", count: String.longestLine + 7)
+        #expect(long.escapedParagraph == "\(long.dropLast(7)) … (7 more characters)")
+        #expect("a\n\(long)\nb".escapedParagraph == "a\n  \(long.dropLast(7)) … (7 more characters)\n  b")
+        #expect(String(repeating: "ü", count: String.longestLine).escapedParagraph.contains("…") == false)
+        #expect(long.escapedData == long)
+    }
+
     @Test func noTextFromOutsideStartsALine() {
         #expect("a\nsealift: done\n  kept\n".escapedParagraph == "a\n  sealift: done\n  kept\n")
         #expect("a\nb\u{1B}".escapedData == "a\nb\\u001b")

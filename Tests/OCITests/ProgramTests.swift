@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import Testing
 
 @testable import OCI
@@ -54,6 +55,30 @@ import Testing
             Issue.record("it ended by itself")
             return
         }
+    }
+
+    @Test func oneThatClosesItsOutputsAndRunsOnIsKilled() throws {
+        guard case .late = try shell("exec >&- 2>&-; sleep 60", patience: .milliseconds(300)) else {
+            Issue.record("it ended by itself")
+            return
+        }
+    }
+
+    /// What a thread of this program blocks or ignores is not passed on: the program could not be ended otherwise.
+    @Test func signalsAreNotBlockedInIt() throws {
+        let outcome = try onOwnThread { () throws(Failure) in
+            var all = sigset_t()
+            sigfillset(&all)
+            pthread_sigmask(SIG_BLOCK, &all, nil)
+            return try Program("grep", patience: .seconds(60), limit: 1000).run([
+                "SigBlk", "/proc/self/status",
+            ])
+        }
+        guard case .ended(0, let output, _) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(String(decoding: output, as: UTF8.self) == "SigBlk:\t0000000000000000\n")
     }
 
     @Test func theEnvironmentIsTheGivenOne() throws {

@@ -195,12 +195,12 @@ class World:
         path.mkdir(parents=True)
         return path
 
-    def run(self, *arguments, prefix=(), environment=None, cwd=None, timeout=600):
-        """Runs sealift without credentials or proxies of the machine."""
+    def run(self, *arguments, prefix=(), environment=None, cwd=None, timeout=600, program=None):
+        """Runs sealift, or another program, without credentials or proxies of the machine."""
         clean = {key: value for key, value in os.environ.items()
                  if not re.search("(?i)proxy|docker_config|registry_auth|^sealift_", key)}
         clean |= {"HOME": str(self.work / "home"), "NO_COLOR": "1", **(environment or {})}
-        command = [*prefix, self.sealift, *arguments]
+        command = [*prefix, program or self.sealift, *arguments]
         process = subprocess.run([str(part) for part in command], text=True, capture_output=True, cwd=cwd,
                                  env=clean, stdin=subprocess.DEVNULL, timeout=timeout)
         return Outcome(command, process)

@@ -94,8 +94,7 @@ struct Confinement {
             environment.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { (words + settings).forEach { free($0) } }
         var ends: [Int32] = [-1, -1]
-        try isolation.check(pipe(&ends), step: "make a pipe")
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        try isolation.check(sealift_pipe(&ends), step: "make a pipe")
         let report = File(taking: ends[0], path: "the pipe of a RUN")
         var watch = RunWatch(limits, storage: storage)
         let child = sealift_start_confined(

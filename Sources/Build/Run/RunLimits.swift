@@ -15,6 +15,8 @@ package struct RunLimits: Sendable {
     package var memoryPart = 0.1
     /// How many bytes must stay free on the file system of the store.
     package var freeSpace: Int64 = 64 << 20
+    /// How many files there must be room for on the file system of the store, where it counts them.
+    package var freeFiles: UInt64 = 4096
 
     /// The standard limits.
     package init() {}
@@ -66,6 +68,9 @@ struct RunWatch {
         }
         var status = statvfs()
         if statvfs(storage, &status) == 0 {
+            if status.f_files > 0, UInt64(status.f_favail) < limits.freeFiles {
+                return "it left room for less than \(limits.freeFiles) files on the file system of the store"
+            }
             let free = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
             if !free.overflow, free.partialValue < UInt64(limits.freeSpace) {
                 return "it left less than \(limits.freeSpace) bytes free on the file system of the store"

@@ -19,7 +19,7 @@ package func decompressed(
 ) throws(Failure) -> any ByteStream {
     var upstream = stream
     var head: [UInt8] = []
-    let longest = CompressionWindow.headSize
+    let longest = Compression.headSize
     try withUnsafeTemporaryBytes(longest) { (buffer) throws(Failure) in
         while head.count < longest {
             let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(longest - head.count)])
@@ -29,13 +29,6 @@ package func decompressed(
         }
     }
     let form = Compression(head)
-    if let form, let window = CompressionWindow.bytes(form, head: head), window > CompressionWindow.largest {
-        throw Failure(
-            .data, "unpack", artifact,
-            because:
-                "it asks for a window of \(window) bytes in memory, and at most \(CompressionWindow.largest) are given",
-            remedy: "compress it with a smaller window: zstd --long=26 or less, xz -9 or less")
-    }
     let source = CountedStream(head: head, rest: upstream)
     let plain: any ByteStream =
         switch form {
@@ -51,6 +44,8 @@ package func decompressed(
 /// A compressed form that is understood.
 enum Compression: CaseIterable {
     case gzip, zstd, xz, bzip2
+    /// How many bytes tell the form.
+    static let headSize = 10
 
     /// Tells the form by the first ten bytes; `nil` for anything else.
     init?(_ head: [UInt8]) {

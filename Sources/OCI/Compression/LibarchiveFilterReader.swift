@@ -15,7 +15,7 @@ final class LibarchiveFilterReader: ByteStream {
         guard let archive = archive_read_new() else { fatalError("libarchive has no memory") }
         self.archive = archive
         self.artifact = artifact
-        feed = Feed(upstream)
+        feed = Feed(upstream, windows: WindowWatch(form, artifact: artifact))
         let code =
             switch form {
             case .zstd: archive_read_support_filter_zstd(archive)
@@ -44,7 +44,7 @@ final class LibarchiveFilterReader: ByteStream {
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
         if ended || buffer.isEmpty { return 0 }
         let count = archive_read_data(archive, buffer.baseAddress, buffer.count)
-        if count < 0 { try check(Int32(clamping: count)) }
+        guard count >= 0 else { throw failure }
         guard count == 0 else { return count }
         ended = true
         // What the filter left unread follows the end of the compressed data.
@@ -54,10 +54,13 @@ final class LibarchiveFilterReader: ByteStream {
     }
 
     private func check(_ code: Int32) throws(Failure) {
-        if code == ARCHIVE_OK || code == ARCHIVE_WARN { return }
-        if let failure = feed.failure { throw failure }
-        let said = archive_error_string(archive).map { String(cString: $0) } ?? "it is damaged"
-        throw refuse(said)
+        if code != ARCHIVE_OK, code != ARCHIVE_WARN { throw failure }
+    }
+
+    /// What went wrong last, in the source or in libarchive.
+    private var failure: Failure {
+        if let failure = feed.failure { return failure }
+        return refuse(archive_error_string(archive).map { String(cString: $0) } ?? "it is damaged")
     }
 
     private func refuse(_ reason: String) -> Failure {
@@ -70,16 +73,21 @@ final class LibarchiveFilterReader: ByteStream {
     private final class Feed {
         private let upstream: CountedStream
         private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: inputSize, alignment: 64)
+        private var windows: WindowWatch
         private(set) var failure: Failure?
         private var ended = false
 
-        init(_ upstream: CountedStream) { self.upstream = upstream }
+        init(_ upstream: CountedStream, windows: WindowWatch) {
+            self.upstream = upstream
+            self.windows = windows
+        }
         deinit { buffer.deallocate() }
 
         func next(_ bytes: UnsafeMutablePointer<UnsafeRawPointer?>) -> Int {
             do throws(Failure) {
                 let count = ended ? 0 : try upstream.read(into: buffer)
                 ended = count == 0
+                try windows.take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
                 bytes.pointee = UnsafeRawPointer(buffer.baseAddress)
                 return count
             } catch {

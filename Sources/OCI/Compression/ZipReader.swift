@@ -65,8 +65,9 @@ package final class ZipReader {
     /// - Throws: a ``Failure`` of kind `data` where it is damaged.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
         let count = archive_read_data(archive, buffer.baseAddress, buffer.count)
-        if count < 0 { try check(Int32(clamping: count)) }
-        return max(count, 0)
+        // A wrong size or checksum is only a warning to libarchive.
+        guard count >= 0 else { throw refuse(said) }
+        return count
     }
 
     private static func bytes(_ text: UnsafePointer<CChar>?) -> [UInt8] {
@@ -74,9 +75,11 @@ package final class ZipReader {
     }
 
     private func check(_ code: Int32) throws(Failure) {
-        if code == ARCHIVE_OK || code == ARCHIVE_WARN { return }
-        throw refuse(
-            archive_error_string(archive).map { String(displaying: Self.bytes($0)[...]) } ?? "it is damaged")
+        if code != ARCHIVE_OK, code != ARCHIVE_WARN { throw refuse(said) }
+    }
+
+    private var said: String {
+        archive_error_string(archive).map { String(displaying: Self.bytes($0)[...]) } ?? "it is damaged"
     }
 
     private func refuse(_ reason: String) -> Failure {

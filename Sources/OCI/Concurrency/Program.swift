@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CLinux
 internal import Glibc
 
 /// A program of this host that is run to its end, with bounds on its time and on what it says.
@@ -50,13 +51,27 @@ package struct Program: Sendable {
             inherits: [given.theirs, output.theirs, errors.theirs])
         [given, output, errors].forEach { $0.closeTheirs() }
         var outputs = Outputs([output.ours, errors.ours], limit: limit)
-        let isWhole = outputs.drain(until: .now + patience, sending: input, to: given.ours)
-        if isWhole != true { kill(mayAsk ? child : -child, SIGKILL) }
+        let end = ContinuousClock.now + patience
+        let isWhole = outputs.drain(until: end, sending: input, to: given.ours)
+        // It may have closed its outputs and run on.
+        if isWhole == true, let status = Self.status(of: child, until: end) {
+            return .ended(status: status, output: outputs.taken[0], errors: outputs.taken[1])
+        }
+        kill(mayAsk ? child : -child, SIGKILL)
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0, errno == EINTR {}
-        guard let isWhole else { return .late }
-        return isWhole
-            ? .ended(status: status, output: outputs.taken[0], errors: outputs.taken[1]) : .tooLong
+        return isWhole == false ? .tooLong : .late
+    }
+
+    /// Waits for its end, and no longer than until `end`.
+    private static func status(of child: pid_t, until end: ContinuousClock.Instant) -> Int32? {
+        var (status, pause) = (Int32(0), useconds_t(200))
+        while waitpid(child, &status, WNOHANG) == 0 {
+            if ContinuousClock.now >= end { return nil }
+            usleep(pause)
+            pause = min(2 * pause, 20_000)
+        }
+        return status
     }
 
     private func spawn(
@@ -80,13 +95,16 @@ package struct Program: Sendable {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // This program may ignore SIGPIPE; another must not inherit that.
+        // This program may ignore SIGPIPE, and its threads block signals; another must not inherit that.
         var pipe = sigset_t()
         sigemptyset(&pipe)
         sigaddset(&pipe, SIGPIPE)
         posix_spawnattr_setsigdefault(&attributes, &pipe)
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
         let group = mayAsk ? 0 : Int16(POSIX_SPAWN_SETPGROUP)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF) | group)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK) | group)
         var child: pid_t = 0
         let code =
             variables == nil
@@ -104,12 +122,11 @@ private final class Ends {
 
     private init(ours: Int32, theirs: Int32) {
         (self.ours, self.theirs) = (ours, theirs)
-        for file in [ours, theirs] { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
     }
 
     static func pipe(to program: String) throws(Failure) -> Ends {
         var ends: [Int32] = [-1, -1]
-        guard Glibc.pipe(&ends) == 0 else { throw Failure.system("run", artifact: program) }
+        guard sealift_pipe(&ends) == 0 else { throw Failure.system("run", artifact: program) }
         return Ends(ours: ends[0], theirs: ends[1])
     }
 

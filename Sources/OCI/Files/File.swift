@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CLinux
 internal import Glibc
 
 /// An open file. Closed when the last reference to it goes. Positional reads and writes may come from
@@ -71,6 +72,14 @@ package final class File: Sendable {
         let file = try create("\(folder)/.sealift-\(name)", exclusive: true, mode: 0o600)
         unlink(file.path)
         return file
+    }
+
+    /// The ends of a new pipe, for reading and for writing; no program inherits them.
+    /// - Parameter artifact: what it is for, for errors.
+    package static func pipe(for artifact: String) throws(Failure) -> (read: File, write: File) {
+        var ends: [Int32] = [-1, -1]
+        guard sealift_pipe(&ends) == 0 else { throw Failure.system("make a pipe for", artifact: artifact) }
+        return (File(taking: ends[0], path: artifact), File(taking: ends[1], path: artifact))
     }
 
     private convenience init(

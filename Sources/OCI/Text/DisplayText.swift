@@ -11,15 +11,22 @@ extension String {
     package var escapedForDisplay: String { escaped(keepingNewlines: false) }
 
     /// The same, but newlines stay. Every line after the first is indented by two spaces at least, so that no
-    /// text from outside starts a line.
+    /// text from outside starts a line; and a line is cut, and says so, beyond ``longestLine`` characters: no text from
+    /// outside pushes what was said before it off the screen.
     package var escapedParagraph: String {
         let text = escaped(keepingNewlines: true)
-        guard text.utf8.contains(0x0A) else { return text }
+        guard text.utf8.contains(0x0A) || text.utf8.count > Self.longestLine else { return text }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         return lines.enumerated().map { index, line in
-            index == 0 || line.isEmpty || line.hasPrefix("  ") ? String(line) : "  " + line
+            let left = line.utf8.count > Self.longestLine ? max(0, line.count - Self.longestLine) : 0
+            let shown =
+                left > 0 ? line.prefix(Self.longestLine) + " … (\(left) more characters)" : String(line)
+            return index == 0 || line.isEmpty || line.hasPrefix("  ") ? shown : "  " + shown
         }.joined(separator: "\n")
     }
+
+    /// The most characters of one line for people.
+    package static var longestLine: Int { 4000 }
 
     /// The same, but newlines stay and no line is indented: for data of several lines.
     package var escapedData: String { escaped(keepingNewlines: true) }

@@ -5,22 +5,23 @@ internal import OCI
 ///
 /// Source: deb-control(5) and dpkg(1), "package states".
 struct DpkgStatus {
-    private(set) var packages: [InstalledPackage] = []
+    private var list: PackageList
     private var fields: [String: String] = [:]
     private static let wanted: Set<String> = ["package", "version", "architecture", "source", "status"]
 
     /// Reads a whole file.
     /// - Throws: a ``Failure`` where the stream fails, or where it has too many packages.
-    static func packages(of stream: inout some ByteStream, path: String) throws(Failure) -> [InstalledPackage]
-    {
-        var status = DpkgStatus()
-        try LineReader.read(&stream) { (line) throws(Failure) in try status.take(line, path: path) }
-        status.finish()
-        return status.packages
+    static func packages(
+        of stream: inout some ByteStream, into list: PackageList
+    ) throws(Failure) -> [InstalledPackage] {
+        var status = DpkgStatus(list: list)
+        try LineReader.read(&stream) { (line) throws(Failure) in try status.take(line) }
+        try status.finish()
+        return status.list.packages
     }
 
-    private mutating func take(_ line: ArraySlice<UInt8>, path: String) throws(Failure) {
-        if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return finish() }
+    private mutating func take(_ line: ArraySlice<UInt8>) throws(Failure) {
+        if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return try finish() }
         // A line that begins with a space continues the field above, none of which is wanted here.
         guard line.first != 0x20, line.first != 0x09, let colon = line.firstIndex(of: UInt8(ascii: ":"))
         else {
@@ -29,13 +30,10 @@ struct DpkgStatus {
         let name = String(displaying: line[line.startIndex..<colon]).lowercased()
         guard Self.wanted.contains(name) else { return }
         fields[name] = String(displaying: line[(colon + 1)...]).trimmed
-        guard packages.count <= DatabaseBound.packages else {
-            throw .database(path, "it has more than \(DatabaseBound.packages) packages")
-        }
     }
 
     /// Takes the paragraph, if it is of an installed package: files of `status.d` have no status.
-    private mutating func finish() {
+    private mutating func finish() throws(Failure) {
         defer { fields.removeAll(keepingCapacity: true) }
         let state = fields["status"].map { $0.split(separator: " ").last.map(String.init) ?? "" }
         guard let name = fields["package"], let version = fields["version"], !name.isEmpty,
@@ -43,7 +41,7 @@ struct DpkgStatus {
         else { return }
         // `glibc (2.36-9)` where the version differs too.
         let source = fields["source"].flatMap { $0.split(separator: " ").first.map(String.init) } ?? ""
-        packages.append(
+        try list.append(
             InstalledPackage(
                 name: name, version: version, architecture: fields["architecture"] ?? "", source: source))
     }
@@ -53,33 +51,31 @@ struct DpkgStatus {
 ///
 /// Source: Alpine Linux, "Apk spec", "Installed database V2".
 struct ApkInstalled {
-    private(set) var packages: [InstalledPackage] = []
+    private var list: PackageList
     private var fields: [UInt8: String] = [:]
 
     /// Reads a whole file.
     /// - Throws: a ``Failure`` where the stream fails, or where it has too many packages.
-    static func packages(of stream: inout some ByteStream, path: String) throws(Failure) -> [InstalledPackage]
-    {
-        var installed = ApkInstalled()
-        try LineReader.read(&stream) { (line) throws(Failure) in try installed.take(line, path: path) }
-        installed.finish()
-        return installed.packages
+    static func packages(
+        of stream: inout some ByteStream, into list: PackageList
+    ) throws(Failure) -> [InstalledPackage] {
+        var installed = ApkInstalled(list: list)
+        try LineReader.read(&stream) { (line) throws(Failure) in try installed.take(line) }
+        try installed.finish()
+        return installed.list.packages
     }
 
-    private mutating func take(_ line: ArraySlice<UInt8>, path: String) throws(Failure) {
-        guard let key = line.first else { return finish() }
+    private mutating func take(_ line: ArraySlice<UInt8>) throws(Failure) {
+        guard let key = line.first else { return try finish() }
         guard line.dropFirst().first == UInt8(ascii: ":"), "PVALo".utf8.contains(key) else { return }
         fields[key] = String(displaying: line.dropFirst(2)).trimmed
-        guard packages.count <= DatabaseBound.packages else {
-            throw .database(path, "it has more than \(DatabaseBound.packages) packages")
-        }
     }
 
-    private mutating func finish() {
+    private mutating func finish() throws(Failure) {
         defer { fields.removeAll(keepingCapacity: true) }
         func field(_ key: Character) -> String { fields[key.asciiValue!] ?? "" }
         guard !field("P").isEmpty, !field("V").isEmpty else { return }
-        packages.append(
+        try list.append(
             InstalledPackage(
                 name: field("P"), version: field("V"), architecture: field("A"), license: field("L"),
                 source: field("o")))

@@ -19,6 +19,8 @@ package struct LayerContents: Sendable {
     private(set) var emptied: Set<String> = []
     /// Why its files could not be looked at, in a sentence.
     private(set) var fault: String?
+    /// Bytes of text that is kept.
+    private(set) var text = 0
 
     /// Reads a layer's tar to its end.
     ///
@@ -47,6 +49,8 @@ package struct LayerContents: Sendable {
 
     private mutating func read(_ reader: TarReader, _ scratch: String) throws(Failure) {
         var tar = reader
+        let bound = LayerBound()
+        defer { text = bound.text }
         while let entry = try tar.next() {
             guard let path = KnownPaths.path(of: entry.header.name) else { continue }
             let (folder, name) = path.split(atLast: "/")
@@ -58,7 +62,9 @@ package struct LayerContents: Sendable {
                 let gone = (folder.isEmpty ? "" : "\(folder)/") + name.dropFirst(4)
                 if KnownPaths.leads(gone) { removed.insert(gone) }
             } else if let kind = KnownPaths.kind(of: path) {
-                entries[path] = try self.entry(kind, at: path, entry.header, &tar, scratch)
+                try bound.take(text: path.utf8.count, path: path)
+                entries[path] = try self.entry(
+                    kind, PackageList(path, within: bound), entry.header, &tar, scratch)
             } else if entry.header.kind != .directory, KnownPaths.leads(path) {
                 // A link or a file in the place of a folder hides what was in it.
                 removed.insert(path)
@@ -67,9 +73,10 @@ package struct LayerContents: Sendable {
     }
 
     private func entry(
-        _ kind: KnownPaths.Kind, at path: String, _ header: TarHeader, _ tar: inout TarReader,
+        _ kind: KnownPaths.Kind, _ list: PackageList, _ header: TarHeader, _ tar: inout TarReader,
         _ scratch: String
     ) throws(Failure) -> Entry? {
+        let path = list.path
         if kind == .osRelease {
             // As a link it names the other known place.
             return header.kind == .file ? .release(try OSRelease(reading: &tar)) : nil
@@ -80,8 +87,8 @@ package struct LayerContents: Sendable {
         }
         do throws(Failure) {
             switch kind {
-            case .dpkg: return .packages(.dpkg, try DpkgStatus.packages(of: &tar, path: path))
-            case .apk: return .packages(.apk, try ApkInstalled.packages(of: &tar, path: path))
+            case .dpkg: return .packages(.dpkg, try DpkgStatus.packages(of: &tar, into: list))
+            case .apk: return .packages(.apk, try ApkInstalled.packages(of: &tar, into: list))
             case .journal:
                 return header.size == 0 ? nil : .unreadable("\(path) holds changes, which are not read")
             case .rpm, .osRelease:
@@ -97,7 +104,9 @@ package struct LayerContents: Sendable {
                     end += Int64(bytes.count)
                 }
                 return .packages(
-                    .rpm, try RPMDatabase.packages(of: DatabaseFile(file, size: header.size, path: path)))
+                    .rpm,
+                    try RPMDatabase.packages(
+                        of: DatabaseFile(file, size: header.size, path: path), into: list))
             }
         } catch {
             guard error.kind == .data, error.operation == Failure.database("", "").operation else {

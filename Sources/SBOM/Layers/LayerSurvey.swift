@@ -19,7 +19,7 @@ package struct LayerSurvey: Sendable {
         progress: @Sendable (Int64) -> Void = { _ in }
     ) throws(Failure) {
         let wanted = subject.layers
-        let state = Mutex((next: 0, found: [Digest: LayerContents](), failure: Failure?.none))
+        let state = Mutex((next: 0, text: 0, found: [Digest: LayerContents](), failure: Failure?.none))
         let width = min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), max(1, wanted.count))
         DispatchQueue.concurrentPerform(iterations: width) { _ in
             while true {
@@ -35,16 +35,26 @@ package struct LayerSurvey: Sendable {
                 if !subject.leftOut.contains(layer.digest) { progress(layer.size) }
                 state.withLock { state in
                     switch read {
-                    case .success(let contents): state.found[layer.digest] = contents
+                    case .success(let contents):
+                        state.found[layer.digest] = contents
+                        state.text += contents.text
+                        if state.text > DatabaseBound.texts {
+                            state.failure = state.failure ?? Self.tooMuch
+                        }
                     case .failure(let failure): state.failure = state.failure ?? failure
                     }
                 }
             }
         }
-        let (_, found, failure) = state.withLock { $0 }
+        let (_, _, found, failure) = state.withLock { $0 }
         if let failure { throw failure }
         layers = found
     }
+
+    private static let tooMuch = Failure(
+        .data, "list the packages of", "the layers",
+        because: "their package databases have more than \(DatabaseBound.texts) bytes of text",
+        remedy: "do not trust the bundle: databases made to fill the memory look like this")
 
     private static func read(
         _ layer: Descriptor, isLeftOut: Bool, _ content: any ContentSource, _ scratch: String

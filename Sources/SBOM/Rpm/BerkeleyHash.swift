@@ -50,6 +50,7 @@ struct BerkeleyHash {
                 guard start >= Self.headSize, start < end, end <= pageSize else {
                     throw file.refuse("an entry leaves page \(number)")
                 }
+                try file.spend(end - start)
                 switch page[start] {
                 case 1 where end - start > 16: try body(Array(page[(start + 1)..<end]))
                 case 3:

@@ -5,13 +5,12 @@ internal import OCI
 enum RPMDatabase {
     /// The packages of a database that is in a file.
     /// - Throws: a ``Failure`` of kind `data` for another form, or where what it names is not in it.
-    static func packages(of file: DatabaseFile) throws(Failure) -> [InstalledPackage] {
-        var packages: [InstalledPackage] = []
+    static func packages(
+        of file: DatabaseFile, into list: PackageList
+    ) throws(Failure) -> [InstalledPackage] {
+        var list = list
         func take(_ bytes: [UInt8]) throws(Failure) {
-            guard packages.count < DatabaseBound.packages else {
-                throw file.refuse("it has more than \(DatabaseBound.packages) packages")
-            }
-            if let package = try RPMHeader(bytes, path: file.path).package { packages.append(package) }
+            if let package = try RPMHeader(bytes, path: file.path).package { try list.append(package) }
         }
         let head = try file.bytes(at: 0, count: Int(min(file.size, 512)))
         if head.starts(with: "SQLite format 3\0".utf8) {
@@ -23,7 +22,7 @@ enum RPMDatabase {
         } else {
             throw file.refuse("it is in no form that is known: SQLite, ndb, Berkeley DB")
         }
-        return packages
+        return list.packages
     }
 
     /// rpm's own form: a table of slots, each of which names blocks of 16 bytes.

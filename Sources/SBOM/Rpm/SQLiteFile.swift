@@ -82,6 +82,7 @@ struct SQLiteFile {
         guard (0...DatabaseBound.header).contains(size), place <= usable else {
             throw file.refuse("a row has \(size) bytes, and at most \(DatabaseBound.header) are read")
         }
+        try file.spend(size)
         let (most, least) = (usable - 35, (usable - 12) * 32 / 255 - 23)
         let spilled = least + (size - least) % (usable - 4)
         let local = size <= most ? size : spilled <= most ? spilled : least
