@@ -47,6 +47,12 @@ static inline int sealift_exchange(const char *one, const char *other) {
 static inline int sealift_syncfs(int file) { return (int)syscall(SYS_syncfs, file); }
 extern int fallocate(int file, int mode, off_t offset, off_t length);
 static inline int sealift_fallocate(int file, off_t length) { return fallocate(file, 0, 0, length); }
+// Reserves space and leaves the file's length as it is: FALLOC_FL_KEEP_SIZE.
+static inline int sealift_reserve(int file, off_t length) { return fallocate(file, 1, 0, length); }
+// sync_file_range(2): starts to write dirty pages; `wait` also waits until all of them are on the medium.
+static inline int sealift_write_back(int file, off_t offset, off_t length, int wait) {
+    return (int)syscall(SYS_sync_file_range, file, offset, length, wait ? 7 : 2);
+}
 
 // Namespaces and mounts of one thread: unshare(2), mount(2), umount2(2) and
 // mount_setattr(2). (fcntl.h and sys/mount.h would name again what Glibc's module names; -100 is AT_FDCWD.)

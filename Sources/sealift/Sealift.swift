@@ -27,7 +27,7 @@ struct Sealift: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, ImportCommand.self,
             CollectCommand.self, CheckCommand.self, LockCommand.self, VerifyCommand.self, InspectCommand.self,
-            ApplyCommand.self,
+            CopyCommand.self, ApplyCommand.self,
             SignCommand.self, KeygenCommand.self, DiffCommand.self, ImagesCommand.self,
             ServeCommand.self, PushCommand.self, ExportCommand.self,
             InventoryCommand.self, StoreCommand.self, ManCommand.self,

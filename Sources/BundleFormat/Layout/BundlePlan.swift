@@ -52,6 +52,9 @@ package struct BundlePlan: Sendable {
     /// The size of each volume but the last in bytes; `nil` for a single file.
     package let volumeSize: Int64?
 
+    /// The least size of volumes: the first holds the index and the tools, and there are ``mostVolumes``.
+    let leastVolume: Int64
+
     /// The most volumes of a bundle, as their names have three digits.
     package static let mostVolumes: Int64 = 999
 
@@ -101,8 +104,9 @@ package struct BundlePlan: Sendable {
         }
         self.tools = zip(tools, places[count...]).map { PlacedTool(tool: $0, offset: $1) }
         let start = self.tools.last.map { $0.offset + $0.tool.size } ?? first
+        leastVolume = max(start, (size + Self.mostVolumes - 1) / Self.mostVolumes)
         if let volumeSize {
-            try Self.check(volumeSize, size: size, start: start, carriesTools: !tools.isEmpty)
+            try Self.check(volumeSize, least: leastVolume, carriesTools: !tools.isEmpty)
         }
     }
 
@@ -174,9 +178,8 @@ package struct BundlePlan: Sendable {
     }
 
     private static func check(
-        _ volumeSize: Int64, size: Int64, start: Int64, carriesTools: Bool
+        _ volumeSize: Int64, least: Int64, carriesTools: Bool
     ) throws(Failure) {
-        let least = max(start, (size + mostVolumes - 1) / mostVolumes)
         guard volumeSize >= least else {
             throw Failure(
                 .configuration, "split the bundle into volumes of", "\(volumeSize) bytes",

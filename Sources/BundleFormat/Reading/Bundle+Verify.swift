@@ -62,38 +62,44 @@ extension Bundle {
     /// what was written a moment ago says nothing of what will be on it elsewhere.
     /// - Returns: whether the system took all of it; pages that others have locked or mapped stay.
     package func dropCachedPages() -> Bool {
-        volumes.files.map { file in
-            // Only clean pages can be dropped.
-            fsync(file.descriptor) == 0
-                && posix_fadvise(file.descriptor, 0, 0, Int32(POSIX_FADV_DONTNEED)) == 0
-        }.allSatisfy(\.self)
+        volumes.dropCachedPages()
     }
 
     /// A blob or a tool, and where it is read.
-    private struct Readable {
+    struct Readable {
         let item: BundlePlan.Item
-        var tool: CarriedTool?
+        let tool: CarriedTool?
         var descriptor: Descriptor { item.descriptor }
+
+        init(item: BundlePlan.Item) { (self.item, tool) = (item, nil) }
+        init(_ tool: CarriedTool) {
+            (item, self.tool) = (.init(descriptor: tool.descriptor, owner: tool.owner), tool)
+        }
     }
 
     /// The tools, and all blobs that are in the bundle or in an overlay.
     private var readable: [Readable] {
-        tools.map { Readable(item: .init(descriptor: $0.descriptor, owner: $0.owner), tool: $0) }
+        tools.map { Readable($0) }
             + items.filter { contains($0.descriptor.digest) }.map { Readable(item: $0) }
     }
 
-    private func stream(of part: Readable) throws(Failure) -> any ByteStream {
+    /// The tools and blobs that are in this very bundle, and where.
+    var ownParts: [(place: MemberPlace, part: Readable)] {
+        let places = places.places
+        return tools.compactMap { tool in place(of: tool).map { ($0, Readable(tool)) } }
+            + blobs.compactMap { blob in
+                places[blob.descriptor.digest].map { ($0, Readable(item: blob.item)) }
+            }
+    }
+
+    func stream(of part: Readable) throws(Failure) -> any ByteStream {
         if let tool = part.tool, let stream = open(tool) { return stream }
         return try open(part.descriptor)
     }
 
     private func examine(_ part: Readable, progress: (Int) -> Void) -> Failure? {
         do throws(Failure) {
-            if let tool = part.tool {
-                try checkFrame(of: tool)
-            } else {
-                try checkFrame(of: part.descriptor.digest)
-            }
+            try checkFrame(of: part)
             var stream = try stream(of: part)
             try stream.forEachChunk { (bytes) throws(Failure) in progress(bytes.count) }
             return nil
@@ -102,7 +108,17 @@ extension Bundle {
         }
     }
 
-    private func damage(of part: Readable, _ failure: Failure) -> Damage {
+    /// Checks the header and the padding of `part`.
+    func checkFrame(of part: Readable) throws(Failure) {
+        if let tool = part.tool {
+            try checkFrame(of: tool)
+        } else {
+            try checkFrame(of: part.descriptor.digest)
+        }
+    }
+
+    /// What `failure`, met while `part` was read, means: whose bytes they are and which files to copy again.
+    func damage(of part: Readable, _ failure: Failure) -> Damage {
         let blob = part.item
         let own = part.tool.map { regions(of: $0) }
         let files = (own ?? regions(of: blob.descriptor.digest) ?? []).map(\.file.path)

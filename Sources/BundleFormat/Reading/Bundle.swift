@@ -37,11 +37,12 @@ package final class Bundle: ContentSource {
     package let signers: [Signer]
 
     let volumes: Volumes
+    /// As its document states it; a copy may be split in another way.
     private let volumeSize: Int64?
     private let members: [Digest: MemberPlace]
     private let toolMembers: [String: MemberPlace]
     /// Whether the places follow from the layout, so that a header is looked at when its member is read.
-    private let isLaidOut: Bool
+    let isLaidOut: Bool
     private let overlays: [Bundle]
 
     /// Opens the bundle at `path`: a file, the base of volumes' names, or the first volume, `….001`.
@@ -106,6 +107,9 @@ package final class Bundle: ContentSource {
         }
     }
 
+    /// Where a tool is; `nil` for one of another bundle.
+    func place(of tool: CarriedTool) -> MemberPlace? { toolMembers[tool.name] }
+
     /// Where the bytes of a tool are; none for one of another bundle.
     func regions(of tool: CarriedTool) -> [Region] {
         toolMembers[tool.name].map { volumes.regions(at: $0.offset, count: $0.size) } ?? []
@@ -131,7 +135,7 @@ package final class Bundle: ContentSource {
 
     /// The paths and sizes of the files that it is in.
     package var fileSizes: [(path: String, size: Int64)] {
-        Volumes.names(path, size: size, volumeSize: isSplit ? volumeSize : nil)
+        Volumes.names(path, size: size, volumeSize: volumes.volumeSize)
     }
 
     /// The files, as the lock names them.

@@ -203,7 +203,7 @@ final class MemberTable {
         for placed in plan.tools {
             documents[placed.tool.name] = MemberPlace(offset: placed.offset, size: placed.tool.size)
         }
-        let headers = PlannedHeader.all(of: plan)
+        let headers = PlannedHeader.all(of: plan, volumeSize: set.volumes.volumeSize)
         for header in headers where CarriedTool.isName(header.name) { try check(header) }
         if set.isSplit { for header in set.volumes.firstHeaders(of: headers) { try check(header) } }
         let end = try set.volumes.bytes(at: plan.size - TarOffsets.trailer, count: Int(TarOffsets.trailer))

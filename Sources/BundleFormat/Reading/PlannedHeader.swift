@@ -17,10 +17,10 @@ struct PlannedHeader {
         start = content - Int64(Member.headerSize(name, size: size))
     }
 
-    /// Those of each tool of `plan`, and of the first blob in each volume whose header is wholly in it.
-    static func all(of plan: BundlePlan) -> [PlannedHeader] {
+    /// Those of each tool of `plan`, and of the first blob in each volume of that size whose header is wholly in it.
+    static func all(of plan: BundlePlan, volumeSize: Int64?) -> [PlannedHeader] {
         let tools = plan.tools.map { PlannedHeader($0.tool.name, size: $0.tool.size, content: $0.offset) }
-        guard let volumeSize = plan.volumeSize else { return tools }
+        guard let volumeSize else { return tools }
         var seen: Set<Int64> = []
         return tools
             + plan.blobs.compactMap { blob in

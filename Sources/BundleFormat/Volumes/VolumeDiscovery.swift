@@ -39,7 +39,7 @@ struct VolumeDiscovery {
             return (try trust.signers(of: index, signatures: place + ".sig", bundle: path), index)
         }
         guard !isFile || stem != path, let stated = leading?.stated,
-            let (size, volumeSize) = try Self.split(stated, name: first.path)
+            let (size, volumeSize) = try Self.split(stated, base: stem, first: first)
         else {
             (base, volumes, isSplit) = (path, single, false)
             return
@@ -49,22 +49,43 @@ struct VolumeDiscovery {
         isSplit = true
     }
 
-    /// The sizes that the index in the first volume states; `nil` where it states none. They are compared with
-    /// the document later; here they say which files to look for.
+    /// The size of the whole, which the index in the first volume states, and that of its volumes; `nil` where the index
+    /// states none, or the first volume is the whole. They are compared with the document later; here they say which
+    /// files to look for.
     private static func split(
-        _ stated: [String: String], name: String
+        _ stated: [String: String], base: String, first: File
     ) throws(Failure) -> (size: Int64, volumeSize: Int64)? {
-        guard let size = stated[FormatName.size].flatMap({ Int64(sizeFromOutside: $0) }),
-            let volumeSize = stated[FormatName.volumeSize].flatMap({ Int64(sizeFromOutside: $0) })
-        else { return nil }
-        guard (1...Descriptor.largestSize).contains(size), (1...Descriptor.largestSize).contains(volumeSize),
-            (size - 1) / volumeSize < BundlePlan.mostVolumes
-        else {
+        let wanted = stated[FormatName.volumeSize].flatMap { Int64(sizeFromOutside: $0) }
+        guard let size = stated[FormatName.size].flatMap({ Int64(sizeFromOutside: $0) }) else { return nil }
+        if wanted == nil, try first.size() == size { return nil }
+        let there = sizes(of: base)
+        let limits = 1...Descriptor.largestSize
+        let possible = [wanted, there.max()].compactMap(\.self).filter { volumeSize in
+            limits.contains(size) && limits.contains(volumeSize)
+                && (size - 1) / volumeSize < BundlePlan.mostVolumes
+        }
+        // A copy may be split in another way than the bundle was made: then what is there fits only that way.
+        let volumeSize = possible.first { volumeSize in
+            there.starts(with: Volumes.names(base, size: size, volumeSize: volumeSize).map(\.size))
+        }
+        guard let volumeSize = volumeSize ?? possible.first else {
             throw Failure(
-                .data, "open the bundle", name, because: "its index states sizes that cannot be",
+                .data, "open the bundle", first.path, because: "its index states sizes that cannot be",
                 remedy: "copy the volume again")
         }
         return (size, volumeSize)
+    }
+
+    /// The sizes of the volumes that are there, from the first to the last before one that is missing.
+    private static func sizes(of base: String) -> [Int64] {
+        var sizes: [Int64] = []
+        var status = stat()
+        while sizes.count <= BundlePlan.mostVolumes,
+            stat(Volumes.name(base, number: sizes.count + 1), &status) == 0
+        {
+            sizes.append(Int64(status.st_size))
+        }
+        return sizes
     }
 
     private static func open(_ base: String, size: Int64, volumeSize: Int64) throws(Failure) -> Volumes {

@@ -7,12 +7,15 @@ final class Volumes: Sendable {
     let files: [File]
     /// Bytes of all files together.
     let size: Int64
+    /// Bytes of each volume but the last; `nil` where the bundle is one file.
+    let volumeSize: Int64?
     /// Bytes of each file but the last; `size` where there is one file.
     private let stride: Int64
 
     init(_ files: [File], size: Int64, volumeSize: Int64?) {
         self.files = files
         self.size = size
+        self.volumeSize = volumeSize
         stride = max(1, volumeSize ?? size)
     }
 
@@ -100,6 +103,11 @@ final class Volumes: Sendable {
         }
         try outcome.get()
     }
+
+    /// Waits until all that was written is on the medium, then drops what the system keeps of the files in memory, so that
+    /// the next reads come from the medium.
+    /// - Returns: whether the system took all of it; pages that others have locked or mapped stay.
+    func dropCachedPages() -> Bool { files.map { $0.dropCachedPages() }.allSatisfy(\.self) }
 
     /// The bytes in order.
     func stream(at offset: Int64, count: Int64) -> VolumeStream {

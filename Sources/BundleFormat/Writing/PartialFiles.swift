@@ -47,7 +47,7 @@ final class PartialFiles: Sendable {
             state.blobs = try leftovers?.move(to: plan, in: volumes, journal) ?? [:]
         } else {
             volumes = try Self.open(names, plan: plan)
-            try Self.reserve(names, in: volumes)
+            try Self.reserve(names, of: plan, in: volumes)
             // Anyone who can write there may have changed them since, and a medium may have lost them.
             state.blobs = Self.checked(state.blobs, in: volumes)
         }
@@ -73,7 +73,7 @@ final class PartialFiles: Sendable {
     private static func bundle(_ plan: BundlePlan, at base: String) -> Bundle? {
         guard let bundle = try? Bundle(opening: base), bundle.size == plan.size,
             let draft = try? bundle.draft(), draft.indexDigest == plan.indexDigest,
-            bundle.isSplit == (plan.volumeSize != nil)
+            bundle.volumes.volumeSize == plan.volumeSize
         else { return nil }
         return bundle
     }
@@ -99,7 +99,7 @@ final class PartialFiles: Sendable {
         do throws(Failure) {
             try journal.begin(identity)
             let volumes = try open(names, plan: plan)
-            try reserve(names, in: volumes)
+            try reserve(names, of: plan, in: volumes)
             try plan.writeKnown(to: volumes, tools)
             try journal.noteLayout()
             return volumes
@@ -111,20 +111,18 @@ final class PartialFiles: Sendable {
     }
 
     /// Reserves the space of all files at once.
-    /// - Throws: a `Failure` of kind `space` that names what is needed and what is free.
+    /// - Throws: a `Failure` of kind `space` that names what is needed and what is free, or the size of volumes that fit.
     private static func reserve(
-        _ names: [(path: String, size: Int64)], in volumes: Volumes
+        _ names: [(path: String, size: Int64)], of plan: BundlePlan, in volumes: Volumes
     ) throws(Failure) {
+        guard let first = volumes.files.first else { return }
+        let limits = try MediumLimits(of: first)
+        for name in names { try limits.check(name.path, size: name.size, least: plan.leastVolume) }
+        let free = limits.free
         var needed: Int64 = 0
         for (file, name) in zip(volumes.files, names) {
-            var status = stat()
-            guard fstat(file.descriptor, &status) == 0 else {
-                throw Failure.system("examine", artifact: file.path)
-            }
-            needed += max(0, name.size - Int64(status.st_blocks) * 512)
+            needed += max(0, name.size - (try file.allocated()))
         }
-        guard let first = volumes.files.first else { return }
-        let free = try freeSpace(at: first)
         func noSpace() -> Failure {
             Failure(
                 .space, "reserve the space for", first.path,
@@ -135,17 +133,6 @@ final class PartialFiles: Sendable {
         for (file, name) in zip(volumes.files, names) where name.size > 0 {
             guard try allocate(name.size, of: file) else { throw noSpace() }
         }
-    }
-
-    /// The bytes that this user may still write to the file system of `file`.
-    private static func freeSpace(at file: File) throws(Failure) -> Int64 {
-        var system = statvfs()
-        guard fstatvfs(file.descriptor, &system) == 0 else {
-            throw Failure.system("examine", artifact: file.path)
-        }
-        return Int64(
-            clamping: UInt64(system.f_bavail).multipliedReportingOverflow(by: UInt64(system.f_frsize))
-                .partialValue)
     }
 
     /// Makes `file` of `size`, with its blocks where the file system can; `false` where there is no room.

@@ -97,6 +97,13 @@ package final class File: Sendable {
         return Int64(status.st_size)
     }
 
+    /// The bytes that it takes of the medium.
+    package func allocated() throws(Failure) -> Int64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw Failure.system("examine", artifact: path) }
+        return Int64(status.st_blocks) * 512
+    }
+
     /// Reads at `offset` until `buffer` is full or the file ends; returns the count.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(Failure) -> Int {
         var done = 0
@@ -143,6 +150,14 @@ package final class File: Sendable {
     /// Waits until all that was written is on the medium.
     package func synchronize() throws(Failure) {
         guard fsync(descriptor) == 0 else { throw Failure.system("flush", artifact: path) }
+    }
+
+    /// Waits until all that was written is on the medium, then drops what the system keeps of the file in memory, so that
+    /// the next reads come from the medium.
+    /// - Returns: whether the system took all of it; pages that others have locked or mapped stay.
+    package func dropCachedPages() -> Bool {
+        // Only clean pages can be dropped.
+        fsync(descriptor) == 0 && posix_fadvise(descriptor, 0, 0, Int32(POSIX_FADV_DONTNEED)) == 0
     }
 
     /// A stream of `count` bytes from `offset`; it throws where the file ends before.

@@ -23,8 +23,9 @@ def a_newcomer_crosses_the_gap(world):
     identity = told.out.split()[0]
     world.ok("keygen", "ops", cwd=folder)
     world.ok("sign", "k8s.sealift", "--key", "ops.key", cwd=folder)
-    for name in ("k8s.sealift", "k8s.sealift.sig", "k8s.sealift.provenance.json", "ops.pub"):
-        shutil.copy(folder / name, medium / name)
+    size = (folder / "k8s.sealift").stat().st_size
+    world.ok("copy", "k8s.sealift", medium, "--volume-size", size // 2 + 1, cwd=folder)
+    shutil.copy(folder / "ops.pub", medium)
     promised = json.loads(world.ok("inspect", "k8s.sealift", "--json", cwd=folder).out)["outcome"]["images"]
     shutil.rmtree(folder)
     # From here on there are no network, no spec and no lock: the proxy leads nowhere.
@@ -38,7 +39,7 @@ def a_newcomer_crosses_the_gap(world):
     for image in promised:
         if image["platform"] == world.own:
             equal(Store(store).image(image["name"].split("/", 1)[1])[0], image["id"], f"the id of {image['name']}")
-    equal(sorted(os.listdir(medium)), ["k8s.sealift", "k8s.sealift.provenance.json", "k8s.sealift.sig", "ops.pub"], "the medium")
+    equal(sorted(os.listdir(medium)), ["k8s.sealift.001", "k8s.sealift.002", "k8s.sealift.provenance.json", "k8s.sealift.sig", "ops.pub"], "the medium")
 
 
 @case
