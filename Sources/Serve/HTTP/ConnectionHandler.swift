@@ -9,7 +9,7 @@ internal import OCI
 ///
 /// A connection without a whole request for ``ServerSettings/idleLimit``, or whose client takes nothing for
 /// ``ServerSettings/stallLimit``, is closed.
-final class ConnectionHandler: ChannelInboundHandler {
+final class ConnectionHandler: ChannelInboundHandler, TimeLimited {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
@@ -18,6 +18,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     let site: ServerContext
     let gate: RequestGate
+    private let watch: ConnectionWatch
     private(set) var context: ChannelHandlerContext?
     /// The request whose end is awaited.
     private var head: HTTPRequestHead?
@@ -29,20 +30,22 @@ final class ConnectionHandler: ChannelInboundHandler {
     var lastProgress = NIODeadline.now()
     var clock = HTTPDate()
 
-    init(_ site: ServerContext, gate: RequestGate) {
+    init(_ site: ServerContext, gate: RequestGate, watch: ConnectionWatch) {
         self.site = site
         self.gate = gate
+        self.watch = watch
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
     func channelActive(context: ChannelHandlerContext) {
         lastProgress = .now()
-        arm()
+        watch.add(self)
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        watch.remove(self)
         if response != nil { give(up: "the client went away") }
         self.context = nil
         context.fireChannelInactive()
@@ -180,19 +183,11 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     // MARK: Slow clients
 
-    private func arm() {
+    func examine(at now: NIODeadline) {
         guard let context else { return }
-        let period = min(site.settings.idleLimit, site.settings.stallLimit)
-        context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(period)) { [weak self] in
-            self?.examine()
-        }
-    }
-
-    private func examine() {
-        guard let context else { return }
-        if response?.waiting == true { lastProgress = .now() }
+        if response?.waiting == true { lastProgress = now }
         let limit = response == nil ? site.settings.idleLimit : site.settings.stallLimit
-        if NIODeadline.now() - lastProgress < TimeAmount(limit) { return arm() }
+        if now - lastProgress < TimeAmount(limit) { return }
         if response != nil { give(up: "the client takes nothing") }
         context.close(promise: nil)
     }

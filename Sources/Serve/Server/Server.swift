@@ -32,11 +32,13 @@ package final class Server: Sendable {
         let site = ServerContext(
             catalog, settings: settings, verifier: parts.verifier, readers: parts.readers,
             passwords: parts.passwords, log: log)
-        let connections = Connections()
+        let connections = Connections(on: parts.group, settings: settings)
         do {
             let bootstrap = ServerBootstrap(group: parts.group)
                 .serverChannelOption(.backlog, value: 1024)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                // The loop that accepts serves as well: one at a time, so that those it has do not wait for new ones.
+                .serverChannelOption(.maxMessagesPerRead, value: 1)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try Self.set(up: channel, site: site, security: security, connections: connections)
@@ -107,13 +109,14 @@ package final class Server: Sendable {
     private static func set(
         up channel: any Channel, site: ServerContext, security: TLSContext?, connections: Connections
     ) throws {
-        guard connections.add(channel) else { return channel.close(promise: nil) }
+        guard let watch = connections.watch(of: channel.eventLoop), connections.add(channel) else {
+            return channel.close(promise: nil)
+        }
         let pipeline = channel.pipeline.syncOperations
         if let security {
-            let client = channel.remoteAddress?.ipAddress ?? "-"
             try pipeline.addHandler(
-                TLSHandler(security, queue: connections.handshakes, limit: .seconds(10)) { reason in
-                    site.log(.refused(client: client, reason: reason))
+                TLSHandler(security, queue: connections.handshakes, watch: watch) { client, reason in
+                    site.log(.refused(client: client?.ipAddress ?? "-", reason: reason))
                 })
         }
         let gate = RequestGate(site.requests)
@@ -124,7 +127,7 @@ package final class Server: Sendable {
         let parser = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
         try pipeline.addHandlers([
             gate, HTTPResponseEncoder(), ByteToMessageHandler(parser), NIOHTTPResponseHeadersValidator(),
-            ConnectionHandler(site, gate: gate),
+            ConnectionHandler(site, gate: gate, watch: watch),
         ])
     }
 
@@ -162,9 +165,23 @@ final class Connections: Sendable {
     }
     private let state = Guarded(State())
     let handshakes = HandshakeQueue()
+    private let watches: [ObjectIdentifier: NIOLoopBoundBox<ConnectionWatch>]
 
     /// The most connections at a time: what comes beyond is closed at once.
     static let most = 16384
+
+    init(on group: MultiThreadedEventLoopGroup, settings: ServerSettings) {
+        let shortest = min(
+            TLSHandler.longestHandshake, TimeAmount(settings.idleLimit), TimeAmount(settings.stallLimit))
+        let watches = group.makeIterator().map { loop in
+            let watch = ConnectionWatch(on: loop, shortest: shortest)
+            return (ObjectIdentifier(loop), NIOLoopBoundBox.makeBoxSendingValue(watch, eventLoop: loop))
+        }
+        self.watches = Dictionary(uniqueKeysWithValues: watches)
+    }
+
+    /// What ends the slow connections of `loop`, on which it is called; `nil` where it is none of the group's.
+    func watch(of loop: any EventLoop) -> ConnectionWatch? { watches[ObjectIdentifier(loop)]?.value }
 
     var isEmpty: Bool { state.withLock { $0.channels.isEmpty } }
 

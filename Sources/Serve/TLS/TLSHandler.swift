@@ -7,7 +7,7 @@ internal import OCI
 /// Back-pressure: what is written is encrypted when it is flushed, and its promises are those of the records, so
 /// a writer that waits for them waits for the client. While the client takes nothing, nothing of it is read.
 /// A client that has not finished its handshake in time, or within ``largestHandshake``, is closed.
-final class TLSHandler: ChannelDuplexHandler {
+final class TLSHandler: ChannelDuplexHandler, TimeLimited {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = IOData
@@ -15,6 +15,8 @@ final class TLSHandler: ChannelDuplexHandler {
 
     /// The most bytes that a client may send before its handshake is done.
     static let largestHandshake = 64 << 10
+    /// The longest that a handshake may take.
+    static let longestHandshake = TimeAmount.seconds(10)
 
     private enum State {
         case handshaking, open, closed
@@ -22,13 +24,14 @@ final class TLSHandler: ChannelDuplexHandler {
 
     private let tls: TLSContext
     private let queue: HandshakeQueue
-    private let limit: TimeAmount
-    /// Why a connection was not established.
-    private let refused: (String) -> Void
+    private let watch: ConnectionWatch
+    /// Told who got no connection, and why.
+    private let refused: (SocketAddress?, String) -> Void
     private var session: TLSSession?
     private var state = State.handshaking
     private var ticket: HandshakeQueue.Ticket?
-    private var deadline: Scheduled<Void>?
+    private var deadline = NIODeadline.distantFuture
+    private var context: ChannelHandlerContext?
     private var handshakeBytes = 0
     private var unflushed: [EventLoopPromise<Void>] = []
     /// A read that waits until the client has taken what was written.
@@ -37,21 +40,26 @@ final class TLSHandler: ChannelDuplexHandler {
     private var isHungry = false
 
     init(
-        _ tls: TLSContext, queue: HandshakeQueue, limit: TimeAmount, refused: @escaping (String) -> Void
+        _ tls: TLSContext, queue: HandshakeQueue, watch: ConnectionWatch,
+        refused: @escaping (SocketAddress?, String) -> Void
     ) {
         self.tls = tls
         self.queue = queue
-        self.limit = limit
+        self.watch = watch
         self.refused = refused
     }
 
     func channelActive(context: ChannelHandlerContext) {
         ticket = queue.enter(context.channel)
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
-            guard let self, case .handshaking = self.state else { return }
-            self.fail("the handshake took too long", context: context)
-        }
+        self.context = context
+        deadline = .now() + Self.longestHandshake
+        watch.add(self)
         context.fireChannelActive()
+    }
+
+    func examine(at now: NIODeadline) {
+        guard now >= deadline, let context else { return }
+        fail("the handshake took too long", context: context)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -178,15 +186,15 @@ final class TLSHandler: ChannelDuplexHandler {
     // MARK: Ends
 
     private func settle() {
-        deadline?.cancel()
-        deadline = nil
+        watch.remove(self)
+        context = nil
         if let ticket { queue.leave(ticket) }
         ticket = nil
     }
 
     private func fail(_ reason: String, context: ChannelHandlerContext) {
         // Programs that only see whether a port is open are not worth a line.
-        if case .handshaking = state, handshakeBytes > 0 { refused(reason) }
+        if case .handshaking = state, handshakeBytes > 0 { refused(context.remoteAddress, reason) }
         settle()
         send(context)
         state = .closed
