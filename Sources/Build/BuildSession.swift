@@ -20,6 +20,8 @@ package final class BuildSession {
     package var smallLayers: Set<Digest> = []
     /// The YAML that the build prepared last ships, before its references are rewritten, and whether a step names it.
     package private(set) var shipped: [(path: String, node: FileNode, isNamed: Bool)] = []
+    /// The manifests of the container images that the builds save so far: nodes pull these, so their layers matter.
+    package private(set) var saved: Set<Digest> = []
     private var repacks: [Digest: TarballRepacker.Outcome] = [:]
     private var archives: [Digest: [ArchiveMember]] = [:]
 
@@ -74,7 +76,13 @@ package final class BuildSession {
     package func run(_ lite: LiteBuild, number: Int) throws(Failure) -> LiteBuild.Outcome {
         let outcome = try lite.run(by: maker, problems: problems, at: .build(number))
         for text in outcome.notes { note(text) }
+        for image in inputs.images where outcome.saved.contains(image.reference) { noteSaved(image) }
         return outcome
+    }
+
+    /// Notes that a build saves the image.
+    func noteSaved(_ image: RegistryImage) {
+        if let manifest = image.manifests.last { saved.insert(manifest.descriptor.digest) }
     }
 
     /// The layers of the base that hold container images and that a build from nothing would lose, because

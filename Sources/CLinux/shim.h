@@ -2,6 +2,7 @@
 // Calls of Linux that glibc does not wrap, or that Swift's Glibc module does not show.
 #pragma once
 #include <errno.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <malloc.h>
 #include <net/if.h>
@@ -9,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/types.h>
@@ -46,7 +48,12 @@ static inline int sealift_exchange(const char *one, const char *other) {
 }
 static inline int sealift_syncfs(int file) { return (int)syscall(SYS_syncfs, file); }
 extern int fallocate(int file, int mode, off_t offset, off_t length);
-static inline int sealift_fallocate(int file, off_t length) { return fallocate(file, 0, 0, length); }
+// Not in memory (tmpfs), where to reserve a page is to fill it.
+static inline int sealift_fallocate(int file, off_t length) {
+    struct statfs system;
+    if (fstatfs(file, &system) == 0 && system.f_type == TMPFS_MAGIC) { errno = EOPNOTSUPP; return -1; }
+    return fallocate(file, 0, 0, length);
+}
 // Reserves space and leaves the file's length as it is: FALLOC_FL_KEEP_SIZE.
 static inline int sealift_reserve(int file, off_t length) { return fallocate(file, 1, 0, length); }
 // sync_file_range(2): starts to write dirty pages; `wait` also waits until all of them are on the medium.

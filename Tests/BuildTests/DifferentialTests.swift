@@ -97,8 +97,11 @@ import Testing
         _ trial: RandomBuild, in folder: String
     ) throws -> (ids: Ids?, problems: [BuildProblems.Problem]) {
         let problems = BuildProblems(gathering: true)
-        let blobs = Dictionary(trial.layers.map { ($0.id, $0.blob) }) { first, _ in first }
-        let maker = RehearsalMaker(base: blobs, content: trial.inputs.content, scratch: folder)
+        let base = trial.layers.map { UnpackedLayers.Layer(id: $0.id, blob: $0.blob) }
+        let layers = UnpackedLayers(
+            content: trial.inputs.content, scratch: folder, roles: [PathPattern("d/f1")])
+        let maker = RehearsalMaker(
+            base: base, in: layers, content: trial.inputs.content, scratch: folder)
         for id in trial.base.layerIDs {
             _ = try problems.attempt(at: "base") { () throws(Failure) in try maker.tree(ofLayer: id) }
         }

@@ -203,6 +203,7 @@ final class ContextAssembler {
                 .input, "save", reference.familiar, because: "there is none for \(inputs.platform)",
                 remedy: "collect the bundle with --platform \(inputs.platform)")
         }
+        session.noteSaved(image)
         let source = inputs.content
         let archived = DockerArchive.Image(references: [reference], manifest: manifest)
         try DockerArchive.check(archived, from: source)

@@ -51,9 +51,10 @@ package struct PathPattern: Sendable {
     }
 
     /// Whether a whole path matches.
-    package func matches(_ path: String) -> Bool {
-        rest.isEmpty ? Array(path.utf8) == plain : Self.match(text, name: Array(path.utf8))
-    }
+    package func matches(_ path: String) -> Bool { matches(Array(path.utf8)) }
+
+    /// Whether a whole path matches.
+    func matches(_ path: [UInt8]) -> Bool { rest.isEmpty ? path == plain : Self.match(text, name: path) }
 
     /// Whether the path, or a folder above it, matches.
     package func covers(_ path: String) -> Bool {

@@ -9,7 +9,8 @@ package import Sealer
 /// fetched need not be there. After ``derive()`` contents are read, and ids are those that an apply gives.
 package final class RehearsalMaker: LayerMaker {
     package let owner = FileOwner()
-    private let base: [Digest: Descriptor]
+    private let base: [Digest: UnpackedLayers.Layer]
+    private let layers: UnpackedLayers
     private let content: any ContentSource
     private let scratch: String
     private var derives = false
@@ -17,9 +18,10 @@ package final class RehearsalMaker: LayerMaker {
     package var executesWhileProving = false
     package var givesIDs: Bool { derives }
     private var images: [Reference: SealerImage] = [:]
-    private var baseTrees: [Digest: FileNode] = [:]
     private var trees: [Digest: FileNode] = [:]
     private var made: [String: (content: FileContent, size: Int64)] = [:]
+    private var proved: [FileNode] = []
+    private var measures = LayerMeasures()
     private var count = 0
     /// Images whose layers are not known, because a RUN made one of them.
     package private(set) var withRun: Set<Reference> = []
@@ -27,15 +29,18 @@ package final class RehearsalMaker: LayerMaker {
     private let runner: RunRehearsal?
 
     /// - Parameters:
-    ///   - base: the blob of each layer of the base by its id.
+    ///   - base: the layers of the base.
+    ///   - layers: unpacks them.
     ///   - content: what has been fetched.
     ///   - scratch: an existing folder for files that have no name any more once they are made.
     ///   - runner: executes RUN when ids are derived; `nil` leaves images with a RUN without ids.
     package init(
-        base: [Digest: Descriptor], content: any ContentSource, scratch: String, runner: RunRehearsal? = nil
+        base: [UnpackedLayers.Layer], in layers: UnpackedLayers, content: any ContentSource, scratch: String,
+        runner: RunRehearsal? = nil
     ) {
         self.runner = runner
-        self.base = base
+        self.layers = layers
+        self.base = Dictionary(base.map { ($0.id, $0) }) { first, _ in first }
         self.content = content
         self.scratch = scratch
     }
@@ -44,6 +49,8 @@ package final class RehearsalMaker: LayerMaker {
     package func derive() {
         derives = true
         (trees, images, withRun) = ([:], [:], [])
+        measures.take(proved)
+        proved = []
     }
 
     /// Begins the next build.
@@ -61,42 +68,21 @@ package final class RehearsalMaker: LayerMaker {
     }
 
     package func tree(ofLayer id: Digest) throws(Failure) -> FileNode {
-        if let known = trees[id] ?? baseTrees[id] { return known }
-        guard let blob = base[id] else {
+        if let known = trees[id] { return known }
+        guard let layer = base[id] else {
             throw Failure(.input, "read the layer", "\(id)", because: "it is not at hand")
         }
-        let tree = try unpacked(blob, id: id)
-        baseTrees[id] = tree
-        return tree
-    }
-
-    /// Decompresses a layer of the base into a file without a name, verifies it, and gives its tree.
-    private func unpacked(_ blob: Descriptor, id: Digest) throws(Failure) -> FileNode {
-        let artifact = "the layer \(blob.digest) of the base"
-        let file = try File.unnamed(in: scratch)
-        let plain = try decompressed(
-            ReadAhead(content.open(blob)), limit: nil, isPromised: true, artifact: artifact)
-        let spool = SpoolingStream(ReadAhead(plain), into: file)
-        var tar = TarReader(spool, artifact: artifact)
-        let tree = try TarTreeBuilder.tree(of: &tar, artifact: artifact) { offset, _, _ in
-            .part(of: file, at: offset)
-        }
-        guard spool.digest == id else {
-            throw Failure(
-                .data, "use", artifact,
-                because: "its tar is \(spool.digest), and the image's config says \(id)",
-                remedy: "the image was damaged before it was pushed: collect it from another registry")
-        }
-        return tree
+        return try layers.tree(of: layer)
     }
 
     package func makeLayer(of root: FileNode, isWholeContext: Bool) throws(Failure) -> Digest? {
         if root.children.isEmpty { return nil }
         let id: Digest
         if derives, !hasRun {
-            id = try Layer.measure(root).id
+            id = try measures.measure(root).id
         } else {
             try Layer.prove(root)
+            if !hasRun { proved.append(root) }
             count += 1
             id = Digest(of: Array("placeholder \(count)".utf8))
         }
@@ -159,30 +145,5 @@ package final class RehearsalMaker: LayerMaker {
             }
         }
         return nil
-    }
-}
-
-/// Passes bytes on, hashes them and keeps them in a file.
-private final class SpoolingStream: ByteStream {
-    private var upstream: any ByteStream
-    private let file: File
-    private var hash = SHA256()
-    private var count: Int64 = 0
-
-    init(_ upstream: any ByteStream, into file: File) {
-        self.upstream = upstream
-        self.file = file
-    }
-
-    /// The digest of all bytes so far.
-    var digest: Digest { hash.digest() }
-
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
-        let got = try upstream.read(into: buffer)
-        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<got])
-        hash.update(bytes)
-        try file.write(bytes, at: count)
-        count += Int64(got)
-        return got
     }
 }

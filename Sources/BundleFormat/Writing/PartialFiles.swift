@@ -135,7 +135,8 @@ final class PartialFiles: Sendable {
         }
     }
 
-    /// Makes `file` of `size`, with its blocks where the file system can; `false` where there is no room.
+    /// Makes `file` of `size`, with its blocks where the file system can reserve them without filling them; `false` where
+    /// there is no room.
     private static func allocate(_ size: Int64, of file: File) throws(Failure) -> Bool {
         while sealift_fallocate(file.descriptor, off_t(size)) != 0 {
             switch errno {

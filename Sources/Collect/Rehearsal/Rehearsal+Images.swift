@@ -13,6 +13,12 @@ extension Rehearsal {
         }
     }
 
+    /// Whether a build saves the image; it may, where builds are not known because a delta leaves the base out.
+    private func isSaved(_ manifest: Manifest) -> Bool {
+        if spec.builds.isEmpty { return false }
+        return stages.contains { !$0.isComplete || $0.session.saved.contains(manifest.descriptor.digest) }
+    }
+
     func place(of image: BundleImage) -> SpecPath {
         spec.images.firstIndex(of: image.reference).map { .image($0) } ?? "images"
     }
@@ -38,10 +44,11 @@ extension Rehearsal {
         return zip(layers, ids).map { ($0, $1) }
     }
 
-    /// What verifies the layers of the container images.
+    /// What verifies the layers of the container images that builds save. What is only carried and served is no business
+    /// of a build: it crosses as the registry served it.
     func layerProof() throws(Failure) -> LayerProof {
         var layers: [LayerProof.Layer] = []
-        for (image, manifest) in containers {
+        for (image, manifest) in containers where isSaved(manifest) {
             for (blob, id) in try self.layers(of: manifest, image) {
                 layers.append(
                     .init(blob: blob, id: id, image: image.reference, place: place(of: image)))

@@ -21,6 +21,7 @@ final class Rehearsal: @unchecked Sendable {
     let isDelta: Bool
     private let note: (String) -> Void
     private(set) var stages: [Stage] = []
+    private let unpacked: UnpackedLayers
     private let faults: SpecFaults
     private var problems: [BuildProblems.Problem]
     private var findings: [SpecFinding] = []
@@ -58,6 +59,15 @@ final class Rehearsal: @unchecked Sendable {
         self.content = content
         self.scratch = scratch
         self.note = note
+        let selectors = parsed.spec.platforms.flatMap { platform in
+            (parsed.spec.filled(for: platform).base?.layers ?? [:]).values.map {
+                ($0, $0.id[platform.description])
+            }
+        }
+        unpacked = UnpackedLayers(
+            content: content, scratch: scratch,
+            roles: Set(selectors.compactMap(\.0.holds)).map { PathPattern($0) },
+            whole: Set(selectors.filter { $0.0.holds == nil }.compactMap(\.1)))
     }
 
     // MARK: proving
@@ -94,23 +104,20 @@ final class Rehearsal: @unchecked Sendable {
         let gathered = BuildProblems(gathering: true)
         defer { problems += gathered.found.map { $0.of(platform) } }
         var absent = faults.absent
-        var layers: [Digest: Descriptor] = [:]
-        var base: SealerImage?
+        var found: (image: SealerImage, layers: [UnpackedLayers.Layer])?
         if let reference = spec.base?.image, !absent.isBaseMissing {
-            let found = try gathered.attempt(at: "base") { () throws(Failure) in
+            found = try gathered.attempt(at: "base") { () throws(Failure) in
                 try self.base(reference, for: platform)
             }
-            base = found?.image
-            for layer in found?.layers ?? [] { layers[layer.id] = layer.blob }
         }
+        var base = found?.image
+        let layers = found?.layers ?? []
         let runs = RunCoverage(isAsked: executesRun).isExecuted(for: platform)
         let maker = RehearsalMaker(
-            base: layers, content: content, scratch: scratch,
+            base: layers, in: unpacked, content: content, scratch: scratch,
             runner: runs ? RunRehearsal(in: "\(absolute(scratch))/run-\(stages.count)") : nil)
-        let isComplete = layers.values.allSatisfy { (try? content.open($0)) != nil }
-        for id in isComplete ? base?.layerIDs ?? [] : [] {
-            _ = try gathered.attempt(at: "base") { () throws(Failure) in try maker.tree(ofLayer: id) }
-        }
+        let isComplete = layers.allSatisfy { (try? content.open($0.blob)) != nil }
+        for failure in isComplete ? unpacked.unpack(layers) : [] { try gathered.note(failure, at: "base") }
         if !gathered.found.isEmpty { (base, absent.isBaseMissing) = (nil, true) }
         if let base, isComplete {
             absent.roles.formUnion(try wrongRoles(of: base, for: platform, maker: maker, gathered: gathered))
@@ -126,9 +133,8 @@ final class Rehearsal: @unchecked Sendable {
         inputs.absent = absent
         let session = BuildSession(
             inputs, base: base, maker: maker, problems: gathered, note: { [self] in tell($0) })
-        for (id, blob) in layers where blob.size <= ImageListCheck.largestProbe {
-            session.smallLayers.insert(id)
-        }
+        session.smallLayers = Set(
+            layers.filter { $0.blob.size <= ImageListCheck.largestProbe }.map(\.id))
         return Stage(
             platform: platform, base: base, maker: maker, session: session, isComplete: isComplete)
     }
@@ -136,7 +142,7 @@ final class Rehearsal: @unchecked Sendable {
     /// The base, as an apply lists it, and its layers.
     private func base(
         _ reference: Reference, for platform: Platform
-    ) throws(Failure) -> (image: SealerImage, layers: [BaseLayers.Layer]) {
+    ) throws(Failure) -> (image: SealerImage, layers: [UnpackedLayers.Layer]) {
         guard let manifest = images.first(where: { $0.reference == reference })?.instance(for: platform),
             case .image(let config, _) = manifest.content
         else { throw Failure(.data, "find the base", reference.familiar, because: "it is an index") }
@@ -148,7 +154,7 @@ final class Rehearsal: @unchecked Sendable {
                 "the base \(reference.familiar) states the id \(image.id); stores list it under \(image.computedID), which follows from its content"
             )
         }
-        return (image.listed(as: reference.unpinned), layers)
+        return (image.listed(as: reference.unpinned), layers.map { .init(id: $0.id, blob: $0.blob) })
     }
 
     private func prove(_ stage: Stage) throws(Failure) {

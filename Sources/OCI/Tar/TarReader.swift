@@ -102,7 +102,7 @@ package struct TarReader: ByteStream {
         contentLeft -= Int64(input.drop(contentLeft))
         if contentLeft > 0 { contentLeft -= try upstream.skip(contentLeft) }
         guard contentLeft > 0 else { return }
-        try forEachChunk(of: 1 << 16) { _ in }
+        try forEachChunk { _ in }
     }
 
     /// The next block, kept in `raw`; `nil` for the end mark or the end of the stream.

@@ -6,9 +6,10 @@ internal import Synchronization
 package enum FileContent: Sendable {
     /// Memory.
     case bytes([UInt8])
-    /// So many bytes as the file has, from the offset on, of a file that is open, such as a layer that was decompressed for
-    /// reading.
+    /// So many bytes as the file has, from the offset on, of a file that is open.
     case part(of: File, at: Int64)
+    /// So many bytes as the file has, from the offset on, of a tar of which only what is needed is decompressed.
+    case spooled(SpooledTar, at: Int64)
     /// A file below a layer's folder of a store.
     case stored(StoredFiles, StoredFiles.Number)
     /// A blob, verified as it is read.
@@ -24,6 +25,7 @@ package enum FileContent: Sendable {
         switch self {
         case .bytes(let bytes): return MemoryStream(bytes)
         case .part(let file, let offset): return file.stream(at: offset, count: size)
+        case .spooled(let tar, let offset): return try tar.stream(at: offset, count: size)
         case .stored(let files, let number):
             let file = try files.open(number)
             guard try file.size() == size else {
@@ -37,6 +39,27 @@ package enum FileContent: Sendable {
         case .made(let file): return file.stream(count: size)
         case .pending:
             throw Failure(.fault, "read", "a file", because: "its content has not been fetched yet")
+        }
+    }
+}
+
+extension FileContent {
+    /// What equal contents at the same place have in common while the objects that hold them live; `nil` for what is not
+    /// known yet, or may change.
+    var place: [UInt8]? {
+        func place(_ object: AnyObject, _ offset: Int64, _ kind: UInt8) -> [UInt8] {
+            var bytes = [kind]
+            withUnsafeBytes(of: UInt(bitPattern: ObjectIdentifier(object))) { bytes += $0 }
+            withUnsafeBytes(of: offset) { bytes += $0 }
+            return bytes
+        }
+        switch self {
+        case .bytes(let bytes): return [0] + Array(Digest(of: bytes).description.utf8)
+        case .part(let file, let offset): return place(file, offset, 1)
+        case .spooled(let tar, let offset): return place(tar, offset, 2)
+        case .blob(let blob, _): return [3] + Array(blob.digest.description.utf8)
+        case .made(let file): return place(file, 0, 4)
+        case .stored, .pending: return nil
         }
     }
 }

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dispatch
+package import OCI
+internal import Synchronization
+
+/// The measures of layers that are taken ahead of their use, on all cores. A tree is known again by what is in its tar's
+/// headers and by where the contents of its files are, so that no content is read twice.
+package struct LayerMeasures {
+    /// Layers with less content are measured when they are made.
+    private static let least: Int64 = 1 << 20
+
+    // What is measured is kept: where contents are is told by objects, whose places in memory must not be used again.
+    private var roots: [FileNode] = []
+    private var measures: [Digest: LayerMeasure] = [:]
+
+    /// No measures.
+    package init() {}
+
+    /// Measures those of `roots` that are large and have all of their contents, the largest first. What fails is left to
+    /// who makes the layer. A single one is left too, since measuring it takes as long then.
+    package mutating func take(_ roots: [FileNode]) {
+        var trees: [Digest: (root: FileNode, size: Int64)] = [:]
+        for root in roots {
+            guard let (key, size) = Self.key(of: root) else { continue }
+            trees[key] = (root, size)
+        }
+        if trees.count < 2 { return }
+        let order = trees.sorted { ($0.value.size, $0.key) > ($1.value.size, $1.key) }
+        let found = Mutex<[Digest: LayerMeasure]>([:])
+        // Unchecked: trees are only read from here on.
+        let work = Unchecked(value: order.map { ($0.key, $0.value.root) })
+        DispatchQueue.concurrentPerform(iterations: order.count) { number in
+            let (key, root) = work.value[number]
+            guard let measure = try? Layer.measure(root) else { return }
+            found.withLock { $0[key] = measure }
+        }
+        measures = found.withLock { $0 }
+        self.roots = order.map(\.value.root)
+    }
+
+    /// The measure of a tree, taken now where it was not taken ahead.
+    /// - Throws: a ``Failure``, as ``Layer/measure(_:tarSplit:writingInto:)``.
+    package func measure(_ root: FileNode) throws(Failure) -> LayerMeasure {
+        if !measures.isEmpty, let (key, _) = Self.key(of: root), let known = measures[key] { return known }
+        return try Layer.measure(root)
+    }
+
+    /// What equal trees have in common, and the size of their contents; `nil` for a tree that is small, or not complete.
+    private static func key(of root: FileNode) -> (key: Digest, size: Int64)? {
+        var sizes = TreeWalk(root)
+        var total: Int64 = 0
+        do throws(Failure) {
+            while let entry = try sizes.next() {
+                let (sum, isTooLarge) = total.addingReportingOverflow(entry.header.size)
+                if isTooLarge { return nil }
+                total = sum
+            }
+            if total < least { return nil }
+            var walk = TreeWalk(root)
+            var hash = SHA256()
+            while let entry = try walk.next() {
+                entry.header.encoded().withUnsafeBytes { hash.update($0) }
+                guard case .file(let content, _)? = entry.node?.form, entry.header.size > 0 else { continue }
+                guard let place = content.place else { return nil }
+                place.withUnsafeBytes { hash.update($0) }
+            }
+            return (hash.digest(), total)
+        } catch { return nil }
+    }
+
+    private struct Unchecked<Value>: @unchecked Sendable { let value: Value }
+}
