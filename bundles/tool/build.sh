@@ -120,6 +120,7 @@ runtime="swiftCore swift_Concurrency swift_StringProcessing swift_RegexParser sw
 
 # Copies what is linked into FOLDER, without debug information, unwind tables and the hashes of modules. The tables are an eighth of
 # the executable, and only glibc's pthread_exit walks a stack: it needs those of glibc, and stops at the first frame that has none.
+# The lists of addresses that matter (.llvm_addrsig) are void once symbols go; without one the linker takes it that all matter.
 copy_lean() {
   local folder=$1 objects=$2 name toolchain
   shift 2
@@ -130,10 +131,16 @@ copy_lean() {
     for name in $runtime; do echo "$toolchain/linux/lib$name.a"; done
     # The list quotes names as xargs reads them.
     xargs -n 1 <"$objects"
-  } | awk -v folder="$folder" '{
-      to = $0; sub(".*/", "", to); if (to ~ /o$/) to = NR ".o"
+  } | awk -v folder="$folder" -v own=" $(echo Sources/*) " '{
+      to = $0; sub(".*/", "", to)
+      module = parts[split($0, parts, "[.]build/") - 1]; sub(".*/", "", module)
+      if (to ~ /o$/) to = NR (index(own, " Sources/" module " ") ? ".o" : ".dependency.o")
       printf "%s%c%s/%s%c", $0, 0, folder, to, 0 }' |
-    xargs -0 -n 2 -P "$(nproc)" "$toolchain/../../bin/llvm-objcopy" --strip-debug --remove-section=.eh_frame --remove-section=.swift_modhash
+    xargs -0 -n 2 -P "$(nproc)" "$toolchain/../../bin/llvm-objcopy" --strip-debug --remove-section=.eh_frame --remove-section=.swift_modhash \
+      --remove-section=.llvm_addrsig
+  # As of every library, the link takes of a package only the objects that something needs.
+  "$toolchain/../../bin/llvm-ar" rcsD "$folder/libdependencies.a" "$folder"/*.dependency.o
+  rm "$folder"/*.dependency.o
 }
 
 link() {
@@ -145,7 +152,7 @@ link() {
   done
   copy_lean "$lean" "$1" "${archives[@]}"
   archives=("${archives[@]/#/$lean/lib}")
-  { printf '%s\n' "$lean"/*.o; printf "$lean/lib%s.a\n" $runtime; } >"$lean/list"
+  { printf '%s\n' "$lean"/*.o "$lean/libdependencies.a"; printf "$lean/lib%s.a\n" $runtime; } >"$lean/list"
   swiftc -static-executable -use-ld=lld -O "@$lean/list" "$work/nss.o" "$work/commit.o" -o "$output.new" \
     -Xlinker -O2 -Xlinker --icf=safe -Xlinker --defsym=main=sealift_main -L "$libraries" -l_FoundationCollections -l_FoundationCShims -Xlinker --start-group \
     "${archives[@]/%/.a}" -Xlinker --end-group -Xlinker -s -Xlinker --gc-sections
