@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 internal import Sealer
+internal import YAML
 
 /// How sure the images of each chart are.
 extension BuildImageScan {
@@ -18,17 +19,41 @@ extension BuildImageScan {
         (lock["images"]?.elements ?? []).compactMap { $0["image"]?.string }
     }
 
+    /// Notes the images of a chart's own values that no line of its templates comes to: a helper may put them together.
+    mutating func addValues(_ bytes: [UInt8], file: String, chart: String) {
+        guard let scan = try? ImageScan.yaml(bytes, path: file) else { return }
+        var seen = Set(
+            mentions.filter { $0.file.hasPrefix(chart + "/") }.compactMap { try? Reference($0.text) }
+                .map(\.nameWithDomain))
+        let all =
+            scan.references.map { ($0.position, $0.reference, $0.text) }
+            + scan.possible.map { ($0.position, $0.reference, $0.text) }
+        for (position, reference, text) in all.sorted(by: { $0.0 < $1.0 })
+        where seen.insert(reference.nameWithDomain).inserted {
+            templated.append(Mention(text: text, file: file, line: position.line, isCertain: false))
+        }
+    }
+
     /// For each chart, how sure the list of its images is, and by which means.
     var certainty: [String] {
         charts.map { chart in
             let unknown = templated.filter { $0.file.hasPrefix(chart.path + "/") }.map(\.line)
             let lines = unknown.prefix(20).map(String.init).joined(separator: ", ")
-            let open = unknown.isEmpty ? "all of its lines are understood" : "unknown in lines \(lines)"
+            let open =
+                !unknown.isEmpty
+                ? "unknown in lines \(lines)"
+                : mentions.contains { $0.file.hasPrefix(chart.path + "/") }
+                    ? "all of its lines are understood" : "no line of it that is understood names one"
             let count = Set(mentions.filter { $0.file.hasPrefix(chart.path + "/") }.map(\.text)).count
             let named = "\(count) \(count == 1 ? "image" : "images")"
             return "\(chart.path): \(named) by \(chart.source.rawValue); \(open)"
         }
     }
+}
+
+extension Reference {
+    /// Without tag and digest.
+    fileprivate var nameWithDomain: String { domain + "/" + repository }
 }
 
 extension BuildImageScan.Mention {

@@ -33,7 +33,7 @@ struct BuildImageScan: Sendable {
     /// What names an image.
     private(set) var mentions: [Mention] = []
     /// What would name one only after a template is rendered.
-    private(set) var templated: [Mention] = []
+    var templated: [Mention] = []
     /// The charts, and where the names of their images are from.
     private(set) var charts: [(path: String, source: ChartReading.Source)] = []
     /// Archives below `charts/` that could not be read, and why.
@@ -88,7 +88,7 @@ struct BuildImageScan: Sendable {
             return byPath[path].map { Self.tree(path, in: $0) } ?? .object([])
         }
         var charts: [Substring: ChartTemplate] = [:]
-        for (path, file) in files where Self.hasExtension(path, in: [".yaml", ".yml"]) {
+        for (path, file) in files where !path.hasSuffix("/NOTES.txt") && !PackedChart.isOne(path) {
             guard let at = path.firstRange(of: "/templates/"), case let chart = path[..<at.lowerBound],
                 let facts = byPath["\(chart)/Chart.yaml"],
                 given != nil || byPath["\(chart)/values.yaml"] != nil
@@ -103,6 +103,12 @@ struct BuildImageScan: Sendable {
             let chart = String(path.dropLast("/Chart.yaml".count))
             facts[chart] = Self.tree(path, in: file)
             addListed(chart, facts: facts(ofChart: chart), files: byPath)
+        }
+        for (chart, _) in self.charts {
+            let path = "\(chart)/values.yaml"
+            try byPath[path].map { (file) throws(Failure) in
+                addValues(try file.bytes(limit: Self.largestFile, artifact: path), file: path, chart: chart)
+            }
         }
         for (path, file) in loose.sorted(by: { Self.walks($0.path, before: $1.path) })
         where kubeVersion == nil && path.hasSuffix("/Chart.yaml") {
@@ -139,25 +145,48 @@ struct BuildImageScan: Sendable {
         mentions += ImageListEntries(bytes).entries.map { Mention(text: $0.text, file: file, line: $0.line) }
     }
 
-    /// The lines whose key ends in `image`; in a template of a chart, what they say with its own values.
+    /// The lines whose key ends in `image`; in a template of a chart, what they say with its own values, and the lines that
+    /// may name one in another way.
     private mutating func addYAML(_ lines: [String], file: String, chart: ChartTemplate? = nil) {
+        let lines = chart == nil ? lines : ChartTemplate.withoutComments(lines)
+        let isRead = Self.hasExtension(file, in: [".yaml", ".yml", ".tmpl"])
         let isPacked = file.contains(".tgz/") || file.contains(".tar.gz/")
         var depth = 0
         for (index, line) in lines.enumerated() {
             let isInBlock = depth > 0
             if chart != nil { depth += ChartTemplate.blocks(line) }
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            let key = line[..<colon].filter { $0 != "\"" }
-            guard key.hasSuffix("image"), !key.contains("#"), !key.contains("{{") else { continue }
-            let value = line[line.index(after: colon)...]
+            var mention = Mention(
+                text: "", file: file, line: index + 1, isInBlock: isInBlock,
+                isCertain: !isInBlock && !isPacked && isRead, isListed: isPacked)
+            guard let (key, value) = Self.entry(line), key.hasSuffix("image") else {
+                if let chart, let text = chart.mayNameImage(line) {
+                    mention.text = text
+                    templated.append(mention)
+                }
+                continue
+            }
             let isTemplate = value.contains("{{")
-            let text = Self.value(isTemplate ? chart?.rendered(String(value))?[...] ?? value : value)
-            if text.isEmpty { continue }
-            let mention = Mention(
-                text: text, file: file, line: index + 1, isInBlock: isInBlock,
-                isCertain: !isInBlock && !isPacked, isListed: isPacked)
-            if text.contains("{{") { templated.append(mention) } else { mentions.append(mention) }
+            mention.text = Self.value(isTemplate ? chart?.rendered(String(value))?[...] ?? value : value)
+            if chart != nil, mention.text.isEmpty || ChartTemplate.blockHeaders.contains(mention.text) {
+                let next = lines[(index + 1)...].lazy.map(\.trimmed).first { !$0.isEmpty } ?? ""
+                guard isTemplate && !isInBlock || ChartTemplate.isValue(next) else { continue }
+                mention.text = isTemplate ? String(value).trimmed : next
+                templated.append(mention)
+            } else if mention.text.contains("{{") {
+                mention.text = String(value).trimmed
+                templated.append(mention)
+            } else if !mention.text.isEmpty {
+                mentions.append(mention)
+            }
         }
+    }
+
+    /// The key and the value of a line; `nil` where it has none, or they are not plain.
+    private static func entry(_ line: String) -> (key: String, value: Substring)? {
+        guard let colon = line.firstIndex(of: ":") else { return nil }
+        let key = line[..<colon].filter { $0 != "\"" }
+        guard !key.contains("#"), !key.contains("{{") else { return nil }
+        return (key, line[line.index(after: colon)...])
     }
 
     /// The value of a line: its comment, quotes and blanks removed.

@@ -26,6 +26,8 @@ struct ChartTemplate {
 
     /// `line` with its actions replaced; `nil` where one of them is beyond this.
     func rendered(_ line: String) -> String? {
+        // A library speaks of the values of the chart that takes it.
+        if line.contains("{{"), chart["type"]?.string == "library" { return nil }
         var result = ""
         var rest = line[...]
         while let open = rest.firstRange(of: "{{") {
@@ -45,6 +47,67 @@ struct ChartTemplate {
             result += value
         }
         return result + rest
+    }
+
+    // MARK: lines
+
+    /// What stands where the value of a line is a block below it.
+    static let blockHeaders: Set<String> = [">", ">-", ">+", "|", "|-", "|+"]
+
+    /// The lines with comments taken out, and nothing in place of those that have nothing else.
+    static func withoutComments(_ lines: [String]) -> [String] {
+        var isOpen = false
+        return lines.map { line in
+            var (kept, rest) = ("", line[...])
+            while true {
+                if isOpen {
+                    guard let end = rest.firstRange(of: "*/") else { return kept }
+                    rest = rest[end.upperBound...]
+                    rest = rest.firstRange(of: "}}").map { rest[$0.upperBound...] } ?? ""
+                    isOpen = false
+                }
+                guard let start = rest.firstRange(of: "/*"),
+                    let open = rest[..<start.lowerBound].lastIndex(of: "{"),
+                    rest[rest.index(after: open)..<start.lowerBound].allSatisfy({ "- ".contains($0) })
+                else { return kept + rest }
+                kept += rest[..<open].dropLast()
+                (rest, isOpen) = (rest[start.upperBound...], true)
+            }
+        }
+    }
+
+    /// Whether a line is an action that gives a value, rather than one that decides on lines.
+    static func isValue(_ line: String) -> Bool {
+        guard line.hasPrefix("{{") else { return false }
+        let action = line.dropFirst(2).drop { $0 == "-" || $0 == " " }
+        let word = action.prefix { $0.isLetter }
+        return !action.hasPrefix("/*") && !action.contains("=")
+            && !["if", "else", "range", "with", "define", "block", "end", "break", "continue"].contains(word)
+    }
+
+    /// The line of a template whose key is not one of an image, where it may name one all the same: an action in its
+    /// value speaks of images, and nothing says that it comes to less than a name.
+    func mayNameImage(_ line: String) -> String? {
+        let text = line.trimmed
+        guard !text.hasPrefix("{{"), !text.hasPrefix("#"), let open = text.firstRange(of: "{{") else {
+            return nil
+        }
+        guard text[..<open.lowerBound].contains(where: { ":=-".contains($0) }) else { return nil }
+        let words = text[open.lowerBound...].lowercased().split(separator: "{{")
+            .flatMap { part in
+                (part.firstRange(of: "}}").map { part[..<$0.lowerBound] } ?? part)
+                    .split { !($0.isLetter || $0.isNumber || "._-".contains($0)) }
+            }
+        let isNamed = words.contains { word in
+            let last = word.split(separator: ".").last ?? ""
+            return last.hasSuffix("image") || last.hasSuffix("images")
+                || word.contains("image") && ["registry", "repository", "hub", "name"].contains(last)
+        }
+        let before = text[..<open.lowerBound].lowercased().split { ":=\"' ".contains($0) }
+        guard isNamed || before.last?.hasSuffix("image") == true else { return nil }
+        guard let known = rendered(text) else { return text }
+        return known.contains("/") || known.dropFirst(open.lowerBound.utf16Offset(in: text)).contains(":")
+            ? known : nil
     }
 
     /// How many blocks (`if`, `range`, `with`, `define`, `block`) a line opens, less those that it ends.
@@ -171,7 +234,11 @@ struct ChartTemplate {
         }
         switch tree {
         case .null: return nil
-        case .string(let text) where YAMLScalarType.isPrintedAsWritten(plain: text): return text
+        case .string(let text):
+            // The tree does not say what was in quotes; only numbers differ then.
+            let isNumber = [.int, .float].contains(YAMLScalarType(plain: text))
+            guard !isNumber || YAMLScalarType.isPrintedAsWritten(plain: text) else { throw Unknown() }
+            return text
         default: throw Unknown()
         }
     }

@@ -4,7 +4,7 @@ internal import Sealer
 
 /// The files of a chart that is packed, as `helm package` writes it; charts within it are unpacked too.
 struct PackedChart {
-    /// The YAML of the chart, each path once, below the path of the archive, and `Images.lock`.
+    /// The YAML and the templates of the chart, each path once, below the path of the archive, and `Images.lock`.
     private(set) var files: [(path: String, file: FileNode)] = []
 
     private static let largest: Int64 = 64 << 20
@@ -34,9 +34,10 @@ struct PackedChart {
                 // As a writer names it: a chart's archive has NAME/… and nothing above.
                 guard entry.header.kind == .file, !name.split(separator: "/").contains("..") else { continue }
                 let isArchive = Self.isOne(name) && archive.depth < Self.deepest
-                guard isArchive || [".yaml", ".yml", "/Images.lock"].contains(where: name.hasSuffix) else {
-                    continue
-                }
+                guard
+                    isArchive || name.contains("/templates/")
+                        || [".yaml", ".yml", "/Images.lock"].contains(where: name.hasSuffix)
+                else { continue }
                 let place = "\(archive.path)/\(name)"
                 let content = try reader.readAll(limit: Self.largestFile, artifact: place)
                 if isArchive {

@@ -74,7 +74,13 @@ extension ChartImages {
                 needs.unknown.append("\(place): '\(text)' is no image reference: \(error.reason)")
             }
         }
-        for (text, place) in reading.unknown where !parsed.spec.isNoImage(text) {
+        let open = reading.unknown.filter { !parsed.spec.isNoImage($0.text) }
+        for (text, place) in open where !text.contains("{{") {
+            needs.unknown.append(
+                "\(place): '\(text)' is among the values, and no line of a template that is understood names it"
+            )
+        }
+        for (text, place) in open where text.contains("{{") {
             needs.unknown.append("\(place): '\(text)' names an image that only Helm can tell")
         }
         return needs

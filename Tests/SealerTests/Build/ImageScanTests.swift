@@ -112,6 +112,46 @@ import Testing
         }
     }
 
+    @Test func helpersBlocksAndValuesAreNamedAsUnknown() throws {
+        let files = [
+            "Chart.yaml": "name: web\nversion: 1.0.0\n",
+            "values.yaml": "image: {registry: q.io, repository: a/web, tag: ''}\n"
+                + "side: {image: {repository: q.io/a/side, tag: v1}}\n",
+            "templates/_helpers.tpl": """
+            {{/*
+            image: q.io/a/comment:1 {{ include "web.image" . }}
+            */}}
+            {{- define "web.pod" -}}
+            image: {{ include "web.image" . }}
+            {{- end }}
+            """,
+            "templates/pod.yaml": """
+            initImage: {{ .Values.init | default "q.io/a/init:v1" }}
+            image: >-
+              {{ include "web.side" . }}
+            image:
+              {{- include "web.map" . | nindent 2 }}
+            args: ["--x", "--side={{ template "web.image" . }}"]
+            imagePullPolicy: {{ .Values.image.pullPolicy }}
+            version: {{ .Values.image.tag }}
+            {{- $image := .Values.image }}
+            image: {{ .Values.none }}
+            """,
+            "templates/NOTES.txt": "image: {{ include \"web.image\" . }}\n",
+        ]
+        let reading = try ChartReading(
+            files: files.sorted { $0.key < $1.key }.map { ("web/" + $0.key, Array($0.value.utf8)) },
+            path: "web", values: [])
+        #expect(reading.images.isEmpty)
+        #expect(
+            Set(reading.unknown.map(\.place)) == [
+                "web/templates/_helpers.tpl:5", "web/templates/pod.yaml:2", "web/templates/pod.yaml:4",
+                "web/templates/pod.yaml:6", "web/templates/pod.yaml:10", "web/values.yaml:1",
+                "web/values.yaml:2", "web/templates/pod.yaml:1",
+            ], "\(reading.unknown)")
+        #expect(reading.unknown.contains { $0.text == "q.io/a/web" })
+    }
+
     @Test func packedChartsAndTheirListsAreRead() throws {
         let scratch = try Scratch()
         let (chart, inner) = ("work/app", "work/app/charts/sub")
