@@ -85,8 +85,6 @@ extension Collector {
     }
 
     /// The mistakes that show once the files are there.
-    /// - Throws: a ``Failure`` that lists them where files that name images cannot be read: what else is wrong would
-    ///   follow from that.
     private func faults(
         of parsed: ParsedSpec, files: FileResolver.Known, named: ImagesOfFiles.Outcome,
         charts: ChartImages.Found
@@ -106,7 +104,8 @@ extension Collector {
         for (index, chart) in (parsed.spec.charts ?? []).enumerated() where faults.has(.chart(index)) {
             faults.lack(file: chart.file)
         }
-        if !areNamed { try Mistakes(parsed, problems: faults.problems).report() }
+        // What else is wrong is reported with it, but for what the images that are not known would show.
+        if !areNamed { faults.lackImages(named.origins.keys) }
         return faults
     }
 

@@ -97,7 +97,10 @@ struct RandomBuild {
             name: "x", platforms: [Self.platform],
             base: .init(
                 image: Self.baseName,
-                layers: ["root": .init(holds: "etc/a.json"), "top": .init(holds: "d/f1")]),
+                layers: [
+                    "root": .init(holds: "etc/a.json"), "top": .init(holds: "d/f1"),
+                    "arch": .init(holds: "bin/{arch}/t*"),
+                ]),
             files: ["one": .init(urls: ["http://x/one"]), "ball": .init(urls: ["http://x/ball.tgz"])],
             images: images.map(\.reference), builds: builds)
         inputs = BuildInputs(
@@ -120,7 +123,7 @@ struct RandomBuild {
     func with(_ builds: [Spec.Build]) -> RandomBuild {
         var other = self
         other.spec.builds = builds
-        other.inputs.spec.builds = builds
+        other.inputs.spec = other.spec.filled(for: Self.platform)
         return other
     }
 
@@ -167,161 +170,5 @@ extension [Spec.Build] {
             }
         }
         return found
-    }
-}
-
-/// Tars of base layers, and tarballs.
-enum RandomLayer {
-    static func tar(_ number: Int, _ numbers: inout BuildNumbers) -> [UInt8] {
-        var out: [UInt8] = []
-        func add(_ header: TarHeader, _ content: [UInt8] = []) {
-            var header = header
-            header.size = Int64(content.count)
-            out += header.encoded() + content
-            out += [UInt8](repeating: 0, count: TarBlock.padding(after: header.size))
-        }
-        func entry(_ name: String, _ kind: TarHeader.Kind = .file, _ mode: UInt32 = 0o644) -> TarHeader {
-            var header = TarHeader(name: Array(name.utf8), kind: kind, mode: mode)
-            header.uid = numbers.pick([0, 0, 0, 7, 1000])
-            header.gid = numbers.pick([0, 0, 7])
-            header.userName = numbers.pick([[], Array("root".utf8), Array("calico".utf8)])
-            header.groupName = numbers.pick([[], Array("wheel".utf8)])
-            header.mtime = numbers.pick([0, 1_600_000_000, -5])
-            return header
-        }
-        let slash = numbers.happens(50) ? "/" : ""
-        if numbers.happens(80) { add(entry("etc\(slash)", .directory, 0o755)) }
-        if number == 0 {
-            add(entry("etc/a.json"), Array("{\n  \"k\": 1,\n  \"m\": {\"n\": \"v\"}\n}\n".utf8))
-        }
-        if numbers.happens(70) { add(entry("etc/b.yaml"), Array("a:\n  image: docker.io/a/b:1\n".utf8)) }
-        if numbers.happens(30) { add(entry("d\(slash)", .directory, 0o700)) }
-        if numbers.happens(70) {
-            add(
-                entry("d/f1", .file, 0o4755),
-                [UInt8](repeating: 1, count: Int.random(in: 0...3000, using: &numbers)))
-        }
-        if numbers.happens(30) {
-            var link = entry("d/link", .hardLink)
-            link.linkName = Array("etc/a.json".utf8)
-            if number == 0 || numbers.errs(5) { add(link) }
-        }
-        if numbers.happens(40) {
-            var link = entry("sym", .symlink, 0o777)
-            link.linkName = Array("etc".utf8)
-            add(link)
-        }
-        if numbers.happens(20) { add(entry("d/.wh.gone")) }
-        if numbers.happens(15) { add(entry("d/.wh..wh..opq")) }
-        if numbers.happens(20) { add(entry("manifests/z.yaml"), Array("image: quay.io/c/d:2\n".utf8)) }
-        if numbers.happens(10) { add(entry("x y\\z-é"), [2]) }
-        if numbers.errs(3) { add(entry("../out"), [3]) }
-        if numbers.errs(3) { add(entry("etc/b.yaml/below"), [3]) }
-        if numbers.errs(3) { add(entry("d/f1"), [4]) }
-        if numbers.happens(10) {
-            add(entry("registry/docker/registry/v2/repositories/q/_manifests/tags/1/current/link"), [5])
-        }
-        return out + TarBlock.end
-    }
-
-    static func tarball(_ numbers: inout BuildNumbers) -> [UInt8] {
-        if numbers.errs(10) { return Array("<html>log in</html>".utf8) }
-        var out: [UInt8] = []
-        for name in numbers.errs(15) ? ["../bad", "top/one"] : ["top/one", "top/two"] {
-            let header = TarHeader(name: Array(name.utf8), mode: 0o755, size: 3)
-            out += header.encoded() + [1, 2, 3] + [UInt8](repeating: 0, count: 509)
-        }
-        return out + TarBlock.end
-    }
-}
-
-/// Builds of a few steps and instructions.
-enum RandomSpec {
-    private static let paths = [
-        "etc/a.json", "etc/b.yaml", "etc", "d/f1", "d", "new/x", "sym/x", "sym", "imageList",
-        "manifests/p.yaml",
-        "Kubefile", "etc/b.yaml/x", String(repeating: "n", count: 255), "charts/c/values.yaml",
-    ]
-
-    static func builds(_ numbers: inout BuildNumbers) throws -> [Spec.Build] {
-        var all: [Spec.Build] = []
-        for number in 0..<Int.random(in: 1...2, using: &numbers) {
-            let from = number == 0 ? numbers.pick(["scratch", "example.org/t/base:1"]) : "example.org/t/b0:1"
-            all.append(
-                .init(
-                    tag: try Reference("example.org/t/b\(number):1"),
-                    context: (0..<Int.random(in: 1...4, using: &numbers)).map {
-                        $0 == 0 ? layer(&numbers) : step(&numbers)
-                    },
-                    kubefile: kubefile(from, &numbers)))
-        }
-        return all
-    }
-
-    private static func layer(_ numbers: inout BuildNumbers) -> Spec.Step {
-        if numbers.isCareful {
-            return .layer(role: "root", paths: numbers.happens(75) ? nil : ["etc/a.json"])
-        }
-        return anyLayer(&numbers)
-    }
-
-    private static func anyLayer(_ numbers: inout BuildNumbers) -> Spec.Step {
-        .layer(
-            role: numbers.pick(["root", "root", "root", "top"]),
-            paths: numbers.happens(75) ? nil : [numbers.pick(["etc", "etc/*.json", "d", "nothing", "sym"])])
-    }
-
-    private static func step(_ numbers: inout BuildNumbers) -> Spec.Step {
-        if numbers.isCareful { return carefulStep(&numbers) }
-        let path = numbers.pick(paths)
-        switch Int.random(in: 0..<9, using: &numbers) {
-        case 0: return layer(&numbers)
-        case 1: return .putFile(path: path, file: "one")
-        case 2: return .putRepacked(path: path, file: "ball")
-        case 3: return .putSaved(path: path, image: try! Reference("docker.io/a/b:1"))
-        case 4, 5:
-            return .edit(
-                path: numbers.pick(["etc/a.json", "etc/a.json", "etc/b.yaml", "etc", "etc/*", path]),
-                remove: numbers.happens(30) ? [numbers.pick(["k", "m.n", "none"])] : [],
-                set: [.init(key: numbers.pick(["k", "m.n", "a.image", "new"]), value: "w")])
-        case 6: return .rewrite(path: numbers.pick(["etc/b.yaml", "etc", "*/*.yaml", path]))
-        case 7: return .remove(paths: [numbers.pick(["etc/a.json", "d", "*/f?", "none*", "sym", path])])
-        default: return .imageList(patterns: [numbers.pick(["a/*", "*", "c/d"])])
-        }
-    }
-
-    private static func carefulStep(_ numbers: inout BuildNumbers) -> Spec.Step {
-        numbers.pick([
-            .putFile(path: "etc/new.yaml", file: "one"), .putFile(path: "manifests/p.yaml", file: "one"),
-            .putRepacked(path: "cri/ball.tar.gz", file: "ball"),
-            .putSaved(path: "images/b.tar", image: try! Reference("docker.io/a/b:1")),
-            .edit(path: "etc/a.json", remove: [], set: [.init(key: "m.n", value: "w")]),
-            .imageList(patterns: ["*"]), layer(&numbers), .remove(paths: ["d"]), .rewrite(path: "etc"),
-        ])
-    }
-
-    private static let careful = [
-        "COPY . .", "COPY etc .", "COPY etc x", "COPY etc/*.json manifests", "COPY etc/a.json d",
-        "CMD echo a,b",
-        "ARG A=1", "COPY etc .\nCOPY etc .", "COPY . y",
-    ]
-
-    private static func kubefile(_ from: String, _ numbers: inout BuildNumbers) -> String {
-        var lines = ["FROM \(from)"]
-        for _ in 0..<Int.random(in: 1...4, using: &numbers) {
-            lines.append(
-                numbers.isCareful
-                    ? numbers.pick(careful)
-                    : numbers.pick([
-                        "COPY . .", "COPY . .", "COPY etc .", "COPY etc x", "COPY imageList manifests",
-                        "COPY d etc",
-                        "COPY */*.yaml manifests", "COPY sym .", "COPY sym/a.json .", "COPY nothing .",
-                        "COPY etc ../out",
-                        "COPY etc", "CMD echo a,b", "ARG A=1", "copy etc/a.json d y",
-                        "COPY etc/a.json etc/a.json/b",
-                        "COPY d/f1 sym", "COPY etc .\nCOPY etc .", "ENV a=b",
-                    ]))
-        }
-        return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -27,6 +27,13 @@ struct SpecFaults: Sendable {
     /// Notes that what steps take under this name cannot be had, the mistake being noted already.
     mutating func lack(file name: String) { absent.files.insert(name) }
 
+    /// Notes that images are named which are not known, and that those of `named` are not judged, the mistake being noted
+    /// already.
+    mutating func lackImages(_ named: some Sequence<Reference>) {
+        absent.isListPartial = true
+        absent.images.formUnion(named)
+    }
+
     /// Notes that a file cannot be had.
     mutating func note(_ failure: Failure, ofFile name: String) {
         absent.files.insert(name)

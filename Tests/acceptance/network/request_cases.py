@@ -3,11 +3,14 @@
 
 import base64
 import json
+import os
 import socket
 import subprocess
 import threading
 import time
 
+import base
+import images as image_tars
 import odd_registry
 import pytest
 from harness import case, equal, require
@@ -110,6 +113,47 @@ def small_requests_do_not_wait_for_each_other(world):
         equal(most(wanted=[16, 8]), [16, 8], "requests at once, and those for large blobs")
         equal(most("--jobs", "3", wanted=[3, 3]), [3, 3], "requests at once with --jobs 3")
         equal(most("--jobs-per-host", "2", wanted=[2, 2]), [2, 2], "requests at once with --jobs-per-host 2")
+
+
+@case
+def what_the_builds_need_is_fetched_once(world):
+    """The base's layers and the spec's files are fetched once by a run that proves builds and derives ids: cold, with a
+    lock, and by check; a run after a mistake was corrected fetches none of them again."""
+    with odd_registry.odd_registry() as registry:
+        folder = world.folder("once")
+        parts = [("COPY", ". .", image_tars.files([image_tars.Entry(name, 0o644, os.urandom(300_000))]))
+                 for name in ("rootfs/one", "more/two")]
+        made, blobs, _ = base.instance("amd64", parts)
+        registry.blobs.update((blob.digest, blob.data) for blob in blobs)
+        registry.manifest("i/base", made.data, made.media_type, "1")
+        layers = [blob.digest for blob in blobs[1:]]
+        file = registry.blob(os.urandom(200_000), "")["digest"]
+        text = (f"version: 1\nname: s\nplatforms: [linux/amd64]\nbase:\n  image: {registry.place}/i/base:1\n  layers:\n"
+                f"    root: {{ holds: rootfs/one }}\nfiles:\n  tool: {{ url: 'http://{registry.place}/v2/i/base/blobs/{file}' }}\n"
+                f"images:\n  - '{images(registry, 1)[0]}'\nbuilds:\n  - tag: i/built:1\n    context:\n      - layer: root\n"
+                "      - put: bin/tool\n        file: tool\n      - imageList: ['*']\n"
+                "    kubefile: |\n      FROM scratch\n      COPY . .\n      COPY imageList manifests\n")
+        spec, network = folder / "s.yaml", ("--insecure", registry.place)
+        wanted = sorted([*layers, file])
+
+        def fetched(*command, refused=False):
+            registry.asked.clear()
+            if refused:
+                world.refused(78, ["Kubefile|COPY"], *command, *network)
+            else:
+                world.ok(*command, *network)
+            bodies = [path.rsplit("/", 1)[1] for verb, path in registry.asked if verb == "GET"]
+            return sorted(digest for digest in bodies if digest in wanted)
+
+        spec.write_text(text)
+        equal(fetched("check", spec), wanted, "what check fetches")
+        equal(fetched("collect", spec, "-o", folder / "s.sealift"), wanted, "what a cold collect fetches")
+        world.ok("lock", spec, *network)
+        equal(fetched("collect", spec, "-o", folder / "t.sealift"), wanted, "what a collect with a lock fetches")
+        spec.write_text(text.replace("COPY . .", "COPY . . ..\n"))
+        equal(fetched("collect", spec, "-o", folder / "u.sealift", refused=True), wanted, "what a refused collect fetches")
+        spec.write_text(text)
+        equal(fetched("collect", spec, "-o", folder / "u.sealift"), [], "what a collect fetches once the mistake is corrected")
 
 
 @case
