@@ -106,7 +106,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "CollectTests",
-            dependencies: ["TestSupport", "Collect", "Spec", "BundleFormat", "YAML", "OCI"],
+            dependencies: ["TestSupport", "Collect", "Registry", "Spec", "BundleFormat", "YAML", "OCI"],
             swiftSettings: strict),
         .testTarget(
             name: "PushTests",

@@ -30,7 +30,7 @@ extension Collector {
         }
         switch origin {
         case .registry(let reference):
-            try await client.fetch(blob, of: reference, into: sink)
+            try await fetch(blob, of: reference, foreign: sources.urls(of: blob), into: sink)
         case .url(let urls):
             try await client.fetch(urls: urls, size: blob.size, into: sink)
         case .file(let path, let isOwn, _):
@@ -43,6 +43,31 @@ extension Collector {
             return local.isFetched ? (blob.size, 0) : (0, blob.size)
         }
         return (blob.size - present, 0)
+    }
+
+    /// Fetches a blob from its registry, or, where that may not distribute it, from where its manifest says.
+    /// - Parameter urls: where a foreign layer may be had from; `nil` for any other blob.
+    private func fetch(
+        _ blob: Descriptor, of reference: Reference, foreign urls: [String]?, into sink: any BlobSink
+    ) async throws(Failure) {
+        do throws(Failure) { return try await client.fetch(blob, of: reference, into: sink) } catch {
+            guard let urls, error.kind == .unavailable else { throw error }
+            var failure = error
+            failure.reason += "; it is a layer that registries may not distribute"
+            guard let first = urls.first else {
+                failure.reason += ", and its manifest names no other place"
+                failure.remedy = "take the image from a registry that has all of its layers, or leave it out"
+                throw failure
+            }
+            guard options.fetchesForeignLayers else {
+                failure.reason += ", and its manifest names \(first)"
+                failure.remedy =
+                    "fetch it from there, without a login and verified by its digest, with --foreign-layers"
+                throw failure
+            }
+            events(.note("\(reference.familiar): the layer \(blob.digest) comes from \(first)"))
+            try await client.fetch(foreign: blob, from: urls, of: reference, into: sink)
+        }
     }
 
     private func copy(
@@ -81,6 +106,7 @@ struct Sources: Sendable {
         case content(LocalContent)
     }
     private var places: [Digest: Source] = [:]
+    private var foreign: [Digest: [String]] = [:]
     /// Bundles at hand: blobs are copied out of them in place of the network.
     var known: [Bundle] { content.bundles }
     let content: ContentCache
@@ -100,6 +126,7 @@ struct Sources: Sendable {
             for blob in manifests.flatMap(\.blobs) where places[blob.digest] == nil {
                 places[blob.digest] = image.local.map { .content($0) } ?? .registry(image.reference)
                 names["\(blob.digest)"] = "\(image.reference.familiar) \(blob.digest.short)"
+                if MediaType.isForeignLayer(blob.mediaType) { foreign[blob.digest] = blob.urls ?? [] }
             }
         }
     }
@@ -123,6 +150,9 @@ struct Sources: Sendable {
         case .file, .content: ""
         }
     }
+
+    /// Where a layer that registries may not distribute may be had from; `nil` for any other blob.
+    func urls(of blob: Descriptor) -> [String]? { foreign[blob.digest] }
 
     /// Where `blob` is fetched from.
     /// - Precondition: the blob is of the plan that this was made from.

@@ -23,6 +23,10 @@ package struct CollectOptions: Sendable {
     /// Whether what the lock does not have is taken as it is now, and said, rather than refused.
     package var takesUnlocked = false
 
+    /// Whether layers that registries may not distribute are fetched from the URLs in their manifests, where the registry
+    /// does not have them.
+    package var fetchesForeignLayers = false
+
     /// Whether RUN is executed here, for the platforms that this host runs, so that the outcome covers what it makes.
     package var rehearsesRun = false
 

@@ -31,7 +31,7 @@ package struct ClientConfiguration: Sendable {
     /// Settings for clients of the server at `address`.
     package init(
         address: String, tls: Bool = false, certificatePath: String? = nil, domains: [String],
-        registry: String = "sea.hub:5000"
+        registry: String
     ) {
         self.address = address
         self.tls = tls

@@ -7,9 +7,8 @@ internal import Spec
 /// A bundle as the server wants it: names and places, without what opening it has read. Of ten thousand images the one
 /// takes 5 MB, the other 50.
 struct BundleShelf: ServedContent {
-    /// The path of the bundle, and where its cluster pulls from.
+    /// The path of the bundle.
     let path: String
-    let registry: String
     /// What people see of it.
     let facts: ServedBundle
     let images: [NamedImage]
@@ -18,10 +17,9 @@ struct BundleShelf: ServedContent {
 
     init(bundle: Bundle) {
         path = bundle.path
-        registry = bundle.spec.registry
         facts = ServedBundle(
-            name: bundle.spec.name, release: bundle.spec.release, identity: bundle.indexDigest,
-            size: bundle.size, signature: bundle.signatureSummary,
+            name: bundle.spec.name, release: bundle.spec.release, registry: bundle.spec.registry,
+            identity: bundle.indexDigest, size: bundle.size, signature: bundle.signatureSummary,
             platforms: BundleSizes.shares(of: bundle).map { ($0.platform, $0.size) })
         images = bundle.images.map { NamedImage(reference: $0.reference, descriptor: $0.top.descriptor) }
         files = bundle.namedFiles

@@ -28,7 +28,8 @@ import Testing
         let sample = try await Sample()
         func bundle(_ name: String, release: String?) -> ServedBundle {
             ServedBundle(
-                name: name, release: release, identity: Digest(of: Array(name.utf8)), size: 1_500_000,
+                name: name, release: release, registry: "reg.site:5001",
+                identity: Digest(of: Array(name.utf8)), size: 1_500_000,
                 signature: "signed by ops <x> (key 0123)",
                 platforms: [(sample.amd, 1_200_000), (sample.arm, 999)])
         }
@@ -40,7 +41,7 @@ import Testing
                 "<title>k8s &amp; more v1</title>", "<h1>k8s &amp; more v1</h1>",
                 "\(settings.bundles[0].identity)", "signed by ops &lt;x&gt; (key 0123)", "1.4 MiB",
                 "<dt>linux/amd64</dt><dd>1.1 MiB</dd>", "<dt>linux/arm64</dt><dd>999 B</dd>", "id=\"search\"",
-                "podman pull", "registries.conf.d",
+                "podman pull", "registries.conf.d", "location = &quot;reg.site:5001&quot;",
             ] { #expect(page.contains(text), "\(text)") }
         }
         settings.bundles.append(bundle("charts", release: nil))
@@ -78,7 +79,7 @@ import Testing
 
     @Test func settingsOfPodmanAreTOML() async throws {
         let configuration = ClientConfiguration(
-            address: "10.0.0.5:5000", domains: ["docker.io", "127.0.0.1:5001"])
+            address: "10.0.0.5:5000", domains: ["docker.io", "127.0.0.1:5001"], registry: "sea.hub:5000")
         let script = "import sys, tomllib, json; json.dump(tomllib.loads(sys.stdin.read()), sys.stdout)"
         let parsed = try await run(
             "python3", ["-c", script], input: Data(configuration.text(for: .podman).utf8))
@@ -92,7 +93,8 @@ import Testing
             ])
         #expect(mirrors == [nil, "10.0.0.5:5000", "10.0.0.5:5000/docker.io", "10.0.0.5:5000"])
         #expect(registries[0]["insecure"] as? Bool == true)
-        let tls = ClientConfiguration(address: "h:1", tls: true, certificatePath: "/c.crt", domains: [])
+        let tls = ClientConfiguration(
+            address: "h:1", tls: true, certificatePath: "/c.crt", domains: [], registry: "sea.hub:5000")
         #expect(!tls.text(for: .podman).contains("insecure"))
         #expect(tls.advice(for: .podman).contains { $0.contains("certs.d/h:1/ca.crt") })
     }
@@ -141,7 +143,9 @@ import Testing
     }
 
     @Test func settingsOfDockerAreJSON() throws {
-        let text = ClientConfiguration(address: "10.0.0.5:5000", domains: ["docker.io"]).text(for: .docker)
+        let text = ClientConfiguration(
+            address: "10.0.0.5:5000", domains: ["docker.io"], registry: "sea.hub:5000"
+        ).text(for: .docker)
         let json = try #require(
             try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: [String]])
         #expect(
@@ -149,13 +153,16 @@ import Testing
                 "registry-mirrors": ["http://10.0.0.5:5000"],
                 "insecure-registries": ["10.0.0.5:5000", "sea.hub:5000"],
             ])
-        let tls = ClientConfiguration(address: "10.0.0.5:5000", tls: true, domains: []).text(for: .docker)
+        let tls = ClientConfiguration(
+            address: "10.0.0.5:5000", tls: true, domains: [], registry: "sea.hub:5000"
+        ).text(for: .docker)
         #expect(!tls.contains("insecure"))
     }
 
     @Test func settingsOfContainerdAreTOML() async throws {
         let configuration = ClientConfiguration(
-            address: "10.0.0.5:5000", tls: true, certificatePath: "/etc/ca.crt", domains: [])
+            address: "10.0.0.5:5000", tls: true, certificatePath: "/etc/ca.crt", domains: [],
+            registry: "sea.hub:5000")
         let script = "import sys, tomllib, json; json.dump(tomllib.loads(sys.stdin.read()), sys.stdout)"
         let parsed = try await run(
             "python3", ["-c", script], input: Data(configuration.text(for: .containerd).utf8))
@@ -168,7 +175,8 @@ import Testing
 
     @Test func settingsOfK3sAreYAML() async throws {
         let configuration = ClientConfiguration(
-            address: "10.0.0.5:5000", certificatePath: "/etc/ca.crt", domains: ["quay.io", "docker.io"])
+            address: "10.0.0.5:5000", certificatePath: "/etc/ca.crt", domains: ["quay.io", "docker.io"],
+            registry: "sea.hub:5000")
         let script = "import sys, yaml, json; json.dump(yaml.safe_load(sys.stdin), sys.stdout)"
         let parsed = try await run(
             "python3", ["-c", script], input: Data(configuration.text(for: .k3s).utf8))
@@ -179,7 +187,8 @@ import Testing
     }
 
     @Test func settingsOfSealerNameTheClusterRegistry() {
-        let text = ClientConfiguration(address: "10.0.0.5:5000", domains: []).text(for: .sealer)
+        let text = ClientConfiguration(address: "10.0.0.5:5000", domains: [], registry: "sea.hub:5000").text(
+            for: .sealer)
         #expect(text.hasSuffix("\n10.0.0.5 sea.hub\n"))
         #expect(text.split(separator: "\n").dropLast().allSatisfy { $0.hasPrefix("#") })
     }

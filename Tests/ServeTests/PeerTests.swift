@@ -85,7 +85,8 @@ import Testing
             // As a mirror of the original name, which asks with ?ns=docker.io.
             let hosts = folder.path + "/hosts/docker.io"
             try FileManager.default.createDirectory(atPath: hosts, withIntermediateDirectories: true)
-            let settings = ClientConfiguration(address: served.authority, domains: ["docker.io"])
+            let settings = ClientConfiguration(
+                address: served.authority, domains: ["docker.io"], registry: "sea.hub:5000")
             try Data(settings.text(for: .containerd).utf8).write(to: URL(filePath: hosts + "/hosts.toml"))
             let mirrored = try await run(
                 "ctr",

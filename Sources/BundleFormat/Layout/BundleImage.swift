@@ -126,8 +126,7 @@ extension Collection<BundleImage> {
     package func chartFiles(of spec: Spec) -> [(name: String, descriptor: Descriptor)] {
         (spec.charts ?? []).compactMap { chart in
             guard let image = first(where: { $0.reference == chart.reference }),
-                case .image(_, let layers) = image.top.content,
-                let layer = layers.first(where: { $0.mediaType.contains("helm.chart.content") })
+                let layer = image.top.chartArchive
             else { return nil }
             return (chart.file, layer)
         }

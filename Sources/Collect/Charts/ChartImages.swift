@@ -145,13 +145,10 @@ struct ChartImages: Sendable {
 
     /// The packed chart in the artifact. Source: helm.sh/docs/topics/registries.
     private func archive(of image: ResolvedImage, for chart: Spec.Chart) async throws -> [UInt8] {
-        let types = [MediaType.helmChart, "application/tar+gzip"]
-        guard case .image(_, let layers) = image.top.content,
-            let layer = layers.first(where: { types.contains($0.mediaType) })
-        else {
+        guard let layer = image.top.chartArchive else {
             throw Failure(
                 .data, "read the chart", chart.reference.familiar,
-                because: "it is no Helm chart: none of its layers is of the type \(types[0])",
+                because: "it is no Helm chart: none of its layers is of the type \(MediaType.helmChart)",
                 remedy: "name a chart that was pushed by helm push, or list what this is in 'images'")
         }
         guard let local = image.local else {

@@ -137,7 +137,7 @@ struct CarriedContent: Sendable {
             source.local == nil ? .unavailable : .input, "collect", source.reference.familiar,
             because: "it has nothing for \(platform), only for \(others.joined(separator: ", "))",
             remedy: source.local == nil
-                ? "carry it for those alone, { image: …, platforms: [linux/amd64] }, or take the platform out of the spec"
+                ? "carry it for those alone, { image: …, platforms: [\(others.joined(separator: ", "))] }, or take the platform out of the spec"
                 : "give an archive for each platform: from: { linux/amd64: …, linux/arm64: … }")
     }
 }

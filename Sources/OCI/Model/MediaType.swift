@@ -28,6 +28,12 @@ package enum MediaType {
     /// What sealer writes for a layer that was already there when it pushed.
     package static let octets = "application/octet-stream"
 
+    /// Whether it is a layer that registries may not distribute: its descriptor says where it may be had from.
+    package static func isForeignLayer(_ type: String) -> Bool {
+        type.hasPrefix("application/vnd.oci.image.layer.nondistributable.")
+            || type.hasPrefix("application/vnd.docker.image.rootfs.foreign.")
+    }
+
     /// Whether it is a layer of files of a container image, in whatever compression.
     package static func isFileLayer(_ type: String) -> Bool {
         type.hasPrefix("application/vnd.oci.image.layer.")

@@ -9,6 +9,8 @@ struct Source: Sendable {
     let address: @Sendable () async throws(AttemptError) -> HTTPURL
     /// Told that the server does not answer.
     var onUnreachable: @Sendable () async -> Void = {}
+    /// It is not asked when it turns out to be loopback or link-local.
+    var refusesLocalPeer = false
 }
 
 /// Fetches one item into its sink: from the first source that has it, resuming.
@@ -90,7 +92,7 @@ final class BlobDownload: Sendable {
             item, at: source.authority, attempts: attempts, progress: { sink.received }
         ) { () throws(AttemptError) in
             do throws(AttemptError) {
-                try await once(from: try await source.address(), as: source.access)
+                try await once(from: try await source.address(), of: source)
             } catch {
                 if error.forgetsBytes { try await empty() }
                 throw error
@@ -111,11 +113,12 @@ final class BlobDownload: Sendable {
         }
     }
 
-    private func once(from address: HTTPURL, as access: AccessScope?) async throws(AttemptError) {
+    private func once(from address: HTTPURL, of source: Source) async throws(AttemptError) {
         let offset = channel.sink.received
         if let size, offset == size { return }
         var request = HTTPRequest(address: address)
         request.limit = 64 << 10
+        request.refusesLocalPeer = source.refusesLocalPeer
         request.answerSize = size.map { $0 - offset }
         let known = tags.locked { $0[address] }
         if offset > 0 {
@@ -128,7 +131,7 @@ final class BlobDownload: Sendable {
         let answer: Result<HTTPResponse, AttemptError>
         do throws(AttemptError) {
             answer = .success(
-                try await web.attempt(request, as: access, artifact: artifact, into: channel) { head in
+                try await web.attempt(request, as: source.access, artifact: artifact, into: channel) { head in
                     // A weak tag does not promise equal bytes (RFC 9110, 13.1.5).
                     let tag = head["etag"].flatMap { $0.hasPrefix("\"") ? $0 : nil }
                     tags.locked { $0[address] = tag }

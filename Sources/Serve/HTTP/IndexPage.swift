@@ -107,7 +107,9 @@ struct IndexPage {
     /// What the programs that pull are given, ready to be put in place.
     private var settings: String {
         let domains = Set(catalog.images.map(\.reference.domain)).sorted()
-        let configuration = ClientConfiguration(address: host, tls: scheme == "https", domains: domains)
+        let configuration = ClientConfiguration(
+            address: host, tls: scheme == "https", domains: domains, registry: bundles.first?.registry ?? host
+        )
         var text = "<section><h2>Client settings</h2>\n"
         for client in [ClientConfiguration.Client.docker, .containerd, .k3s, .podman] {
             text += "<details><summary><span>\(client.rawValue)</span></summary>\n"

@@ -7,6 +7,8 @@ package struct ServedBundle: Sendable {
     package var name: String
     /// Its release, where the spec names one.
     package var release: String?
+    /// The registry that its cluster pulls from, as its spec says.
+    package var registry: String
     /// The digest that a signature covers, and that `verify` prints.
     package var identity: Digest
     /// Its size in bytes, all volumes together.
@@ -21,11 +23,12 @@ package struct ServedBundle: Sendable {
 
     /// Creates the description of a bundle.
     package init(
-        name: String, release: String?, identity: Digest, size: Int64, signature: String,
+        name: String, release: String?, registry: String, identity: Digest, size: Int64, signature: String,
         platforms: [(platform: Platform, size: Int64)]
     ) {
         self.name = name
         self.release = release
+        self.registry = registry
         self.identity = identity
         self.size = size
         self.signature = signature

@@ -54,6 +54,11 @@ struct CollectCommand: AsyncParsableCommand {
             "Execute the RUN of builds for this host's platform, confined as by apply, so that the bundle records what they make. Needs root."
     )
     var rehearseRun = false
+    @Flag(
+        help:
+            "Fetch layers that registries may not distribute, as those of Windows, from the URLs in their manifests where the registry lacks them."
+    )
+    var foreignLayers = false
     @Flag(help: "Take what the lock does not have as it is now, and say so, in place of refusing it.")
     var unlocked = false
     @Flag(help: "Show what would be fetched, and fetch no layer and no file.")
@@ -81,6 +86,7 @@ struct CollectCommand: AsyncParsableCommand {
         options.trust = try keys.trust()
         options.tools = try await onThread { [tools] () throws(Failure) in try tools.files() }
         options.takesUnlocked = unlocked
+        options.fetchesForeignLayers = foreignLayers
         options.rehearsesRun = rehearseRun
         options.fileMirrors = network.fileMirrors
         let display = CollectDisplay()

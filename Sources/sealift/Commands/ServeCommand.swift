@@ -76,7 +76,7 @@ struct ServeCommand: AsyncParsableCommand {
             return try showSettings(for: client, of: opened)
         }
         let identity = try identity()
-        var settings = try serverSettings(identity, registry: opened[0].registry)
+        var settings = try serverSettings(identity, registry: opened[0].facts.registry)
         settings.bundles = opened.map(\.facts)
         let catalog = try await onThread { () throws(Failure) in
             let catalog = try Catalog(opened)
@@ -161,7 +161,7 @@ struct ServeCommand: AsyncParsableCommand {
             address: try reachable, tls: !tls.isEmpty || tlsSelfSigned != nil,
             certificatePath: tlsSelfSigned.map { "/etc/sealift/\($0).crt" },
             domains: Set(bundles.flatMap { $0.images.map(\.reference.domain) }).sorted(),
-            registry: bundles[0].registry)
+            registry: bundles[0].facts.registry)
         for line in settings.advice(for: client) { Console.say(line) }
         Console.printText(settings.text(for: client))
     }

@@ -241,3 +241,44 @@ def a_chart_of_a_registry_crosses(world):
         (folder / "s.yaml").write_text("version: 1\nname: s\nplatforms: linux/amd64\n" + line % digest(b"other"))
         world.refused(65, ["the spec says sha256:"], "collect", folder / "s.yaml", "-o", folder / "s.sealift",
                       "--insecure", registry.place)
+
+
+@case
+def foreign_layers_come_from_their_urls(world):
+    """A layer that registries may not distribute is fetched from the URL in its manifest with --foreign-layers only, without
+    a login and verified; without it the error names the URL."""
+    kinds = ("application/vnd.oci.image.layer.nondistributable.v1.tar", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
+    with odd_registry.odd_registry() as registry, odd_registry.odd_registry() as far:
+        folder = world.folder("foreign")
+        logins = []
+        far.hook = lambda handler: logins.append(handler.headers["Authorization"])
+        auth = folder / "auth.json"
+        auth.write_text(json.dumps({"auths": {far.place: {"auth": "dTpw"}}}))
+        network = ("--insecure", registry.place, "--insecure", far.place)
+        for number, kind in enumerate(kinds):
+            layer = odd_registry.tar(f"foreign {number}")
+            there = far.blob(layer, kind)
+            config = {"architecture": "amd64", "os": "linux", "config": {},
+                      "rootfs": {"type": "layers", "diff_ids": [digest(layer)]}}
+
+            def tagged(tag, **more):
+                registry.manifest("f/image", {
+                    "schemaVersion": 2, "mediaType": odd_registry.MANIFEST, "layers": [{**there, **more}],
+                    "config": registry.blob(json.dumps(config).encode(), odd_registry.CONFIG)}, odd_registry.MANIFEST, tag)
+                (folder / f"{tag}.yaml").write_text("version: 1\nname: f\nplatforms: [linux/amd64]\nimages: "
+                                                    f"['{registry.place}/f/image:{tag}']\n")
+                return folder / f"{tag}.yaml", "-o", folder / f"{tag}.sealift"
+
+            url = f"http://{far.place}/v2/x/blobs/{there['digest']}"
+            named = tagged(f"named{number}", urls=["http://127.0.0.1:1/gone", url])
+            world.refused(69, ["may not distribute", "127.0.0.1:1/gone", "--foreign-layers"], "collect", *named, *network)
+            equal(logins, [], "requests to the URL before it was allowed")
+            world.ok("collect", *named, *network, "--foreign-layers", environment={"REGISTRY_AUTH_FILE": str(auth)})
+            equal(set(logins), {None}, "logins at the URL")
+            logins.clear()
+            call("tar", "-xOf", folder / f"named{number}.sealift", f"blobs/sha256/{there['digest'].split(':')[1]}")
+            world.refused(69, ["may not distribute", "no other place"], "collect", *tagged(f"bare{number}"), *network,
+                          "--foreign-layers")
+            far.blobs[there["digest"]] = odd_registry.tar(f"another {number}")
+            world.refused(65, [there["digest"]], "collect", *tagged(f"wrong{number}", urls=[url]), *network, "--foreign-layers")
+            logins.clear()
