@@ -15,6 +15,8 @@ bench_roundtrips() {
   requests "requests of it" distant_collect 300
   requests "requests of a first push, 300 images" distant_push 2800
   requests "requests of a push with nothing to do" distant_push 300
+  python3 "$root/Tests/bench/manyimages.py" "$memory/opened.sealift" 10000 1
+  alone "open a bundle of 10,000 images" nothing open_many 0.2
 }
 
 # A docker-registry that logs what it is asked, the relay before it, and a spec for each kind of images.
@@ -58,6 +60,7 @@ distant_curl() {
   (cd "$memory/fetched" && curl -fsS --parallel --parallel-max 8 -H 'Accept: application/vnd.oci.image.manifest.v1+json' \
     -K "$memory/distant.conf")
 }
+open_many() { "$sealift" serve "$memory/opened.sealift" --print-config docker; }
 distant_push() { "$sealift" push "$bundle" --to "$registry/site" --insecure "$registry"; }
 
 # How many requests the registry logs while a function runs: requests TITLE FUNCTION BOUND
