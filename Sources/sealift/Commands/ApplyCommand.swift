@@ -12,7 +12,7 @@ struct ApplyCommand: AsyncParsableCommand {
             it, and does only what is missing.
 
             EXAMPLES:
-              sealift apply k8s.sealift --dry-run           # the plan, and what it would run
+              sealift apply k8s.sealift --dry-run  # the plan, with RUN
               sealift apply k8s.sealift
               sealift apply k8s-2.sealift --with k8s-1.sealift --store /data/sealer
               sealift apply --rollback                      # undo the last one

@@ -13,10 +13,10 @@ struct CollectCommand: AsyncParsableCommand {
             of what has not changed fetches nothing.
 
             EXAMPLES:
-              sealift collect k8s.yaml --dry-run                         # what would be fetched
+              sealift collect k8s.yaml --dry-run          # what would be fetched
               sealift collect k8s.yaml -o /media/usb/k8s.sealift --volume-size 4GB
-              sealift collect k8s.yaml -o k8s-2.sealift --since k8s-1.sealift --reuse k8s-1.sealift
-              sealift collect k8s.yaml --mirror docker.io=mirror.example/hub --ca site-ca.pem
+              sealift collect k8s.yaml -o new.sealift --since old.sealift --reuse old.sealift
+              sealift collect k8s.yaml --mirror docker.io=hub.site --ca site-ca.pem
             """)
 
     @Argument(

@@ -17,7 +17,7 @@ struct ExportCommand: AsyncParsableCommand {
 
             EXAMPLES:
               sealift export demo.sealift registry:2.7.1 -o - | docker load
-              sealift export demo.sealift 'calico/*' quay.io/tigera/operator:v1.17.4 -o images.tar
+              sealift export demo.sealift 'calico/*' 'tigera/*' -o images.tar
               sealift export demo.sealift --format oci -o layout
               sealift export demo.sealift docker --format file -o docker.tgz
             """)

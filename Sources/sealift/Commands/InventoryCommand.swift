@@ -13,8 +13,8 @@ struct InventoryCommand: AsyncParsableCommand {
             --since this file leaves them out.
 
             EXAMPLES:
-              sealift inventory > inventory.json                          # on the isolated host
-              sealift collect k8s.yaml --since inventory.json             # on the connected one
+              sealift inventory > inventory.json               # on the isolated host
+              sealift collect k8s.yaml --since inventory.json  # on the connected one
             """)
 
     @OptionGroup var store: StoreOption

@@ -21,8 +21,8 @@ struct PushCommand: AsyncParsableCommand {
 
             EXAMPLES:
               sealift push demo.sealift --to harbor.site/mirror
-              sealift push demo.sealift --to 10.0.0.5:5000 --insecure 10.0.0.5:5000 --only 'calico/*' 'files/*'
-              sealift push demo.sealift --to harbor.site/mirror --rewrite quay.io/tigera=operators --dry-run
+              sealift push demo.sealift --to harbor.site --only 'calico/*' 'files/*'
+              sealift push demo.sealift --to harbor.site --rewrite quay.io/tigera=operators
             """)
 
     @OptionGroup var source: BundleOptions

@@ -14,7 +14,7 @@ struct SignCommand: AsyncParsableCommand {
 
             EXAMPLES:
               sealift sign k8s.sealift --key ops.key
-              sealift sign k8s.sealift --key audit.key --add     # keeps the signature of ops
+              sealift sign k8s.sealift --key audit.key --add  # keeps that of ops
             """)
 
     @Argument(help: "The bundle, or the first of its volumes.", completion: .file())

@@ -39,6 +39,7 @@ def every_command_has_examples_that_it_takes(world):
         lines = told.split("EXAMPLES:")[1].strip().splitlines()
         require(any(f"sealift {' '.join(path)}" in line for line in lines), f"no example of {path} itself: {lines}")
         for line in lines:
+            require(len(line.rstrip()) <= 80, f"on a terminal of 80 columns this example is broken: {line}")
             for part in re.split(r"&&|\|(?= sealift)", line.split(" #")[0]):
                 words = shlex.split(part)
                 if words[:1] != ["sealift"]:

@@ -13,7 +13,7 @@ struct ImportCommand: AsyncParsableCommand {
 
             EXAMPLES:
               sealift import hauler.yaml -o site.yaml
-              sealift import images.txt --platform linux/amd64 --platform linux/arm64 > site.yaml
+              sealift import images.txt --platform linux/amd64 > site.yaml
               kubectl get pods -A -o json | sealift import - --name running -o running.yaml
             """)
 

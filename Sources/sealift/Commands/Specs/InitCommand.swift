@@ -9,9 +9,9 @@ struct InitCommand: AsyncParsableCommand {
             Never overwrites a file. What is in it is an example that works: change names and versions to yours.
 
             EXAMPLES:
-              sealift init                            # mirror.yaml: images and files, nothing to build
-              sealift init --kind docker -o k8s.yaml  # a sealer base image with upstream's docker
-              sealift init --kind chart -o -          # a Helm chart and its images, to standard output
+              sealift init                            # mirror.yaml: images and files
+              sealift init --kind docker -o k8s.yaml  # a sealer base image
+              sealift init --kind chart -o -          # a Helm chart, to stdout
             """)
 
     /// What a first spec is for.
