@@ -15,7 +15,7 @@ struct CollectCommand: AsyncParsableCommand {
             EXAMPLES:
               sealift collect k8s.yaml --dry-run          # what would be fetched
               sealift collect k8s.yaml -o /media/usb/k8s.sealift --volume-size 4GB
-              sealift collect k8s.yaml -o new.sealift --since old.sealift --reuse old.sealift
+              sealift collect k8s.yaml -o 2.sealift --since 1.sealift --reuse 1.sealift
               sealift collect k8s.yaml --mirror docker.io=hub.site --ca site-ca.pem
             """)
 
