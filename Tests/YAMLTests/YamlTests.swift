@@ -121,6 +121,13 @@ import Testing
             #expect(throws: Failure.self) {
                 try YAMLDocuments.all(SourceText(Array(text.utf8), path: "deep.yaml"))
             }
+            // What is passed over is not kept, and takes no more work for it.
+            let index = Array("entries:\n  other:\n  - \(text)".utf8)
+            let refused = #expect(throws: Failure.self) {
+                try YAMLDocuments.values(
+                    of: ["wanted"], below: "entries", in: SourceText(index, path: "index.yaml"))
+            }
+            #expect(refused?.reason.contains("deeper") == true)
         }
     }
 }

@@ -17,8 +17,8 @@ struct ChartIndex: Sendable {
     private let names: [String]
     private let address: String
 
-    /// The largest index that is read: 64 MiB; the largest public ones have about 25 MB.
-    static let largest = 64 << 20
+    /// The largest index that is read: 48 MiB; the largest public ones have about 25 MB.
+    static let largest = 48 << 20
 
     /// Reads what the index at `address` says of the charts `names`.
     /// - Throws: a ``Failure`` of kind `data` for what is not such an index, with the line where its YAML is at fault.

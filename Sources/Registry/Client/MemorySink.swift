@@ -21,6 +21,10 @@ final class MemorySink: BlobSink {
     func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
         let fits = content.locked { content in
             guard Int64(content.count + bytes.count) <= limit else { return false }
+            // Room that is not used takes no memory; an array that grows is there twice.
+            if content.count > 1 << 20, limit <= 64 << 20, content.capacity < Int(limit) {
+                content.reserveCapacity(Int(limit))
+            }
             content.append(contentsOf: bytes)
             return true
         }

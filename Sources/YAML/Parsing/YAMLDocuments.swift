@@ -117,7 +117,10 @@ package struct YAMLDocuments {
         var (event, depth) = (event, 0)
         while true {
             switch event.kind {
-            case .sequenceStart, .mappingStart: depth += 1
+            case .sequenceStart, .mappingStart:
+                depth += 1
+                // libyaml looks at all open brackets for each word.
+                guard depth < Self.deepestNesting else { throw tooDeep(event) }
             case .sequenceEnd, .mappingEnd: depth -= 1
             default: break
             }
@@ -152,9 +155,7 @@ package struct YAMLDocuments {
                 event.start, reason: "it has more than \(Self.mostNodes) values", remedy: "split the file")
         }
         guard depth < Self.deepestNesting else {
-            throw refuse(
-                event.start, reason: "it is nested deeper than \(Self.deepestNesting) levels",
-                remedy: "flatten the document")
+            throw tooDeep(event)
         }
         if case .alias(let name) = event.kind { return try alias(name, event: event, depth: depth) }
         if let anchor = event.anchor { open.insert(anchor) }
@@ -182,6 +183,12 @@ package struct YAMLDocuments {
         }
         reach = max(reach, before)
         return node
+    }
+
+    private func tooDeep(_ event: YAMLEvent) -> Failure {
+        refuse(
+            event.start, reason: "it is nested deeper than \(Self.deepestNesting) levels",
+            remedy: "flatten the document")
     }
 
     private mutating func alias(

@@ -203,6 +203,40 @@ import Testing
         #expect(try Golden.run("sh", "-c", "pgrep -f 'slee[p] \(number)' || echo none").trimmed == "none")
     }
 
+    /// A socket without a file, a second root, another name for a file of the host.
+    @Test func namesOfTheHostAreOutOfReach() throws {
+        let name = "sealift-test-\(UUID().uuidString)"
+        let server = Process()
+        server.executableURL = URL(filePath: "/usr/bin/python3")
+        let script =
+            "import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind('\\0' + sys.argv[1]); s.listen(); print('up', flush=True); sys.stdin.read()"
+        server.arguments = ["-c", script, name]
+        let (input, output) = (Pipe(), Pipe())
+        (server.standardInput, server.standardOutput) = (input, output)
+        try server.start()
+        defer {
+            try? input.fileHandleForWriting.close()
+            server.waitUntilExit()
+        }
+        #expect(try output.fileHandleForReading.read(upToCount: 3) == Data("up\n".utf8))
+        let said = try Self.said(
+            """
+            python3 -c "
+            import os, socket
+            try: socket.socket(socket.AF_UNIX).connect('\\0\(name)'); print('connected')
+            except OSError as error: print('socket', error.errno)
+            for path in ('/etc/passwd', '/usr/bin/env', '/proc/self/exe'):
+                try: os.link(path, 'own'); print('linked', path)
+                except OSError as error: print('link', error.errno)
+            print('parent', os.getppid() in (0, 1))
+            os.mkdir('jail'); above = os.open('.', os.O_RDONLY); os.chroot('jail'); os.fchdir(above)
+            for _ in range(64): os.chdir('..')
+            os.chroot('.'); print(sorted(set(os.listdir('/')) & {'root', 'home', 'var', 'boot', 'sys', 'srv', 'usr'}))
+            "
+            """.replacing("\n            ", with: "\n"))
+        #expect(said == "socket 111\nlink 18\nlink 18\nlink 18\nparent True\n['usr']\n", "\(said)")
+    }
+
     @Test(arguments: [
         ("sleep 60", "more than 1 seconds"),
         ("for i in $(seq 300); do sleep 60 & done; wait", "more than 50 processes"),
