@@ -188,10 +188,15 @@ import Testing
                 (Array(Self.executable().prefix(60)), "not an executable"),
                 (Array(Self.executable().prefix(100)), "not an executable"),
                 (Array(Self.executable(note: "0.1.0\u{1B}[31m")), "not a sealift"),
+                (Array(Self.executable(filling: 0).dropLast()), "cut off"),
             ]
             for (bytes, reason) in refused {
                 let failure = #expect(throws: Failure.self) { try Self.tool(bytes, in: folder) }
                 #expect(failure?.reason.contains(reason) == true, "\(failure?.reason ?? "")")
+            }
+            let whole = Self.executable(filling: 0)
+            for count in 0..<whole.count {
+                #expect(throws: Failure.self) { try Self.tool(Array(whole.prefix(count)), in: folder) }
             }
             // Any damage of the headers is refused or read, and never a trap.
             var random = SeededNumbers(7)

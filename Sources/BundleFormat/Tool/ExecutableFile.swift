@@ -11,6 +11,8 @@ package struct ExecutableFile: Sendable {
     package let loader: String?
     /// The version of sealift; `nil` for another program.
     package let version: String?
+    /// Whether the file has every byte that its headers name: one that was cut off has not.
+    package let isWhole: Bool
 
     /// The running program.
     package static let running = "/proc/self/exe"
@@ -33,20 +35,31 @@ package struct ExecutableFile: Sendable {
         }
         let size = Int(Self.number(header, at: 54, as: UInt16.self))
         let count = Int(Self.number(header, at: 56, as: UInt16.self))
-        guard size == 56, let start = Int64(exactly: Self.number(header, at: 32, as: UInt64.self)) else {
-            return nil
+        let length = try file.size()
+        func holds(_ count: UInt64, at offset: UInt64) -> Bool {
+            let length = UInt64(max(0, length))
+            return count <= length && offset <= length - count
         }
-        let table = try Self.bytes(of: file, at: start, count: size * count)
+        let start = Self.number(header, at: 32, as: UInt64.self)
+        guard size == 56, holds(UInt64(size * count), at: start) else { return nil }
+        let table = try Self.bytes(of: file, at: Int64(start), count: size * count)
         guard table.count == size * count else { return nil }
         var (loader, version): (String?, String?)
+        let sections =
+            UInt64(Self.number(header, at: 58, as: UInt16.self))
+            * UInt64(Self.number(header, at: 60, as: UInt16.self))
+        var isWhole = holds(sections, at: Self.number(header, at: 40, as: UInt64.self))
         for entry in (0..<count).map({ $0 * size }) {
             let kind = Self.number(table, at: entry, as: UInt32.self)
-            guard [Self.interpreter, Self.note].contains(kind),
-                let offset = Int64(exactly: Self.number(table, at: entry + 8, as: UInt64.self))
-            else { continue }
-            let length = Int(
-                min(Self.number(table, at: entry + 32, as: UInt64.self), UInt64(Self.largestSegment)))
-            let segment = try Self.bytes(of: file, at: offset, count: length)
+            let offset = Self.number(table, at: entry + 8, as: UInt64.self)
+            let count = Self.number(table, at: entry + 32, as: UInt64.self)
+            guard holds(count, at: offset) else {
+                isWhole = false
+                continue
+            }
+            guard [Self.interpreter, Self.note].contains(kind) else { continue }
+            let segment = try Self.bytes(
+                of: file, at: Int64(offset), count: Int(min(count, UInt64(Self.largestSegment))))
             if kind == Self.interpreter {
                 loader = String(decoding: segment.prefix { $0 != 0 }, as: UTF8.self)
             } else {
@@ -55,6 +68,7 @@ package struct ExecutableFile: Sendable {
         }
         self.loader = loader
         self.version = version
+        self.isWhole = isWhole
     }
 
     /// Whether `text` can be a version: at most 32 letters, digits, dots, and signs that versions have.

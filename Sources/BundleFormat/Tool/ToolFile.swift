@@ -26,6 +26,9 @@ package struct ToolFile: Sendable {
         guard let executable = try ExecutableFile(file) else {
             throw refuse("it is not an executable of Linux")
         }
+        guard executable.isWhole else {
+            throw refuse("it is cut off: bytes that its headers name are missing")
+        }
         guard let version = executable.version else { throw refuse("it is not a sealift of 0.1 or later") }
         guard let platform = executable.platform else { throw refuse("it is for an unknown processor") }
         if let loader = executable.loader {
