@@ -63,7 +63,9 @@ extension Collector {
         let resolver = resolver(of: spec)
         var images = try await resolve(spec, with: resolver, faults: &faults) + charts.charts
         for index in images.indices { images[index].origins = named.origins[images[index].reference] ?? [] }
-        images += try await AttachedContent(spec: spec, resolver: resolver).of(images)
+        let attached = AttachedContent(spec: spec, resolver: resolver)
+        if let bare = attached.describedWithout(images) { events(.note(bare)) }
+        images += try await attached.of(images)
         let base = images.first { $0.reference == spec.base?.image }
         if let base { try await provePins(of: base, parsed: parsed, content: content, faults: &faults) }
         let resolved = Lock(

@@ -44,6 +44,20 @@ struct AttachedContent: Sendable {
         return found
     }
 
+    /// A line about those of `images` that want attached content and have none in the lock, which was perhaps made before
+    /// they did; `nil` where there are none.
+    func describedWithout(_ images: [ResolvedImage]) -> String? {
+        guard let lock = resolver.lock else { return nil }
+        let bare = images.filter { image in
+            isLocked(image) && image.local == nil && !spec.attachedKinds(of: image.reference).isEmpty
+                && lock.attached(to: image.reference, image.locked.digests, of: spec).isEmpty
+        }
+        guard let first = bare.first?.reference.familiar else { return nil }
+        let more = bare.count > 1 ? " and \(bare.count - 1) more images" : ""
+        return "the lock has nothing that is attached to \(first)\(more); "
+            + "`sealift lock SPEC --update \(first)` looks for it"
+    }
+
     /// The names of what belongs to `image`, in order.
     private func names(_ image: ResolvedImage, kinds: [Spec.AttachedKind]) async throws -> [Reference] {
         let reference = image.reference

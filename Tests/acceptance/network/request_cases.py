@@ -256,3 +256,22 @@ def a_lock_is_complete(world):
         world.ok("lock", spec, *network)
         said = world.ok("collect", spec, "-o", folder / "s.sealift", *network)
         require("not in the lock" not in said.err, f"the lock has all: {said}")
+
+
+@case
+def a_lock_without_what_is_attached_is_said(world):
+    """An image whose signatures are asked for after it was locked is carried as locked, and a line says how to look for them."""
+    with odd_registry.odd_registry() as registry:
+        folder = world.folder("unattached")
+        image = registry.image("u/a", "a", "1")
+        registry.artifact("u/a", image["digest"].replace(":", "-") + ".sig")
+        name, network = f"{registry.place}/u/a:1", ("--insecure", registry.place)
+        spec = listed(folder, [name])
+        world.ok("lock", spec, *network)
+        listed(folder, [name], "attached: [signatures]\n")
+        said = world.ok("collect", spec, "-o", folder / "s.sealift", *network)
+        require(f"nothing that is attached to {name}" in said.err and "--update" in said.err, f"what the lock lacks: {said}")
+        world.ok("lock", spec, "--update", name, *network)
+        said = world.ok("collect", spec, "-o", folder / "s.sealift", *network)
+        require("nothing that is attached" not in said.err, f"the lock has it: {said}")
+        require(".sig" in world.ok("inspect", folder / "s.sealift").out, "the signature is carried")
