@@ -134,7 +134,8 @@ extension TransportError {
         }
         cause =
             switch code {
-            case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .unresolvable
+            case CURLE_COULDNT_RESOLVE_HOST: .unresolvable
+            case CURLE_COULDNT_RESOLVE_PROXY: .unresolvableProxy
             case CURLE_COULDNT_CONNECT: .unreachable
             case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR: .certificate
             case CURLE_SSL_CACERT_BADFILE: .authorities

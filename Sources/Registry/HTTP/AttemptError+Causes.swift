@@ -18,6 +18,7 @@ extension TransportError.Cause {
     func reason(at place: String) -> String {
         switch self {
         case .unresolvable: "the name of \(place) is not known"
+        case .unresolvableProxy: "the name of the proxy in front of \(place) is not known"
         case .unreachable: "\(place) cannot be connected to"
         case .certificate: "\(place) does not prove its name"
         case .authorities: "the certificate authorities to verify \(place) by cannot be read"
@@ -40,6 +41,7 @@ extension TransportError.Cause {
         let trust = "name it with --insecure \(address.authority)"
         return switch self {
         case .unresolvable: "check the name, the resolver and the proxy variables"
+        case .unresolvableProxy: "check the proxy variables, or go around it with NO_PROXY=\(address.host)"
         case .unreachable: "check that it runs, and the proxy variables"
         case .certificate:
             "name its certificate authority with --ca, or trust it with --insecure \(address.authority)"

@@ -155,6 +155,12 @@ final class HTTPClient: Sendable {
             case .broken(let error):
                 var setback = AttemptError(error, artifact: artifact, at: request.address)
                 if error.cause == .certificate { await explain(&setback, error: error, at: request) }
+                if [.unresolvable, .unresolvableProxy].contains(error.cause),
+                    let name = HostLookup.name(in: error.text),
+                    await HostLookup.isUnknown(name)
+                {
+                    setback.isTransient = false
+                }
                 throw setback
             case .refused(let setback): throw setback
             case .cancelled: throw AttemptError.interrupted(artifact)

@@ -139,6 +139,7 @@ struct HTTPResponse: Sendable {
 struct TransportError: Sendable {
     enum Cause: Sendable, Equatable {
         case unresolvable
+        case unresolvableProxy
         case unreachable
         case certificate
         case authorities

@@ -40,6 +40,8 @@ struct ExportCommand: AsyncParsableCommand {
         completion: BundleCompletion.platforms, transform: { try Platform($0) })
     var platform: Platform?
     @OptionGroup var proof: ProofOptions
+    @Flag(help: "Print what was written as JSON.")
+    var json = false
     @OptionGroup var words: OutputOptions
 
     private static func format(named name: String) throws -> ImageExporter.Format {
@@ -51,6 +53,9 @@ struct ExportCommand: AsyncParsableCommand {
     func validate() throws {
         if output == "-", format == .oci {
             throw ValidationError("--format oci writes a folder: name one with -o")
+        }
+        if output == "-", json {
+            throw ValidationError("--json and -o - both need standard output: name a file with -o")
         }
         if output == "-", isatty(STDOUT_FILENO) == 1 {
             throw ValidationError("an archive is nothing for a terminal: redirect it, or name a file with -o")
@@ -66,20 +71,40 @@ struct ExportCommand: AsyncParsableCommand {
         if output != "-" { SignalHandling.discard(AtomicWrite.temporaryPath(for: output)) }
         let progress = Progress("export", total: nil)
         defer { progress.finish() }
-        try await onThread { () throws(Failure) in
-            do throws(Failure) { try export(bundle, progress: progress) } catch {
+        let written = try await onThread { () throws(Failure) in
+            do throws(Failure) { return try export(bundle, progress: progress) } catch {
                 throw bundle.explained(error, operation: "export")
             }
         }
+        progress.finish()
+        if json {
+            let outcome = Outcome(path: output, format: format.rawValue, written: written)
+            try Console.printJSON(outcome, schema: "export/1")
+        }
     }
 
-    private func export(_ bundle: Bundle, progress: Progress) throws(Failure) {
+    /// What `--json` prints.
+    private struct Outcome: Encodable {
+        struct Item: Encodable, Sendable { let name: String, digest: Digest }
+        let path: String
+        let format: String
+        /// The images, or the file, with the digest that the bundle has of each.
+        let written: [Item]
+    }
+
+    /// - Returns: what was written.
+    private func export(_ bundle: Bundle, progress: Progress) throws(Failure) -> [Outcome.Item] {
         if format == .file {
-            return try ImageExporter.file(try file(in: bundle), from: bundle, to: output) {
-                progress.reach($0)
-            }
+            let file = try file(in: bundle)
+            try ImageExporter.file(file, from: bundle, to: output) { progress.reach($0) }
+            return [.init(name: file.name, digest: file.digest)]
         }
         let images = try images(of: bundle)
+        try export(images, of: bundle, progress: progress)
+        return images.map { .init(name: "\($0.reference)", digest: $0.descriptor.digest) }
+    }
+
+    private func export(_ images: [NamedImage], of bundle: Bundle, progress: Progress) throws(Failure) {
         switch format {
         case .ociArchive:
             try ImageExporter.ociArchive(images, platform: platform, from: bundle, to: output) {

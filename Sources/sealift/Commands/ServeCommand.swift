@@ -42,6 +42,8 @@ struct ServeCommand: AsyncParsableCommand {
             "Print the settings for docker, containerd, k3s, podman or sealer, and end.", valueName: "client"),
         completion: .list(ClientConfiguration.Client.allCases.map(\.rawValue)))
     var printConfig: String?
+    @Flag(help: "Print as JSON where it listens and what it serves, once clients can connect.")
+    var json = false
     @OptionGroup var words: OutputOptions
 
     func validate() throws {
@@ -55,6 +57,9 @@ struct ServeCommand: AsyncParsableCommand {
         if let printConfig, ClientConfiguration.Client(rawValue: printConfig) == nil {
             let known = ClientConfiguration.Client.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("--print-config takes one of \(known)")
+        }
+        guard printConfig == nil || !json else {
+            throw ValidationError("--print-config and --json exclude each other")
         }
         do { _ = try ListenAddress(listen) } catch {
             throw ValidationError("--listen '\(listen)': \(error.reason); \(error.remedy)")
@@ -93,10 +98,38 @@ struct ServeCommand: AsyncParsableCommand {
         let here = ListenAddress(host: settings.address.host, port: server.port)
         let scheme = settings.tls == nil ? "http" : "https"
         log.add("serving \(opened.map(\.path).joined(separator: ", ")) at \(scheme)://\(here)/")
+        if json {
+            try Console.printJSON(
+                Ready(
+                    url: "\(scheme)://\(here)/", bundles: opened.map { .init($0) },
+                    certificate: tlsSelfSigned.map { "\($0).crt" }, missing: catalog.missing.count),
+                schema: "serve/1")
+        }
         await SignalHandling.wait()
         log.add("stopping: running downloads have 10 s to finish; a second signal ends them now")
         await server.stop(within: .seconds(10))
         await log.drain(within: .seconds(1))
+    }
+
+    /// What `--json` prints.
+    private struct Ready: Encodable {
+        struct Served: Encodable {
+            let path: String
+            let digest: Digest
+            /// Who vouches for it, in words.
+            let signature: String
+
+            init(_ shelf: BundleShelf) {
+                (path, digest, signature) = (shelf.path, shelf.facts.identity, shelf.facts.signature)
+            }
+        }
+        let url: String
+        /// The first on top.
+        let bundles: [Served]
+        /// The file for the clients, of --tls-self-signed.
+        let certificate: String?
+        /// How many blobs are in none of the bundles.
+        let missing: Int
     }
 
     private func serverSettings(

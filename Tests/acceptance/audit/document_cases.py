@@ -10,6 +10,7 @@ import subprocess
 
 import jsonschema
 from harness import ROOT, call, case, equal, require
+from store_cases import SPEC, small
 
 FORMS = json.loads((ROOT / "bundles/output.schema.json").read_text())
 
@@ -79,6 +80,40 @@ def documents_have_their_form(world):
         of_form(line, "event")
     refused = world.run("verify", folder / "none.sealift", "--json")
     equal(of_form(refused.err, "event")["exitCode"], refused.code, "the exit code of the event")
+
+
+@case
+def check_export_and_serve_have_documents(world):
+    """check, export and serve print one document of their form; serve as soon as clients can connect, at the address that it names."""
+    folder = world.folder("more-documents")
+    bundle = small(world)
+    spec = world.spec(folder, SPEC.format(platform=world.own, registry=world.registry, tag="1"))
+    facts = json.loads(world.ok("inspect", bundle, "--json").out)
+    proved = of_form(world.ok("check", spec, "--json", *world.network).out)
+    equal((proved["platforms"], proved["name"]), ([world.own], facts["spec"]["name"]), "what was proved")
+    equal(set(proved["builds"]), {build["tag"] for build in facts["spec"]["builds"]}, "the builds")
+    written = of_form(world.ok("export", bundle, "--format", "oci-archive", "-o", folder / "all.tar", "--json").out)
+    equal({(item["name"], item["digest"]) for item in written["written"]},
+          {(image["reference"], image["digest"]) for image in facts["lock"]["images"]}, "what was exported")
+    for words in (["export", bundle, "-o", "-"], ["serve", bundle, "--print-config", "docker"]):
+        refused = of_form(world.run(*words, "--json").err, "event")
+        equal((refused["kind"], refused["exitCode"]), ("usage", 64), f"both at standard output: {refused}")
+    with subprocess.Popen([world.sealift, "serve", bundle, "--listen", "127.0.0.1:0", "--json"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            document = ""
+            while not document.endswith("}\n") or document.count("{") != document.count("}"):
+                line = server.stdout.readline()
+                require(line, f"it ended without a document: {document}")
+                document += line
+            ready = of_form(document)
+            equal([one["digest"] for one in ready["bundles"]], [facts["digest"]], "what it serves")
+            call("curl", "-fsS", f"{ready['url']}v2/")
+        finally:
+            server.terminate()
+            said = server.stderr.read()
+        for line in said.splitlines():
+            of_form(line, "event")
 
 
 @case

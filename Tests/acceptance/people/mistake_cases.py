@@ -1,8 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mistakes that people make, each answered with what failed, on what, why, and what to do next."""
 
+import socket
+
 import contents
-from harness import call, case
+import pytest
+from harness import call, case, equal
+
+
+@case
+def a_name_that_does_not_exist_is_not_asked_for_again(world):
+    """Of a host that the resolver does not know the error comes without a retry, with what to check; a server that is away is tried again."""
+    folder = world.folder("no-such-host")
+    # .invalid is reserved (RFC 6761). A resolver that does not answer at all would be asked again, and rightly so.
+    if socket_error("nosuch.invalid") != socket.EAI_NONAME:
+        pytest.skip("the resolver of this host does not say that a name is unknown")
+    for host, retried in (("nosuch.invalid", False), ("127.0.0.1:9", True)):
+        (folder / "x.yaml").write_text(f"version: 1\nname: x\nplatforms: [{world.own}]\nimages: ['{host}/a:1']\n")
+        refused = world.refused((69, 78), [host, "→"], "check", folder / "x.yaml", "--insecure", host)
+        equal("continues in" in refused.err, retried, f"whether {host} is asked again: {refused.err}")
+
+
+def socket_error(name):
+    """The error of the resolver for a name; None where it has an address."""
+    try:
+        socket.getaddrinfo(name, 443)
+    except socket.gaierror as error:
+        return error.errno
+    return None
 
 
 @case

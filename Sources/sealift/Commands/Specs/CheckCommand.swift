@@ -16,6 +16,7 @@ struct CheckCommand: AsyncParsableCommand {
             EXAMPLES:
               sealift check k8s.yaml
               sealift check k8s.yaml --platform linux/arm64
+              sealift check k8s.yaml --json
             """)
 
     @Argument(
@@ -33,6 +34,8 @@ struct CheckCommand: AsyncParsableCommand {
     )
     var rehearseRun = false
     @OptionGroup var network: NetworkOptions
+    @Flag(help: "Print what was proved as JSON.")
+    var json = false
     @OptionGroup var words: OutputOptions
 
     func run() async throws {
@@ -48,6 +51,24 @@ struct CheckCommand: AsyncParsableCommand {
             events: { display.show($0) })
         try await collector.check()
         display.finish()
+        let platforms = platform.isEmpty ? parsed.spec.platforms : platform
+        if json { return try Console.printJSON(Proved(spec, parsed.spec, platforms), schema: "check/1") }
         Console.say("\(spec): the builds are proved")
+    }
+
+    /// What `--json` prints.
+    private struct Proved: Encodable {
+        let spec: String
+        let name: String
+        let platforms: [String]
+        /// The names of the images that the builds make.
+        let builds: [String]
+
+        init(_ path: String, _ parsed: Spec, _ platforms: [Platform]) {
+            spec = path
+            name = parsed.name
+            self.platforms = platforms.map(\.description)
+            builds = parsed.builds.map { "\($0.tag)" }
+        }
     }
 }
