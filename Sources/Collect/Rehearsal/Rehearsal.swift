@@ -167,12 +167,14 @@ final class Rehearsal: @unchecked Sendable {
                 try session.prepare(number)
             }
             guard let lite else { continue }
+            let known = gathered.found.count
             let outcome = try gathered.attempt(at: .build(number)) { () throws(Failure) in
                 try session.run(lite, number: number)
             }
             // An image list that a build brings itself counts, and so do the images of what it is built from.
             listed.formUnion(outcome?.saved ?? [])
-            try compare(session, number: number, present: listed)
+            try compare(
+                session, number: number, present: listed, isResolved: gathered.found.count == known)
             for case .imageList(let patterns) in build.context {
                 listed.formUnion(ImagePattern.select(spec.images, matching: patterns))
             }
@@ -249,16 +251,18 @@ final class Rehearsal: @unchecked Sendable {
     }
 
     /// Compares the YAML that a build ships with the images that it lists.
+    /// - Parameter isResolved: whether the build has found all that it looks for below `manifests/`: by lines, as sealer
+    ///   does, so that an image in braces on one line is found here only.
     private func compare(
-        _ session: BuildSession, number: Int, present: Set<Reference>
+        _ session: BuildSession, number: Int, present: Set<Reference>, isResolved: Bool
     ) throws(Failure) {
         // With a list that is not known, what it leaves out is not either.
         let absent = session.inputs.absent
         if absent.isListPartial || absent.isBaseMissing || absent.hasFaultyStep(number, of: spec) { return }
         for isNamed in [true, false] {
             var files: [ShippedFile] = []
-            // What is below manifests/ the build itself resolves, name by name.
-            for file in session.shipped where file.isNamed == isNamed && !file.path.hasPrefix("manifests/") {
+            for file in session.shipped
+            where file.isNamed == isNamed && (isResolved || !file.path.hasPrefix("manifests/")) {
                 guard
                     let bytes = try? file.node.bytes(limit: ImageListCheck.largestFile, artifact: file.path),
                     (try? ImageScan.yaml(bytes, path: file.path, known: CarriedImages(spec.images))) != nil

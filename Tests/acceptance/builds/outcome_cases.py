@@ -125,3 +125,18 @@ def images_that_no_node_could_pull_are_refused(world):
         place = text[:text.index(image)].count("\n") + 1
         world.refused(65, [f"outcome-{name}|layer", f"yaml:{place}:"], "collect", world.spec(folder, text), "-o",
                       folder / "mini.sealift", *world.network)
+
+
+@case
+def an_image_in_braces_below_manifests_is_found(world):
+    """sealer looks for images by lines: one in braces on a line is compared with what is carried all the same."""
+    folder = world.folder("outcome-braces")
+    text = mini_base(world, "outcome-braces", GOOD)
+    for image, is_carried in (("quay.io/tigera/operator:v1.17.4", True), ("quay.io/tigera/operator:v9", False)):
+        pod = "      - put: manifests/pod.yaml\n        file: pod\n"
+        files = f"files:\n  pod:\n    text: |\n      kind: Pod\n      spec: {{containers: [{{image: {image}}}]}}\nbuilds:\n"
+        spec = world.spec(folder, text.replace("builds:\n", files).replace("      - imageList:", pod + "      - imageList:"))
+        if is_carried:
+            world.ok("collect", spec, "-o", folder / "mini.sealift", *world.network)
+        else:
+            world.refused(78, [r"manifests/pod\.yaml:2:", "operator:v9"], "collect", spec, "-o", folder / "other.sealift", *world.network)
