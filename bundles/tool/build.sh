@@ -13,11 +13,20 @@ here=$(cd "$(dirname "$0")" && pwd)
 objects=${2:+$(realpath "$2")}
 output=$(realpath -m "${1:-$here/../../.build/tool/sealift}")
 cd "$here/../.."
-work=$PWD/.build/tool
+place=$PWD/.build/tool
+work=$place
+mkdir -p "$place"
+# configure and make take a path with spaces for several: they get one without.
+case $place in *[[:space:]]*)
+  link=$(mktemp -d)
+  trap 'rm -rf "$link"' EXIT
+  work=$link/tool
+  ln -s "$place" "$work" ;;
+esac
 root=$work/root
 triplet=$(cc -dumpmachine)
 libraries=$root/usr/lib/$triplet
-mkdir -p "$work" "$libraries"
+mkdir -p "$libraries"
 export SOURCE_DATE_EPOCH=0 LC_ALL=C
 
 # shellcheck source=../demo/packages.sh
@@ -63,7 +72,7 @@ once() {
   set -e
   if [ $status -ne 0 ]; then
     tail -n 20 "$work/$1.log" >&2
-    echo "$1 failed; all of its output: $work/$1.log" >&2
+    echo "$1 failed; all of its output: $place/$1.log" >&2
     exit 1
   fi
   rm -f "$work/$1".????????????????
