@@ -242,17 +242,24 @@ import Testing
         ("for i in $(seq 300); do sleep 60 & done; wait", "more than 50 processes"),
         ("head -c 3000000 /dev/zero > large", "status"),
         ("seq 3000 | xargs touch; sleep 60", "room for less than"),
+        ("head -c 400000000 /dev/zero > large; sleep 60", "bytes free"),
+        ("python3 -c \"x = b'1' * (1 << 29); import time; time.sleep(60)\"", "nearly all memory"),
     ])
     func limitsHold(_ command: String, _ reason: String) throws {
         let scratch = try Scratch()
         var limits = RunLimits()
         limits.largestFile = 1 << 20
         (limits.seconds, limits.threads) = command.hasPrefix("for") ? (30, 50) : (1, 4096)
-        if command.hasPrefix("seq") {
+        if ["room", "free", "memory"].contains(where: { reason.contains($0) }) {
+            limits = RunLimits()
             limits.seconds = 60
             var status = statvfs()
             try #require(statvfs(scratch.path, &status) == 0 && status.f_favail > 3000)
-            limits.freeFiles = UInt64(status.f_favail) - 2000
+            if reason.hasPrefix("room") { limits.freeFiles = UInt64(status.f_favail) - 2000 }
+            if reason.hasSuffix("free") {
+                limits.freeSpace = Int64(status.f_bavail) * Int64(status.f_frsize) - 200_000_000
+            }
+            if reason.hasSuffix("memory") { limits.memoryPart = 0.995 }
         }
         let failure = #expect(throws: Failure.self) { try Self.run(command, in: scratch, limits: limits) }
         #expect(
