@@ -128,7 +128,12 @@ let package = Package(
         .testTarget(
             name: "SealiftTests", dependencies: ["TestSupport", "sealift", "BundleFormat", "OCI"],
             swiftSettings: strict),
-        .testTarget(name: "SBOMTests", dependencies: ["TestSupport", "SBOM", "OCI"], swiftSettings: strict),
+        .testTarget(
+            name: "SBOMTests", dependencies: ["TestSupport", "SBOM", "BundleFormat", "Spec", "OCI"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ExportTests", dependencies: ["TestSupport", "Export", "OCI"], swiftSettings: strict),
+        .testTarget(name: "HTMLPagesTests", dependencies: ["HTMLPages", "OCI"], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

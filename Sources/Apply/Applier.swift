@@ -210,7 +210,8 @@ package struct Applier: Sendable {
             receipt.builder == builder
         else { return nil }
         for image in receipt.images {
-            let stored = try store.image(named: try Reference(image.name), for: platform)
+            // One that is listed and cannot be read is made again.
+            let stored = try? store.image(named: try Reference(image.name), for: platform)
             guard let stored, stored.id == image.id, try isCurrent(stored),
                 image.layers.allSatisfy({ store.hasLayer($0.id) })
             else {

@@ -26,6 +26,9 @@ import Testing
         let layer = try #require(
             try writer.stageLayer { (folder) throws(Failure) in
                 try AtomicWrite.write(Array(content.utf8), to: "\(folder)/file")
+                // An equal content is an equal layer, whenever it is made.
+                var times = [timespec](repeating: timespec(), count: 2)
+                _ = utimensat(AT_FDCWD, "\(folder)/file", &times, 0)
             })
         var image = SealerImage()
         image.name = name.description
@@ -189,5 +192,84 @@ import Testing
         #expect(kept == [first.images[0].id])
         #expect(try store.garbage(keeping: kept).isEmpty)
         #expect(try !store.garbage().isEmpty)
+    }
+
+    /// What may happen to a bundle's apply. A run that is killed has built something else than the one that ends, as RUN may.
+    private enum Event: CaseIterable { case applied, killed, appliedOtherwise, rolledBack }
+
+    /// Whatever the order of an apply, its kills, its reruns and rollbacks: what was there before is there in the end.
+    @Test func aRollbackEndsWhereItBeganInEveryOrder() throws {
+        let events = Event.allCases
+        for order in events.flatMap({ one in events.flatMap { two in events.map { [one, two, $0] } } }) {
+            let trial = try ReceiptTests()
+            try trial.applied(9, "there before")
+            let before = try trial.content()
+            for event in order + [.rolledBack] {
+                switch event {
+                case .applied: try trial.applied(1, "one")
+                case .appliedOtherwise: try trial.applied(1, "one, built otherwise")
+                case .killed: try trial.killed(1, "half of one")
+                case .rolledBack:
+                    if try Receipt.all(in: trial.folder).count > 1 { _ = try trial.rolledBack() }
+                    let after = try trial.content()
+                    #expect(after == before, "\(order): \(Set(after.keys).symmetricDifference(before.keys))")
+                }
+            }
+            #expect(try Receipt.all(in: trial.folder).map(\.name) == ["test 9"], "\(order)")
+        }
+    }
+
+    /// What others have put there between a killed run and its rerun is not the rerun's.
+    @Test func whatOthersAppliedAfterAKillIsTheirs() throws {
+        try killed(1, "half of one")
+        do {
+            let writer = try store.writer()
+            var other = try image("of another", by: writer)
+            (other.name, other.id) = ("example.org/other:1", "")
+            try writer.register(other)
+            writer.commit()
+        }
+        try applied(1, "one")
+        _ = try rolledBack(1)
+        #expect(try store.images().map(\.name) == ["example.org/other:1"])
+        #expect(try store.check().allSatisfy(\.isHarmless))
+    }
+
+    @Test func whatIsNoReceiptIsNotRead() throws {
+        let receipt = try applied(1, "one")
+        let text = try String(contentsOfFile: receipt.path, encoding: .utf8)
+        #expect(try Receipt.load(receipt.path) == receipt)
+        for (old, new) in [("\"version\" : 2", "\"version\" : 3"), ("{", "["), ("\"isDone\" : true,", "")] {
+            try text.replacing(old, with: new).write(toFile: receipt.path, atomically: true, encoding: .utf8)
+            #expect(try Receipt.load(receipt.path) == nil, "\(new)")
+            #expect(try Receipt.all(in: folder).isEmpty)
+            #expect(try Rollback(store: folder, bundle: nil, platform: nil) == nil)
+        }
+        // Its place counts, not what it says of it.
+        let moved = try scratch.write("sealift/receipts/moved.json", text)
+        #expect(try Receipt.load(moved)?.path == moved)
+        #expect(try Receipt.load(scratch("none.json")) == nil)
+    }
+
+    @Test func aPlanOfARollbackChangesNothing() throws {
+        try applied(1, "one")
+        try applied(2, "two")
+        let before = try content()
+        let plan = try #require(try Rollback(store: folder, bundle: nil, platform: nil)).plan()
+        #expect(try content() == before)
+        let done = try rolledBack()
+        #expect(plan.layers == done.layers && plan.bytes == done.bytes && plan.bytes > 0)
+        #expect(plan.images.map(\.name) == [name.description] && plan.images[0].to != nil)
+    }
+
+    /// The image that had the name before may be gone; then the name is taken away, and a note says why.
+    @Test func whatWasReplacedMayBeGone() throws {
+        let first = try applied(1, "one")
+        try applied(2, "two")
+        try FileManager.default.removeItem(atPath: store.imageFile(first.images[0].id))
+        let outcome = try rolledBack(2)
+        #expect(outcome.notes.count == 1 && outcome.notes[0].contains("no more"))
+        #expect(outcome.images.map(\.to) == [nil])
+        #expect(try store.images().isEmpty)
     }
 }

@@ -192,4 +192,20 @@ import Testing
         let repeated = String(repeating: "COPY etc x\n", count: 200)
         #expect(try Self.problems([Self.whole], repeated).rehearsal.isEmpty)
     }
+
+    /// Two layers hold the file that a role is known by: the topmost is meant, as a mount shows its file.
+    @Test func theTopmostLayerOfARoleIsMeant() throws {
+        let layers = ["low", "high"].map { Self.tar([("etc/a.json", .file, "{\"from\": \"\($0)\"}")]) }
+        let build = Spec.Build(
+            tag: try Reference("example.org/t/b0:1"), context: [Self.whole],
+            kubefile: "FROM scratch\nCOPY . .\n")
+        let trial = try RandomBuild(layers: layers, tarball: layers[0], builds: [build])
+        let scratch = try Scratch()
+        #expect(try DifferentialTests.verdict(on: trial).fault == nil)
+        let ids = try DifferentialTests.apply(trial, in: scratch("store"))
+        let layer = try Digest(#require(ids.values.first?.last))
+        let text = try String(
+            contentsOfFile: Store(at: scratch("store")).layerFolder(layer) + "/etc/a.json", encoding: .utf8)
+        #expect(text.contains("high"))
+    }
 }

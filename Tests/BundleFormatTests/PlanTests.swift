@@ -159,4 +159,26 @@ import Testing
             spec: Self.shared.spec, lock: Lock(images: [], files: files), images: [])
         #expect(plan.blobs.count == count + 2)
     }
+
+    /// The names of volumes have three digits, so there are 999 at most.
+    @Test func thereAreAtMost999Volumes() throws {
+        let digest = Digest(of: Array("huge".utf8))
+        let lock = Lock(
+            images: [],
+            files: [.init(name: "huge", platform: nil, url: "", digest: digest, size: 1 << 30)])
+        var spec = Self.shared.spec
+        spec.images = []
+        func plan(_ volume: Int64) throws -> BundlePlan {
+            try BundlePlan(spec: spec, lock: lock, images: [], volumeSize: volume)
+        }
+        let size = try plan(1 << 30).size
+        let least = (size + 998) / 999
+        let whole = try plan(least)
+        #expect((whole.size + least - 1) / least == 999)
+        let refused = #expect(throws: Failure.self) { try plan(least - 1) }
+        #expect(refused?.kind == .configuration)
+        #expect(refused?.remedy.contains("at least \(least) bytes") == true)
+        for odd in [0, -1, Int64.min, 1] { #expect(throws: Failure.self) { try plan(odd) } }
+        _ = try plan(.max)
+    }
 }

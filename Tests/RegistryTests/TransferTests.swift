@@ -81,6 +81,27 @@ import Testing
         #expect(try await server.seen(id).last?.range == "bytes=\(1 << 19)-")
     }
 
+    /// Nothing promises the content, so only the server's words show that its parts are of two versions.
+    @Test func partsOfTwoVersionsAreNeverJoined() async throws {
+        let client = try RegistryClient(server.settings())
+        let mixed = Array(Misbehaving.two.prefix(1 << 19) + Misbehaving.one.dropFirst(1 << 19))
+        let sink = TestSink(expecting: mixed)
+        let failure = try await failure { try await client.fetch(urls: [url("changed-unsaid")], into: sink) }
+        #expect(!sink.snapshot.isFinished)
+        #expect(failure.reason.contains("\(Digest(of: Misbehaving.one))"), "\(failure)")
+    }
+
+    /// A few bytes an attempt are not progress: else a server could keep a run for ever.
+    @Test func aTrickleIsGivenUp() async throws {
+        let client = try RegistryClient(server.settings())
+        let sink = TestSink(expecting: Misbehaving.one)
+        let failure = try await failure {
+            try await client.fetch(urls: [url("trickle")], size: 1 << 20, into: sink)
+        }
+        #expect(failure.kind == .unavailable, "\(failure)")
+        #expect(try await server.seen(id).count == TransferSettings(environment: [:]).retry.attempts)
+    }
+
     @Test(arguments: [
         ("short-length", "1048566"), ("long-length", "1048586"), ("cut-always", "broke off"),
         ("chunked-short", "only 524288 of 1048576"), ("chunked-long", "more than 1048576"),

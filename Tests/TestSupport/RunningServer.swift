@@ -12,8 +12,10 @@ package final class RunningServer: Sendable {
     /// - Parameter signal: what ends it; KILL for one that otherwise waits for its clients.
     package init(_ program: String, _ arguments: [String], signal: String = "TERM") throws {
         scratch = try Scratch()
-        // A shell that ends the server as soon as the other end of its input is closed.
-        let script = "\"$@\" & server=$!; cat >/dev/null; kill -\(signal) $server; wait $server"
+        // A shell that ends the server as soon as the other end of its input is closed. The threads of tests block signals, and
+        // children inherit that.
+        let script =
+            "env --default-signal \"$@\" & server=$!; cat >/dev/null; kill -\(signal) $server; wait $server"
         let arguments = ["-c", script, "sh", program] + arguments
         let path = scratch("output")
         (process, input) = try startingAlone {

@@ -33,8 +33,10 @@ package struct Receipt: Sendable, Codable, Equatable {
     package var replaced: [Replaced]
     /// While it is not done: what the store had before it.
     package var before: Before?
-    /// When it is done: the layers of its images that the store had not before.
+    /// When it is done: the layers of its images that the store had not before, and those that killed runs of it left.
     package var added: [Digest]?
+    /// When it is done: the ids of images that killed or earlier runs of it left; `nil` for none.
+    package var abandoned: [String]?
 
     /// An image in the store.
     package struct Image: Sendable, Codable, Equatable {

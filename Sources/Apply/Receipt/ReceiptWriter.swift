@@ -10,6 +10,8 @@ struct ApplyRecord {
     private let store: Store
     private let earlier: [UInt8]?
     private let started: Receipt
+    /// What earlier runs of this bundle have put there: one that was killed may have built other layers.
+    private let left: (layers: Set<Digest>, images: Set<String>)
 
     /// Which apply it is.
     struct Identity: Sendable {
@@ -39,19 +41,40 @@ struct ApplyRecord {
         }
         var layers = Set(survey.layers.filter(\.isWhole).map(\.id))
         var images = Set(survey.unlisted + survey.images.map(\.entry.id))
+        let all = (layers: layers, images: images)
         if let noted = earlier?.before {
             (layers, images) = (Set(noted.layers), Set(noted.images))
         } else if let earlier {
             layers.subtract(earlier.added ?? [])
-            images.subtract(earlier.images.map(\.id))
+            images.subtract(earlier.images.map(\.id) + (earlier.abandoned ?? []))
         }
-        let last = try Receipt.all(in: store.path).last?.sequence ?? 0
+        let receipts = try Receipt.all(in: store.path)
+        let others = Self.others(than: path, names: names, receipts: receipts, survey: survey)
+        left = (
+            all.layers.subtracting(layers).subtracting(others.layers),
+            all.images.subtracting(images).subtracting(others.images)
+        )
+        let last = receipts.last?.sequence ?? 0
         started = Receipt(
             path: path, sequence: earlier?.isDone == false ? earlier!.sequence : last + 1, isDone: false,
             bundle: apply.bundle, name: apply.name, platform: platform,
             signers: apply.signers.isEmpty ? nil : apply.signers, builder: apply.builder, images: [],
             replaced: replaced,
             before: .init(layers: layers.sorted(), images: images.sorted()), added: nil)
+    }
+
+    /// What belongs to other receipts than that at `path`, and to images of other names.
+    private static func others(
+        than path: String, names: [Reference], receipts: [Receipt], survey: StoreSurvey
+    ) -> (layers: [Digest], images: [String]) {
+        let receipts = receipts.filter { $0.path != path }
+        let listed = survey.images.filter { image in !names.contains { $0.description == image.entry.name } }
+        return (
+            receipts.flatMap { $0.images.flatMap { $0.layers.map(\.id) } + ($0.added ?? []) }
+                + listed.flatMap { $0.image?.layerIDs ?? [] },
+            receipts.flatMap { $0.images.map(\.id) + $0.replaced.compactMap { $0.entry?.id } }
+                + listed.map(\.entry.id)
+        )
     }
 
     /// Puts the receipt of a run that has not ended in place.
@@ -69,7 +92,9 @@ struct ApplyRecord {
                 })
         }
         let before = Set(started.before?.layers ?? [])
-        receipt.added = Set(images.flatMap(\.layerIDs)).subtracting(before).sorted()
+        receipt.added = left.layers.union(images.flatMap(\.layerIDs)).subtracting(before).sorted()
+        let abandoned = left.images.subtracting(images.map(\.id)).sorted()
+        receipt.abandoned = abandoned.isEmpty ? nil : abandoned
         receipt.before = nil
         try receipt.save()
         return receipt

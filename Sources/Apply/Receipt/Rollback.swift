@@ -67,7 +67,9 @@ package struct Rollback: Sendable {
         var kept = Set(changes.compactMap { $0.old?.id })
         let own =
             receipt.before.map { before in { !before.images.contains($0) } }
-            ?? { id in receipt.images.contains { $0.id == id } }
+            ?? { id in
+                receipt.images.contains { $0.id == id } || receipt.abandoned?.contains(id) == true
+            }
         kept.formUnion(survey.unlisted.filter { !own($0) })
         let others = survey.images.filter { image in !changes.contains { $0.new == image.entry } }
         let gone = Set(changes.map(\.new.id)).subtracting(kept).subtracting(others.map(\.entry.id))

@@ -166,6 +166,10 @@ def names_are_given_after_content_is_on_the_medium(world):
     image = first(r"^rename\(.*metadata/imagedb/", entry)
     listed = first(r"^rename\(.*images_metadata.json", image)
     require(flushed < layer, "a layer has its name before its content is on the medium")
+    written = [(number, found[1]) for number, line in enumerate(calls) if (found := re.match(r'rename\("([^"]+\.tmp)"', line))]
+    require(written, f"no file is written beside its place: {calls}")
+    for number, path in written:
+        require(any(line.startswith("fsync(") and path + ">" in line for line in calls[:number]), f"{path} has its name before it is flushed")
     first(r"^fsync\(.*data/overlay2>", layer)
     require(first(r"^fsync\(.*data/overlay2>", layer) < entry, "the entry comes before the folder is flushed")
     require(first(r"^fsync\(.*layerdb/sha256>", entry) < image, "the image comes before the entry is flushed")
