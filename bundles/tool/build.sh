@@ -140,16 +140,11 @@ copy_lean() {
     for name in $runtime; do echo "$toolchain/linux/lib$name.a"; done
     # The list quotes names as xargs reads them.
     xargs -n 1 <"$objects"
-  } | awk -v folder="$folder" -v own=" $(echo Sources/*) " '{
-      to = $0; sub(".*/", "", to)
-      module = parts[split($0, parts, "[.]build/") - 1]; sub(".*/", "", module)
-      if (to ~ /o$/) to = NR (index(own, " Sources/" module " ") ? ".o" : ".dependency.o")
+  } | awk -v folder="$folder" '{
+      to = $0; sub(".*/", "", to); if (to ~ /o$/) to = NR ".o"
       printf "%s%c%s/%s%c", $0, 0, folder, to, 0 }' |
     xargs -0 -n 2 -P "$(nproc)" "$toolchain/../../bin/llvm-objcopy" --strip-debug --remove-section=.eh_frame --remove-section=.swift_modhash \
       --remove-section=.llvm_addrsig
-  # As of every library, the link takes of a package only the objects that something needs.
-  "$toolchain/../../bin/llvm-ar" rcsD "$folder/libdependencies.a" "$folder"/*.dependency.o
-  rm "$folder"/*.dependency.o
 }
 
 link() {
@@ -161,7 +156,7 @@ link() {
   done
   copy_lean "$lean" "$1" "${archives[@]}"
   archives=("${archives[@]/#/$lean/lib}")
-  { printf '%s\n' "$lean"/*.o "$lean/libdependencies.a"; printf "$lean/lib%s.a\n" $runtime; } >"$lean/list"
+  { printf '%s\n' "$lean"/*.o; printf "$lean/lib%s.a\n" $runtime; } >"$lean/list"
   swiftc -static-executable -use-ld=lld -O "@$lean/list" "$work/nss.o" "$work/commit.o" -o "$output.new" \
     -Xlinker -O2 -Xlinker --icf=safe -Xlinker --defsym=main=sealift_main -L "$libraries" -l_FoundationCollections -l_FoundationCShims -Xlinker --start-group \
     "${archives[@]/%/.a}" -Xlinker --end-group -Xlinker -s -Xlinker --gc-sections
