@@ -10,6 +10,9 @@ final class GzipReader: ByteStream {
     private let state = UnsafeMutablePointer<inflate_state>.allocate(capacity: 1)
     private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: inputSize, alignment: 64)
     private var inputEnded = false
+    /// The header that is being read: it may come in any pieces, and ISA-L's own copy does not outlast a call.
+    private let header = UnsafeMutablePointer<isal_gzip_header>.allocate(capacity: 1)
+    private var inHeader = false
     private var betweenMembers = true
     private var members = 0
 
@@ -22,6 +25,7 @@ final class GzipReader: ByteStream {
     deinit {
         input.deallocate()
         state.deallocate()
+        header.deallocate()
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
@@ -37,6 +41,13 @@ final class GzipReader: ByteStream {
                 startMember()
             }
             let before = state.pointee.avail_in
+            if inHeader {
+                let code = isal_read_gzip_header(state, header)
+                try check(code)
+                inHeader = code != ISAL_DECOMP_OK
+                if inHeader, inputEnded, before == 0 { throw refuse("its gzip data ends too early") }
+                continue
+            }
             try check(isal_inflate(state))
             if state.pointee.block_state == ISAL_BLOCK_FINISH {
                 betweenMembers = true
@@ -56,8 +67,9 @@ final class GzipReader: ByteStream {
 
     private func startMember() {
         isal_inflate_reset(state)
-        state.pointee.crc_flag = UInt32(ISAL_GZIP)
-        betweenMembers = false
+        isal_gzip_header_init(header)
+        state.pointee.crc_flag = UInt32(ISAL_GZIP_NO_HDR_VER)
+        (betweenMembers, inHeader) = (false, true)
         members += 1
     }
 

@@ -49,6 +49,20 @@ import Testing
         #expect(failure?.kind == .data)
     }
 
+    /// RFC 1952, 2.3: extra field, name and comment, as Helm writes its archives; they come in any pieces.
+    @Test func aGzipHeaderMayHaveAllFields() throws {
+        let packed = try Self.compressed(["gzip", "-n"], Self.sample)
+        #expect(packed[3] == 0, "the header has no optional fields yet")
+        let extra = [UInt8](repeating: 0x2B, count: 300)
+        let fields = [UInt8(300 & 0xFF), UInt8(300 >> 8)] + extra + Array("name\0comment\0".utf8)
+        let full = packed[..<3] + [0x1C] + packed[4..<10] + fields + packed[10...]
+        #expect(try Self.inflate(Array(full + full)) == Self.sample + Self.sample)
+        #expect(try Self.count(Array(full), limit: nil) == Self.sample.count)
+        for cut in 11..<(10 + fields.count) {
+            #expect(throws: Failure.self, "cut at \(cut)") { _ = try Self.inflate(Array(full[..<cut])) }
+        }
+    }
+
     static func count(_ bytes: [UInt8], limit: Int64?) throws -> Int {
         var stream = try decompressed(MemoryStream(bytes), limit: limit, artifact: "blob")
         var count = 0
