@@ -58,9 +58,11 @@ struct Sealift: AsyncParsableCommand {
                 try command.run()
             }
         } catch let failure as Failure {
+            SignalHandling.beginEnd()
             Console.report(failure)
             _exit(failure.kind.exitCode)
         } catch {
+            SignalHandling.beginEnd()
             if exitCode(for: error) == .validationFailure {
                 if !options.used.isEmpty {
                     Console.say("used from the environment: \(options.used.joined(separator: ", "))")

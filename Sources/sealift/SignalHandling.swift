@@ -10,6 +10,7 @@ enum SignalHandling {
     private static let waiting = Mutex<CheckedContinuation<Void, Never>?>(nil)
     /// What is thrown away when the program is interrupted: it has no use half-made.
     private static let halfMade = Mutex<String?>(nil)
+    private static let isEnding = Atomic<Bool>(false)
     // Set once, before the handler that reads them is there.
     nonisolated(unsafe) private static var pipe: (read: File, write: File)?
     nonisolated(unsafe) private static var pipeEnd: Int32 = -1
@@ -57,12 +58,19 @@ enum SignalHandling {
     /// From now on, removes what is at `path` when the program is interrupted.
     static func discard(_ path: String) { halfMade.withLock { $0 = path } }
 
+    /// Called by what ends the program with a failure or by a signal: the first ends it, any other waits here for that.
+    /// What fails because the end has begun, such as a file whose folder was removed, is then not reported.
+    static func beginEnd() {
+        while isEnding.exchange(true, ordering: .acquiringAndReleasing) { pause() }
+    }
+
     /// Removes the tree, to which another thread may still add.
     private static func remove(_ path: String) {
         for _ in 0..<100 where access(path, F_OK) == 0 { try? removeTree(at: path) }
     }
 
     private static func end(by number: Int32) -> Never {
+        beginEnd()
         Console.showTyping()
         if let path = halfMade.withLock({ $0 }) { remove(path) }
         let failure = Failure(
