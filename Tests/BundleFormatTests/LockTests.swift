@@ -144,4 +144,21 @@ import Testing
         #expect(lines[2].hasPrefix("~ notes  "))
         #expect(lines[3] == "+ zoo")
     }
+
+    @Test func eachImageIsFoundByItsReference() throws {
+        let one = try Lock.decode(Array(Self.text.utf8), path: "lock").images[0]
+        for count in 0..<9 {
+            let names = try (0..<count).map { try Reference("example.org/i\($0 * 2):1") }
+            let lock = Lock(
+                images: names.reversed().map { name in
+                    var image = one
+                    image.reference = name
+                    return image
+                }, files: [])
+            for name in names { #expect(lock.image(name)?.reference == name) }
+            for other in 0...count {
+                #expect(lock.image(try Reference("example.org/i\(other * 2 - 1):1")) == nil)
+            }
+        }
+    }
 }

@@ -4,21 +4,6 @@ import OCI
 import TestSupport
 import Testing
 
-/// Runs a program and gives the bytes it printed; fails the test when it fails.
-@discardableResult
-func tool(_ arguments: String...) throws -> [UInt8] {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.start()
-    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    try #require(process.terminationStatus == 0, "\(arguments)")
-    return [UInt8](output)
-}
-
 /// Gives a few bytes at a time, so that every boundary is met somewhere.
 struct Trickle: ByteStream {
     private var rest: MemoryStream

@@ -16,16 +16,7 @@ enum Golden {
     /// Runs a program and gives what it printed.
     @discardableResult
     static func run(_ arguments: String...) throws -> String {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.start()
-        let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "\(arguments)")
-        return String(decoding: output, as: UTF8.self)
+        String(decoding: try tool(arguments), as: UTF8.self)
     }
 
     /// The model's layer id and tar size of a tree.

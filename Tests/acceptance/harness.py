@@ -80,6 +80,15 @@ def sha256(path):
     return digest.hexdigest()
 
 
+def flip(path, place):
+    """Flips one bit of the byte at `place`; negative places count from the end."""
+    with open(path, "r+b") as file:
+        place = file.seek(place, os.SEEK_SET if place >= 0 else os.SEEK_END)
+        byte = file.read(1)
+        file.seek(place)
+        file.write(bytes([byte[0] ^ 1]))
+
+
 def snapshot(*places):
     """Everything that a change would alter: names, kinds, sizes, times, inodes, modes."""
     found = {}

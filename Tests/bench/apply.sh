@@ -30,15 +30,8 @@ make_bundle() {
   local names registry layer
   mkdir -p "$memory/registry" "$memory/base" "$memory/images"
   registry=127.0.0.1:$(free_port)
-  cat >"$memory/registry.yml" <<CONF
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $memory/registry}}
-http: {addr: $registry, secret: bench}
-CONF
   names=$(python3 "$root/Tests/bench/base.py" "$memory/registry")
-  in_background "$memory/registry.log" docker-registry serve "$memory/registry.yml"
-  await "http://$registry/v2/"
+  start_registry "$registry" "$memory/registry"
   { printf 'version: 1\nname: bench\nplatforms: [linux/amd64]\nbase:\n  image: %s/apply/base:1\nimages:\n' "$registry"
     printf "  - $registry/%s\n" $(grep image <<<"$names")
     printf "builds:\n  - tag: bench/built:1\n    context:\n      - imageList: ['*']\n"

@@ -24,15 +24,8 @@ builds_upstream() {
   local names
   mkdir -p "$memory/builds-registry" "$memory/files"
   builds_registry=127.0.0.1:$(free_port)
-  cat >"$memory/builds-registry.yml" <<CONF
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $memory/builds-registry}}
-http: {addr: $builds_registry, secret: bench}
-CONF
   names=$(python3 "$root/Tests/bench/base.py" "$memory/builds-registry")
-  in_background "$memory/builds-registry.log" docker-registry serve "$memory/builds-registry.yml"
-  await "http://$builds_registry/v2/"
+  start_registry "$builds_registry" "$memory/builds-registry"
   { printf 'version: 1\nname: builds\nplatforms: [linux/amd64]\nbase:\n  image: %s/apply/base:1\n' "$builds_registry"
     printf '  layers:\n    first: { holds: part0/file00 }\nimages:\n'
     printf "  - $builds_registry/%s\n" $(grep image <<<"$names")

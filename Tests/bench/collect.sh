@@ -33,19 +33,12 @@ start_upstream() {
   local kind names
   mkdir -p "$memory/registry"
   registry=127.0.0.1:$(free_port)
-  cat >"$memory/registry.yml" <<CONF
-version: 0.1
-log: {level: info, formatter: text, accesslog: {disabled: false}}
-storage: {filesystem: {rootdirectory: $memory/registry}}
-http: {addr: $registry, secret: bench}
-CONF
   for kind in sizes many; do
     names=$(python3 "$root/Tests/bench/upstream.py" "$memory/registry" "$kind")
     { printf 'version: 1\nname: bench\nplatforms: [linux/amd64]\nimages:\n'
       printf "  - $registry/%s\n" $names; } >"$memory/$kind.yaml"
   done
-  in_background "$memory/registry.log" docker-registry serve "$memory/registry.yml"
-  await "http://$registry/v2/"
+  start_registry "$registry" "$memory/registry" "$access_log"
   # What the peers are told.
   { echo "$registry:"; echo "  tls-verify: false"; echo "  images:"
     sed -n "s|^  - $registry/\(.*\):1|    \1: ['1']|p" "$memory/sizes.yaml"; } >"$memory/sync.yaml"

@@ -44,6 +44,20 @@ await() {
 # A port of loopback without a listener.
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
+# A docker-registry on loopback with a folder: start_registry ADDRESS FOLDER [LOG'S SETTINGS]. Its log is FOLDER.log.
+start_registry() {
+  cat >"$2.yml" <<CONF
+version: 0.1
+log: {${3:-level: error}}
+storage: {filesystem: {rootdirectory: $2}}
+http: {addr: $1, secret: bench}
+CONF
+  in_background "$2.log" docker-registry serve "$2.yml"
+  await "http://$1/v2/"
+}
+# The settings of a log that has a line for each request.
+access_log='level: info, formatter: text, accesslog: {disabled: false}'
+
 # Nanoseconds that a function takes; what it says is shown only where it fails.
 nanoseconds() {
   local start

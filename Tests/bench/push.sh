@@ -24,7 +24,7 @@ start_push() {
   mkdir -p "$memory/upstream" "$memory/target"
   names=$(python3 "$root/Tests/bench/upstream.py" "$memory/upstream" sizes)
   upstream=127.0.0.1:$(free_port)
-  push_registry "$upstream" "$memory/upstream"
+  start_registry "$upstream" "$memory/upstream"
   { printf 'version: 1\nname: bench\nplatforms: [linux/amd64]\nimages:\n'
     printf "  - $upstream/%s\n" $names; } >"$memory/push.yaml"
   bundle=$memory/push.sealift
@@ -41,24 +41,12 @@ start_push() {
   emptied
 }
 
-# A docker-registry at a place, on a folder: push_registry PLACE FOLDER
-push_registry() {
-  cat >"$2.yml" <<CONF
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $2}}
-http: {addr: $1, secret: bench}
-CONF
-  in_background "$2.log" docker-registry serve "$2.yml"
-  await "http://$1/v2/"
-}
-
 # The target without anything in it. Its files are all that it knows, so it need not start again.
 emptied() {
   stop_target
   rm -rf "$memory/target"
   mkdir -p "$memory/target"
-  push_registry "$target" "$memory/target"
+  start_registry "$target" "$memory/target"
 }
 stop_target() {
   [ -f "$memory/target.yml" ] || return 0

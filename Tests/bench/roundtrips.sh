@@ -24,14 +24,7 @@ start_distant() {
   local kind names digest
   mkdir -p "$memory/distant"
   registry=127.0.0.1:$(free_port)
-  cat >"$memory/distant.yml" <<CONF
-version: 0.1
-log: {level: info, formatter: text, accesslog: {disabled: false}}
-storage: {filesystem: {rootdirectory: $memory/distant}}
-http: {addr: $registry, secret: bench}
-CONF
-  in_background "$memory/distant.log" docker-registry serve "$memory/distant.yml"
-  await "http://$registry/v2/"
+  start_registry "$registry" "$memory/distant" "$access_log"
   relay=127.0.0.1:$(free_port)
   in_background "$memory/relay.log" python3 "$root/Tests/bench/relay.py" "${relay##*:}" "$registry" 20
   await "http://$relay/v2/"

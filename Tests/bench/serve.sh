@@ -34,16 +34,10 @@ start_servers() {
   local names
   mkdir -p "$disk/registry" "$disk/temporary"
   registry=127.0.0.1:$(free_port)
-  cat >"$disk/registry.yml" <<CONF
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $disk/registry}}
-http: {addr: $registry, secret: bench}
-CONF
   names=$(python3 "$root/Tests/bench/upstream.py" "$disk/registry" serve)
   { printf 'version: 1\nname: bench\nplatforms: [linux/amd64]\nimages:\n'
     printf "  - $registry/%s\n" $names; } >"$disk/serve.yaml"
-  in_background "$disk/registry.log" docker-registry serve "$disk/registry.yml"
+  start_registry "$registry" "$disk/registry"
   nginx=127.0.0.1:$(free_port)
   cat >"$disk/nginx.conf" <<CONF
 $([ "$(id -u)" = 0 ] && echo 'user root;')
@@ -57,7 +51,6 @@ http {
 }
 CONF
   PATH=$PATH:/usr/sbin in_background "$disk/nginx.log" nginx -p "$disk" -c "$disk/nginx.conf" -e "$disk/nginx-error.log"
-  await "http://$registry/v2/"
   await "http://$nginx/" 403
   grep -v serve/small "$disk/serve.yaml" >"$disk/large.yaml"
   for names in serve:bench large:large; do

@@ -51,7 +51,7 @@ struct ChartTemplate {
 
     // MARK: lines
 
-    /// What stands where the value of a line is a block below it.
+    /// What a line has as its value where that is a block below it.
     static let blockHeaders: Set<String> = [">", ">-", ">+", "|", "|-", "|+"]
 
     /// The lines with comments taken out, and nothing in place of those that have nothing else.

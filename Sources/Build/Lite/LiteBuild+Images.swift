@@ -35,7 +35,7 @@ extension LiteBuild {
         return (found.sorted { $0.key < $1.key }.map(\.value), notes)
     }
 
-    /// How an image that a file names stands to those at hand.
+    /// Whether an image that a file names is at hand.
     private enum Standing {
         case carried(RegistryImage)
         /// Another list than the bundle's says whether it is there.

@@ -50,7 +50,7 @@ package final class BundleCopy: Sendable {
         self.folder = folder
         let target = try Folder.open(folder)
         try Self.check(bundle, isNotIn: target)
-        let name = bundle.path.split(separator: "/").last.map(String.init) ?? bundle.path
+        let name = CopyForm.name(of: bundle)
         scratch = try HeldFolder(at: "\(folder)/\(name).copying", for: "\(folder)/\(name)")
         do throws(Failure) {
             let probe = try File.unnamed(in: scratch.path)
@@ -144,8 +144,7 @@ package final class BundleCopy: Sendable {
     /// Finds out whether there is room for what is not there yet, and takes it.
     private func reserve(_ names: [(path: String, size: Int64)], files: [File]) throws(Failure) {
         let free = try MediumLimits(of: files[0]).free
-        var needed: Int64 = 0
-        for (name, file) in zip(names, files) { needed += max(0, name.size - (try file.allocated())) }
+        let needed = try MediumLimits.lacking(files, sizes: names.map(\.size))
         func refuse() -> Failure {
             let old = form.files(in: folder).filter { access($0.path, F_OK) == 0 }.map(\.path)
             return Failure(

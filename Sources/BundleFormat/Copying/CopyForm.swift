@@ -15,7 +15,7 @@ struct CopyForm {
     /// - Throws: a ``Failure`` of kind `space` where no form fits, with what to choose; of kind `usage` for volumes of a
     ///   size that cannot be; of kind `data` where a bundle is to be split that others have packed.
     init(of bundle: Bundle, wanting wanted: Int64?, limits: MediumLimits) throws(Failure) {
-        name = bundle.path.split(separator: "/").last.map(String.init) ?? bundle.path
+        name = Self.name(of: bundle)
         size = bundle.size
         guard let wanted, wanted < size else {
             if let own = bundle.volumes.volumeSize, size > limits.largestFile, own <= limits.largestFile {
@@ -41,6 +41,11 @@ struct CopyForm {
         }
         volumeSize = wanted
         try limits.check(Volumes.name(name, number: 1), size: wanted, least: least)
+    }
+
+    /// What the copy is called: as the bundle, in another folder.
+    static func name(of bundle: Bundle) -> String {
+        bundle.path.split(separator: "/").last.map(String.init) ?? bundle.path
     }
 
     /// The files below `folder`, with their sizes.

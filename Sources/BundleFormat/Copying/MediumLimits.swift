@@ -36,6 +36,13 @@ struct MediumLimits {
         largestFile = min(held, Int64(clamping: UInt64(limit.rlim_cur)))
     }
 
+    /// The bytes that `files` will take beyond those that they have, once each has its size.
+    static func lacking(_ files: [File], sizes: [Int64]) throws(Failure) -> Int64 {
+        var bytes: Int64 = 0
+        for (file, size) in zip(files, sizes) { bytes += max(0, size - (try file.allocated())) }
+        return bytes
+    }
+
     /// A size of volumes that fit, as an option takes it: `4GB`.
     var volumeSize: String {
         for (unit, bytes) in [("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", Int64(1000))]

@@ -121,6 +121,18 @@ package struct Lock: Sendable, Codable, Equatable {
         }
         self.charts = charts.isEmpty ? nil : charts.sorted { $0.chart < $1.chart }
     }
+
+    /// The image of that reference; `nil` where the lock does not have it. Found in the order of ``images``.
+    package func image(_ reference: Reference) -> Image? {
+        var range = images.indices
+        while !range.isEmpty {
+            let middle = range.lowerBound + range.count / 2
+            let found = images[middle].reference
+            if found == reference { return images[middle] }
+            range = found < reference ? middle + 1..<range.upperBound : range.lowerBound..<middle
+        }
+        return nil
+    }
 }
 
 extension Lock.Image {

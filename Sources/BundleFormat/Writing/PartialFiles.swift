@@ -119,10 +119,7 @@ final class PartialFiles: Sendable {
         let limits = try MediumLimits(of: first)
         for name in names { try limits.check(name.path, size: name.size, least: plan.leastVolume) }
         let free = limits.free
-        var needed: Int64 = 0
-        for (file, name) in zip(volumes.files, names) {
-            needed += max(0, name.size - (try file.allocated()))
-        }
+        let needed = try MediumLimits.lacking(volumes.files, sizes: names.map(\.size))
         func noSpace() -> Failure {
             Failure(
                 .space, "reserve the space for", first.path,

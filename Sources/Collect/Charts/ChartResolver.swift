@@ -34,7 +34,7 @@ actor ChartResolver {
     /// - Throws: a ``Failure`` of kind `unavailable` where the repository has not that version, `data` where the archive
     ///   is not what the index or the spec promises, or is not of that chart.
     func image(_ chart: Spec.Chart) async throws -> ResolvedImage {
-        let locked = lock?.images.first { $0.reference == chart.reference }
+        let locked = lock?.image(chart.reference)
         if let held = await held(chart, { $0.descriptor.digest == locked?.digest }) { return held }
         if let digest = chart.digest, locked == nil,
             let held = await held(chart, { $0.blobs.last?.digest == digest })

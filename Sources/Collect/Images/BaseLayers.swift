@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Build
 internal import BundleFormat
 internal import FoundationEssentials
 internal import OCI
@@ -6,11 +7,7 @@ internal import Spec
 
 /// The layers of a sealer base image for one platform: what its config calls them, and their blobs.
 struct BaseLayers: Sendable {
-    /// A layer: its id, which is the digest of the uncompressed tar, and its compressed blob.
-    struct Layer: Sendable {
-        let id: Digest
-        let blob: Descriptor
-    }
+    typealias Layer = UnpackedLayers.Layer
     let image: Reference
     let platform: Platform
     /// From the bottom to the top.
@@ -45,7 +42,7 @@ struct BaseLayers: Sendable {
         }
         self.image = image
         self.platform = platform
-        layers = zip(ids, blobs).map(Layer.init)
+        layers = zip(ids, blobs).map { Layer(id: $0, blob: $1) }
     }
 
     /// Whether a config is that of a sealer image.

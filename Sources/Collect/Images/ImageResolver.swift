@@ -68,7 +68,7 @@ struct ImageResolver: Sendable {
     /// - Throws: a `Failure` of kind `data` where it has drifted from the lock, `configuration` where the lock does not
     ///   have it and must.
     func image(_ reference: Reference) async throws -> ResolvedImage {
-        if let lock, !takesUnlocked, !lock.has(reference) { throw Lock.lacking(reference.familiar) }
+        if let lock, !takesUnlocked, lock.image(reference) == nil { throw Lock.lacking(reference.familiar) }
         if let chart = charts.chart(reference) {
             let found = try await charts.image(chart)
             try check(found.top.descriptor, of: reference, in: "its repository has")
@@ -92,9 +92,7 @@ struct ImageResolver: Sendable {
     private func check(
         _ found: Descriptor, of reference: Reference, in place: String
     ) throws(Failure) {
-        if let locked = lock?.images.first(where: { $0.reference == reference }),
-            locked.digest != found.digest
-        {
+        if let locked = lock?.image(reference), locked.digest != found.digest {
             throw Failure(
                 .data, "collect", reference.familiar,
                 because: "the lock has \(locked.digest), but \(place) \(found.digest)",

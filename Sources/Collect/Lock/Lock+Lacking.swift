@@ -14,9 +14,6 @@ extension Lock {
         )
     }
 
-    /// Whether the lock has the image.
-    func has(_ reference: Reference) -> Bool { images.contains { $0.reference == reference } }
-
     /// Whether the lock pins the file, or the spec does: a text of it is its own pin.
     func pins(_ file: Lock.File) -> Bool {
         file.url.hasPrefix("text:") || files.contains { $0.name == file.name && $0.platform == file.platform }
@@ -25,7 +22,7 @@ extension Lock {
     /// A line about what `resolved`, which is all that is collected, has and this lock does not; `nil` where that is
     /// nothing.
     func described(lackingOf resolved: Lock) -> String? {
-        let images = resolved.images.map(\.reference).filter { !has($0) }.map(\.familiar)
+        let images = resolved.images.map(\.reference).filter { image($0) == nil }.map(\.familiar)
         let files = resolved.files.filter { !pins($0) }.map { "the file \($0.title)" }
         let all = images + files
         guard !all.isEmpty else { return nil }

@@ -154,7 +154,7 @@ final class Rehearsal: @unchecked Sendable {
                 "the base \(reference.familiar) states the id \(image.id); stores list it under \(image.computedID), which follows from its content"
             )
         }
-        return (image.listed(as: reference.unpinned), layers.map { .init(id: $0.id, blob: $0.blob) })
+        return (image.listed(as: reference.unpinned), layers)
     }
 
     private func prove(_ stage: Stage) throws(Failure) {

@@ -19,11 +19,11 @@ package enum MediaType {
     package static let dockerLayer = "application/vnd.docker.image.rootfs.diff.tar"
     /// A docker layer as registries have it.
     package static let dockerLayerGzip = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-    /// The empty JSON object `{}`, for artifacts without a config.
     /// The config of a Helm chart.
     package static let helmConfig = "application/vnd.cncf.helm.config.v1+json"
     /// The archive of a Helm chart.
     package static let helmChart = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+    /// The empty JSON object `{}`, for artifacts without a config.
     package static let empty = "application/vnd.oci.empty.v1+json"
     /// What sealer writes for a layer that was already there when it pushed.
     package static let octets = "application/octet-stream"

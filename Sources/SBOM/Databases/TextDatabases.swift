@@ -1,26 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import OCI
 
-/// dpkg's list of packages: `var/lib/dpkg/status`, and the files of `status.d`, which distroless images have.
-///
-/// Source: deb-control(5) and dpkg(1), "package states".
-struct DpkgStatus {
-    private var list: PackageList
-    private var fields: [String: String] = [:]
-    private static let wanted: Set<String> = ["package", "version", "architecture", "source", "status"]
+/// A list of packages in lines of text, a paragraph each.
+protocol TextDatabase {
+    /// Begins with an empty list.
+    init(list: PackageList)
+    /// The packages so far.
+    var list: PackageList { get }
+    /// Takes a line; one that ends a paragraph finishes its package.
+    mutating func take(_ line: ArraySlice<UInt8>) throws(Failure)
+    /// Takes the package of the last paragraph.
+    mutating func finish() throws(Failure)
+}
 
+extension TextDatabase {
     /// Reads a whole file.
     /// - Throws: a ``Failure`` where the stream fails, or where it has too many packages.
     static func packages(
         of stream: inout some ByteStream, into list: PackageList
     ) throws(Failure) -> [InstalledPackage] {
-        var status = DpkgStatus(list: list)
-        try LineReader.read(&stream) { (line) throws(Failure) in try status.take(line) }
-        try status.finish()
-        return status.list.packages
+        var database = Self(list: list)
+        try LineReader.read(&stream) { (line) throws(Failure) in try database.take(line) }
+        try database.finish()
+        return database.list.packages
     }
+}
 
-    private mutating func take(_ line: ArraySlice<UInt8>) throws(Failure) {
+/// dpkg's list of packages: `var/lib/dpkg/status`, and the files of `status.d`, which distroless images have.
+///
+/// Source: deb-control(5) and dpkg(1), "package states".
+struct DpkgStatus: TextDatabase {
+    private(set) var list: PackageList
+    private var fields: [String: String] = [:]
+    private static let wanted: Set<String> = ["package", "version", "architecture", "source", "status"]
+
+    init(list: PackageList) { self.list = list }
+
+    mutating func take(_ line: ArraySlice<UInt8>) throws(Failure) {
         if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return try finish() }
         // A line that begins with a space continues the field above, none of which is wanted here.
         guard line.first != 0x20, line.first != 0x09, let colon = line.firstIndex(of: UInt8(ascii: ":"))
@@ -33,7 +49,7 @@ struct DpkgStatus {
     }
 
     /// Takes the paragraph, if it is of an installed package: files of `status.d` have no status.
-    private mutating func finish() throws(Failure) {
+    mutating func finish() throws(Failure) {
         defer { fields.removeAll(keepingCapacity: true) }
         let state = fields["status"].map { $0.split(separator: " ").last.map(String.init) ?? "" }
         guard let name = fields["package"], let version = fields["version"], !name.isEmpty,
@@ -50,28 +66,19 @@ struct DpkgStatus {
 /// apk's list of packages: `lib/apk/db/installed`.
 ///
 /// Source: Alpine Linux, "Apk spec", "Installed database V2".
-struct ApkInstalled {
-    private var list: PackageList
+struct ApkInstalled: TextDatabase {
+    private(set) var list: PackageList
     private var fields: [UInt8: String] = [:]
 
-    /// Reads a whole file.
-    /// - Throws: a ``Failure`` where the stream fails, or where it has too many packages.
-    static func packages(
-        of stream: inout some ByteStream, into list: PackageList
-    ) throws(Failure) -> [InstalledPackage] {
-        var installed = ApkInstalled(list: list)
-        try LineReader.read(&stream) { (line) throws(Failure) in try installed.take(line) }
-        try installed.finish()
-        return installed.list.packages
-    }
+    init(list: PackageList) { self.list = list }
 
-    private mutating func take(_ line: ArraySlice<UInt8>) throws(Failure) {
+    mutating func take(_ line: ArraySlice<UInt8>) throws(Failure) {
         guard let key = line.first else { return try finish() }
         guard line.dropFirst().first == UInt8(ascii: ":"), "PVALo".utf8.contains(key) else { return }
         fields[key] = String(displaying: line.dropFirst(2)).trimmed
     }
 
-    private mutating func finish() throws(Failure) {
+    mutating func finish() throws(Failure) {
         defer { fields.removeAll(keepingCapacity: true) }
         func field(_ key: Character) -> String { fields[key.asciiValue!] ?? "" }
         guard !field("P").isEmpty, !field("V").isEmpty else { return }

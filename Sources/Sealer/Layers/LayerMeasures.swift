@@ -9,7 +9,7 @@ package struct LayerMeasures {
     /// Layers with less content are measured when they are made.
     private static let least: Int64 = 1 << 20
 
-    // What is measured is kept: where contents are is told by objects, whose places in memory must not be used again.
+    // What is measured is kept: objects identify where contents are, and their places in memory must not be used again.
     private var roots: [FileNode] = []
     private var measures: [Digest: LayerMeasure] = [:]
 
@@ -47,25 +47,21 @@ package struct LayerMeasures {
 
     /// What equal trees have in common, and the size of their contents; `nil` for a tree that is small, or not complete.
     private static func key(of root: FileNode) -> (key: Digest, size: Int64)? {
-        var sizes = TreeWalk(root)
+        var walk = TreeWalk(root)
+        var hash = SHA256()
         var total: Int64 = 0
         do throws(Failure) {
-            while let entry = try sizes.next() {
+            while let entry = try walk.next() {
                 let (sum, isTooLarge) = total.addingReportingOverflow(entry.header.size)
                 if isTooLarge { return nil }
                 total = sum
-            }
-            if total < least { return nil }
-            var walk = TreeWalk(root)
-            var hash = SHA256()
-            while let entry = try walk.next() {
                 entry.header.encoded().withUnsafeBytes { hash.update($0) }
                 guard case .file(let content, _)? = entry.node?.form, entry.header.size > 0 else { continue }
                 guard let place = content.place else { return nil }
                 place.withUnsafeBytes { hash.update($0) }
             }
-            return (hash.digest(), total)
         } catch { return nil }
+        return total < least ? nil : (hash.digest(), total)
     }
 
     private struct Unchecked<Value>: @unchecked Sendable { let value: Value }

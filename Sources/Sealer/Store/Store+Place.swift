@@ -123,7 +123,7 @@ extension Store {
     }
 }
 
-/// What a file system keeps, tried in an empty folder. The questions are asked in the order in which they stand here.
+/// What a file system keeps, tried in an empty folder. The questions are asked in the order in which they are declared.
 private struct FileSystemProbe {
     let folder: Folder
     private let plain = Array("a\\b:c".utf8)

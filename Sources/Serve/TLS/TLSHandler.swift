@@ -25,7 +25,7 @@ final class TLSHandler: ChannelDuplexHandler, TimeLimited {
     private let tls: TLSContext
     private let queue: HandshakeQueue
     private let watch: ConnectionWatch
-    /// Told who got no connection, and why.
+    /// Called with the client that got no connection, and why.
     private let refused: (SocketAddress?, String) -> Void
     private var session: TLSSession?
     private var state = State.handshaking

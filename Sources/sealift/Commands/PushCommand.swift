@@ -77,7 +77,8 @@ struct PushCommand: AsyncParsableCommand {
             case .note(let text): Console.say(text)
             case .planned(let uploads, let bytes, let names):
                 display.next("push", total: bytes, names: names)
-                Console.say("at most \(uploads) blobs to send, \(bytes.asBytes)")
+                Console.say(
+                    uploads == 0 ? "no blobs to send" : "at most \(uploads) blobs to send, \(bytes.asBytes)")
             case .present(let bytes): display.running.add(bytes)
             }
         }

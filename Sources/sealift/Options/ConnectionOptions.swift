@@ -33,9 +33,6 @@ struct ConnectionOptions: ParsableArguments {
             valueName: "n"))
     var jobs: Int?
 
-    /// How many run at once where nothing was said.
-    static let usualJobs = 8
-
     func validate() throws {
         guard (1...64).contains(jobs ?? 1) else {
             throw ValidationError("--jobs takes a number from 1 to 64")
@@ -48,9 +45,7 @@ struct ConnectionOptions: ParsableArguments {
     /// What these options say, the environment for the rest; `events` receives all that happens.
     func settings(_ events: @escaping @Sendable (TransferEvent) -> Void) -> TransferSettings {
         var settings = TransferSettings()
-        settings.jobs = jobs ?? Self.usualJobs
-        settings.jobsPerHost = settings.jobs
-        if jobs != nil { settings.smallMultiple = 1 }
+        if let jobs { (settings.jobs, settings.jobsPerHost, settings.smallMultiple) = (jobs, jobs, 1) }
         settings.moreAuthorities = authorities
         settings.clientCertificate = clientCert
         settings.clientKey = clientKey

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 import jsonschema
-from harness import ROOT, call, case, equal, require
+from harness import ROOT, call, case, equal, flip, require
 from store_cases import SPEC, small
 
 FORMS = json.loads((ROOT / "bundles/output.schema.json").read_text())
@@ -52,11 +52,8 @@ def damaged(world, folder):
              if name.startswith("blobs/sha256/")}
     largest = sorted(blobs, key=blobs.get)[-2:]
     data = bundle.read_bytes()
-    with open(bundle, "r+b") as file:
-        for name in largest:
-            place = data.index(f"blobs/sha256/{name}\0".encode()) + 512 + blobs[name] // 2
-            file.seek(place)
-            file.write(bytes([data[place] ^ 1]))
+    for name in largest:
+        flip(bundle, data.index(f"blobs/sha256/{name}\0".encode()) + 512 + blobs[name] // 2)
     return bundle, {f"sha256:{name}" for name in largest}
 
 

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import contents
-from harness import Failed, call, case, equal, require, sha256, snapshot
+from harness import Failed, call, case, equal, flip, require, sha256, snapshot
 
 REFERENCES = [f"docker.io/{name}" for name in ["library/registry:2.7.1", *contents.CALICO]]
 REFERENCES.append(f"quay.io/{contents.OPERATOR}")
@@ -270,11 +270,7 @@ def verify_finds_a_flipped_bit(world):
     folder = world.folder("flipped")
     copy = folder / "demo.sealift"
     shutil.copy(world.bundle, copy)
-    with open(copy, "r+b") as file:
-        file.seek(copy.stat().st_size - 40_000)
-        byte = file.read(1)
-        file.seek(-1, os.SEEK_CUR)
-        file.write(bytes([byte[0] ^ 1]))
+    flip(copy, -40_000)
     world.refused(65, ["sha256:[0-9a-f]{8}"], "verify", copy, unchanged=[folder])
     os.truncate(copy, copy.stat().st_size // 2)
     world.refused((65, 66), ["demo.sealift"], "verify", copy, unchanged=[folder])

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from document_cases import of_form
-from harness import call, case, equal, medium, require, sha256, snapshot
+from harness import call, case, equal, flip, medium, require, sha256, snapshot
 from store_cases import SPEC, small
 
 SIG, SBOM, ORIGIN = ".sig", ".spdx.json", ".provenance.json"
@@ -49,15 +49,6 @@ def packed(world, name, tag="1"):
     (folder / f"k8s.sealift{ORIGIN}").write_text("{}")
     (folder / f"k8s.sealift{SBOM}").write_text('{"spdxVersion": "SPDX-2.3"}')
     return bundle
-
-
-def flip(path, place):
-    """Changes a bit of the file."""
-    with open(path, "r+b") as file:
-        file.seek(place)
-        byte = file.read(1)
-        file.seek(place)
-        file.write(bytes([byte[0] ^ 1]))
 
 
 def joined(folder, name="k8s.sealift"):

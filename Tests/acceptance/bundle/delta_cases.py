@@ -6,16 +6,7 @@ import json
 import re
 import shutil
 
-from harness import case, equal, require, snapshot
-
-
-def flip(path, place):
-    """Flips one bit of the byte at `place`."""
-    with open(path, "r+b") as file:
-        file.seek(place)
-        byte = file.read(1)
-        file.seek(place)
-        file.write(bytes([byte[0] ^ 1]))
+from harness import case, equal, flip, require, snapshot
 
 
 def asked(world, marks=None):

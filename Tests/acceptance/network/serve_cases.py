@@ -15,7 +15,7 @@ import yaml
 
 import contents
 from delta_cases import more, options
-from harness import call, case, equal, podman, require, serving, sha256
+from harness import call, case, equal, flip, podman, require, serving, sha256
 
 NODE = contents.CALICO[0]
 
@@ -55,11 +55,7 @@ def serve_reads_volumes_and_never_completes_wrong_bytes(world):
         url = f"http://{address}/files/{sums[1]}"
         call("curl", "-fsS", "-o", folder / "file", url)
         equal(sha256(folder / "file"), sums[0], "a file that spans volumes")
-        with open(f"{bundle}.002", "r+b") as volume:
-            volume.seek(10_000_000)
-            byte = volume.read(1)
-            volume.seek(10_000_000)
-            volume.write(bytes([byte[0] ^ 1]))
+        flip(f"{bundle}.002", 10_000_000)
         cut = subprocess.run(["curl", "-sS", "-o", folder / "wrong", url], capture_output=True, text=True)
         require(cut.returncode != 0, "a damaged file was sent to its end")
         require((folder / "wrong").stat().st_size < (folder / "file").stat().st_size, "all of it was sent")

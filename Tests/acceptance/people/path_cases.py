@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 
-from harness import ROOT, Store, call, case, equal, require
+from harness import ROOT, Store, call, case, equal, flip, require
 
 
 @case
@@ -67,11 +67,7 @@ def the_format_page_is_checked_as_written(world):
     equal(run("base64 -d BUNDLE.sig").returncode, 0, "the signature as bytes")
     require("Verified OK" in run("openssl dgst").stdout, "openssl's word")
     blob = max((folder / "FOLDER/blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
-    with open(blob, "r+b") as file:
-        file.seek(100)
-        byte = file.read(1)
-        file.seek(100)
-        file.write(bytes([byte[0] ^ 1]))
+    flip(blob, 100)
     shown = subprocess.run(["bash", "-c", "cd FOLDER/blobs/sha256 && sha256sum * | awk '$1 != $2'"], cwd=folder,
                            capture_output=True, text=True, check=False)
     require(blob.name in shown.stdout, "a damaged blob does not show")
