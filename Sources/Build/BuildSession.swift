@@ -100,9 +100,11 @@ package final class BuildSession {
             lost.append(layer)
         }
         if !lost.isEmpty {
-            note(
-                "\(build.tag.path): \(lost.count == 1 ? "another layer of the base also holds" : "\(lost.count) other layers of the base also hold") container images: carried on"
-            )
+            let layers =
+                lost.count == 1
+                ? "a layer of the base that no step takes holds container images; it goes"
+                : "\(lost.count) layers of the base that no step takes hold container images; they go"
+            note("\(build.tag.path): \(layers) into the image too")
         }
         return lost
     }
