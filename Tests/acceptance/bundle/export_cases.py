@@ -76,7 +76,7 @@ def export_replaces_only_by_the_whole(world):
     told = [r"cannot export docker", rf"its blob {file['digest']} in .*demo.sealift is damaged", "sealift verify"]
     world.refused(65, told, "export", bundle, "docker", "--format", "file", "--platform", world.own, "-o",
                   old, unchanged=[folder])
-    # Writing goes on for a moment while what is half-made is removed: what fails then is no failure of its own.
+    # Writing continues for a moment while what is half-made is removed: what fails then is no failure of its own.
     for number, form in enumerate(["oci-archive", *["oci"] * 8]):
         target = folder / f"new-{number}"
         running = subprocess.Popen([world.sealift, "export", world.bundle, "--format", form, "-o", target],
