@@ -104,7 +104,7 @@ package struct Applier: Sendable {
         try checkConsent()
         let source = try source()
         try checkComplete(plan, source: source)
-        try checkSpace(for: plan)
+        try checkSpace(for: plan, source: source)
         let writer = try store.writer()
         let record = try ApplyRecord(
             ApplyRecord.Identity(
@@ -132,10 +132,18 @@ package struct Applier: Sendable {
     /// The names that the run gives to images.
     private var names: [Reference] { (base.map { [$0.name] } ?? []) + spec.builds.map(\.tag) }
 
-    /// Holds the free space against what is certainly needed: the bytes that are read, none of which shrink.
-    private func checkSpace(for plan: ApplyPlan) throws(Failure) {
-        let needed = plan.steps.filter { !$0.isDone }.clampedTotal(\.bytes)
-        guard let free = store.freeSpace, free < needed else { return }
+    /// Compares the free space with what is certainly needed: the bytes that are read, none of which shrink. A layer that
+    /// is there and will be exchanged is there twice until the end.
+    private func checkSpace(for plan: ApplyPlan, source: ApplySource) throws(Failure) {
+        guard let free = store.freeSpace else { return }
+        var needed = plan.steps.filter { !$0.isDone }.clampedTotal(\.bytes)
+        let there = (base?.layers ?? []).filter { store.hasLayer($0.id) && source.contains($0.blob.digest) }
+        // To know which are exchanged takes a look at all of their files: only where it decides.
+        if free >= needed, free - needed < there.clampedTotal(\.blob.size) {
+            let exchanged = there.filter { store.lacksAttributes($0.id) }
+            needed += min(exchanged.clampedTotal(\.blob.size), .max - needed)
+        }
+        guard free < needed else { return }
         throw Failure(
             .space, "apply to", store.path,
             because: "at least \(needed) bytes are needed, and \(free) are free on its file system",

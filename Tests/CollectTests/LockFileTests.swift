@@ -33,8 +33,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("docker.io/library/nginx:1.2", true), ("nginx:1.2", true), ("nginx", false), ("library/nginx", true),
-        ("nginx:1.3", false), ("docker.io/library/nginx", false), ("ginx", false), ("", false),
+        ("docker.io/library/nginx:1.2", true), ("nginx:1.2", true), ("nginx", true), ("library/nginx", true),
+        ("nginx:1.3", false), ("docker.io/library/nginx", true), ("nginx:", false), ("ginx", false),
+        ("", false),
         ("quay.io/library/nginx:1.2", false), ("nginx:1.2@sha256:", false),
     ])
     func aReferenceGoesByTheseNames(_ name: String, _ isMeant: Bool) throws {

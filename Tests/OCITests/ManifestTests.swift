@@ -37,6 +37,31 @@ import Testing
         #expect(throws: Failure.self) { try Self.parse(text, type: MediaType.dockerList) }
     }
 
+    /// What few manifests have is for Foundation's decoder; both read the same of what they share.
+    @Test(arguments: [
+        (#""digest""#, #""annotations":{},"digest""#), (#""digest""#, #""urls":[],"digest""#),
+        (#""digest""#, #""artifactType":"a/b","digest""#), (#""digest""#, #""data":"","digest""#),
+        (#""x/y""#, #""x\/y""#), (#""size":7"#, #""size":7.0"#), (#""linux""#, #""linu\u0078""#),
+        (#""os":"linux""#, #""os":"linux","os.version":"1""#),
+        (#""os":"linux""#, #""os":"linux","variant":null"#),
+    ])
+    func bothReadersReadTheSame(plain: String, rare: String) throws {
+        let own =
+            #"{"mediaType":"x/y","digest":"\#(Self.digest)","size":7,"platform":{"architecture":"arm64","os":"linux"}}"#
+        for text in [
+            #"{"schemaVersion":2,"artifactType":"q/r","config":\#(Self.blob()),"layers":[\#(Self.blob())],"subject":\#(own)}"#,
+            #"{"schemaVersion":2,"manifests":[\#(own),\#(own)]}"#,
+        ] where text.contains(plain) {
+            let (one, other) = (try Self.parse(text), try Self.parse(text.replacing(plain, with: rare)))
+            #expect(one.children.map(\.digest) == other.children.map(\.digest))
+            #expect(one.children.map(\.size) == other.children.map(\.size))
+            #expect(one.children.map(\.mediaType) == other.children.map(\.mediaType))
+            #expect(one.children.map(\.platform?.value) == other.children.map(\.platform?.value))
+            #expect(one.subject?.digest == other.subject?.digest)
+            #expect(one.artifactType == other.artifactType)
+        }
+    }
+
     @Test func verifiesEveryByte() throws {
         let bytes = Array("some content".utf8)
         let right = Descriptor(mediaType: "x/y", of: bytes)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import OCI
+import TestSupport
 import Testing
 
 @Suite struct ReferenceTests {
@@ -24,6 +25,32 @@ import Testing
         #expect(reference.description == full)
         #expect(try Reference(full) == reference)
         #expect(try Reference(reference.familiar) == reference)
+    }
+
+    /// The grammar of distribution's `reference` package, as the expressions that it has for it.
+    @Test func namesAreThoseOfTheGrammar() throws {
+        let word = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*"
+        let repository = try Regex("\(word)(?:/\(word))*")
+        let label = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+        let domain = try Regex("\(label)(?:\\.\(label))*(?::[0-9]+)?")
+        let tag = try Regex("[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+        var numbers = SeededNumbers(7)
+        var taken = 0
+        for _ in 0..<20_000 {
+            let text = String(
+                (0..<Int.random(in: 1...7, using: &numbers)).map { _ in
+                    "aZ0._-/é".randomElement(using: &numbers)!
+                })
+            let isRepository = (try? Reference("r.io/\(text):t")) != nil
+            #expect(isRepository == (text.wholeMatch(of: repository) != nil), "the repository \(text)")
+            let isTag = (try? Reference("r.io/a:\(text)")) != nil
+            #expect(isTag == (text.wholeMatch(of: tag) != nil), "the tag \(text)")
+            if isRepository { taken += 1 }
+            if text.contains("/") { continue }
+            let isDomain = (try? Reference("\(text):5000/a:t")) != nil
+            #expect(isDomain == (text.wholeMatch(of: domain) != nil), "the domain \(text)")
+        }
+        #expect(taken > 500)
     }
 
     @Test func fillsInWhatSealerFillsIn() throws {

@@ -158,10 +158,17 @@ struct BuildImageScan: Sendable {
             var mention = Mention(
                 text: "", file: file, line: index + 1, isInBlock: isInBlock,
                 isCertain: !isInBlock && !isPacked && isRead, isListed: isPacked)
-            guard let (key, value) = Self.entry(line), key.hasSuffix("image") else {
+            guard let (key, value) = Self.entry(line), key.hasSuffix("image"),
+                chart == nil || !key.contains("{")
+            else {
                 if let chart, let text = chart.mayNameImage(line) {
                     mention.text = text
                     templated.append(mention)
+                }
+                mention.isCertain = false
+                for text in chart == nil ? [] : Self.inBraces(line) {
+                    mention.text = text
+                    mentions.append(mention)
                 }
                 continue
             }
@@ -187,6 +194,18 @@ struct BuildImageScan: Sendable {
         let key = line[..<colon].filter { $0 != "\"" }
         guard !key.contains("#"), !key.contains("{{") else { return nil }
         return (key, line[line.index(after: colon)...])
+    }
+
+    /// The images of a line that has its values in braces, `containers: [{ image: a }]`, where sealer does not look.
+    private static func inBraces(_ line: String) -> [String] {
+        guard !line.contains("{{"), let open = line.firstIndex(of: "{"), !line[..<open].contains("#") else {
+            return []
+        }
+        return line[open...].split { "{}[],".contains($0) }.compactMap { part in
+            guard let (key, value) = entry(String(part)), key.trimmed.hasSuffix("image") else { return nil }
+            let text = Self.value(value)
+            return text.isEmpty ? nil : text
+        }
     }
 
     /// The value of a line: its comment, quotes and blanks removed.

@@ -23,20 +23,23 @@ struct BlobOrder {
     /// - Throws: a `Failure` of kind `data` where two descriptors disagree on the size of a digest.
     init(spec: Spec, lock: Lock, images: [BundleImage], have: Set<Digest>) throws(Failure) {
         self.have = have
+        var owners: [String] = []
+        owners.reserveCapacity(images.count)
+        sizes.reserveCapacity(2 * images.count)
         for image in images {
-            let parts = image.manifests.dropFirst()
-            let owner = "\(image.reference)"
-            for manifest in [image.top, try image.locked.wrapper()].compactMap(\.self) + parts {
-                try add(manifest, owner: owner)
-            }
+            owners.append("\(image.reference)")
+            let owner = owners[owners.count - 1]
+            try add(image.top, owner: owner)
+            if let wrapper = image.wrapper { try add(wrapper, owner: owner) }
+            if image.isOneManifest { continue }
+            for manifest in image.manifests.dropFirst() { try add(manifest, owner: owner) }
         }
-        for image in images {
-            let owner = "\(image.reference)"
+        for (image, owner) in zip(images, owners) {
             for case .image(let config, _) in image.manifests.map(\.content) {
                 try addSmall(Item(descriptor: config, owner: owner))
             }
         }
-        let use = Use(spec: spec, lock: lock, images: images)
+        let use = Use(spec: spec, lock: lock, images: images, owners: owners)
         for (descriptor, owner) in use.order { try addLarge(descriptor, owner: owner) }
     }
 
@@ -79,34 +82,44 @@ struct BlobOrder {
 /// The order in which `apply` first reads the large blobs: the base, what the builds' steps put, the rest.
 private struct Use {
     var order: [(Descriptor, String)] = []
+    private let images: [BundleImage]
+    private let owners: [String]
+    /// The images that were added as those of the spec.
+    private var isAdded: [Bool]
 
-    init(spec: Spec, lock: Lock, images: [BundleImage]) {
-        let byReference = Dictionary(images.map { ($0.reference, $0) }) { first, _ in first }
-        if let base = spec.base.flatMap({ byReference[$0.image] }) { add(base) }
+    /// - Parameter owners: what each image is called.
+    init(spec: Spec, lock: Lock, images: [BundleImage], owners: [String]) {
+        (self.images, self.owners) = (images, owners)
+        isAdded = [Bool](repeating: false, count: images.count)
+        var byReference: [Reference: Int] = Dictionary(minimumCapacity: images.count)
+        for (place, image) in images.enumerated() where byReference[image.reference] == nil {
+            byReference[image.reference] = place
+        }
+        if let base = spec.base.flatMap({ byReference[$0.image] }) { add(imageAt: base) }
         for step in spec.builds.flatMap(\.context) {
             switch step {
             case .putFile(_, let name, _), .putRepacked(_, let name, _), .unpack(_, let name, _, _):
                 for file in lock.files where file.name == name { add(file) }
             case .putSaved(_, let reference, _):
                 if let image = byReference.keys.sorted().meant(by: reference).flatMap({ byReference[$0] }) {
-                    add(image)
+                    add(imageAt: image)
                 }
             case .layer, .remove, .edit, .rewrite, .imageList: break
             }
         }
         for file in lock.files { add(file) }
-        var added: Set<Reference> = []
-        for image in spec.images.compactMap({ byReference[$0] }) + images
-        where added.insert(image.reference).inserted {
-            add(image)
+        for place in spec.images.compactMap({ byReference[$0] }) where !isAdded[place] {
+            isAdded[place] = true
+            add(imageAt: place)
         }
+        for place in images.indices where !isAdded[place] { add(imageAt: place) }
     }
 
-    private mutating func add(_ image: BundleImage) {
+    private mutating func add(imageAt place: Int) {
+        let (image, owner) = (images[place], owners[place])
         let rest = image.manifests.filter { manifest in
             !image.instances.contains { $0.descriptor == manifest.descriptor }
         }
-        let owner = "\(image.reference)"
         for manifest in image.instances + rest {
             if case .image(_, let layers) = manifest.content {
                 for layer in layers { order.append((layer, owner)) }

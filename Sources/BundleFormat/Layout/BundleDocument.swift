@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import FoundationEssentials
 internal import OCI
 internal import Spec
 
@@ -43,28 +44,43 @@ struct BundleDocument: Codable, Equatable {
     /// The document's bytes. From version 2 on, spaces at the end fill the room that the longest outcome would take,
     /// so that an outcome, which is derived last, moves no blob.
     func bytes(images: [BundleImage]) throws(Failure) -> [UInt8] {
-        let bytes = try StrictJSON.compact(self)
-        guard version >= 2, spec.base != nil || !spec.builds.isEmpty else { return bytes }
-        var longest = self
-        longest.outcome = BuildOutcome.longest(of: spec, images: images)
-        let room = try StrictJSON.compact(longest).count - bytes.count
+        let room = try room(images: images)
+        return try StrictJSON.compact(self) + [UInt8](repeating: UInt8(ascii: " "), count: room)
+    }
+
+    /// How many spaces end the bytes.
+    func room(images: [BundleImage]) throws(Failure) -> Int {
+        guard version >= 2, spec.base != nil || !spec.builds.isEmpty else { return 0 }
+        let key = ",\"outcome\":".utf8.count
+        let longest = try StrictJSON.compact(BuildOutcome.longest(of: spec, images: images)).count + key
+        let room =
+            longest
+            - (try outcome.map { (outcome) throws(Failure) in try StrictJSON.compact(outcome).count + key }
+                ?? 0)
         guard room >= 0 else {
             throw Failure(
                 .data, "write the outcome of", spec.name,
                 because: "it has more layers than its builds can make")
         }
-        return bytes + [UInt8](repeating: UInt8(ascii: " "), count: room)
+        return room
     }
 
     /// The largest document that is read: 64 MiB.
     static let largestSize = 64 << 20
 
-    static func decode(_ bytes: [UInt8], artifact: String) throws(Failure) -> BundleDocument {
+    /// Reads a document.
+    /// - Returns: the document, and whether `bytes` are its ``bytes(images:)`` up to the spaces at the end.
+    static func decode(
+        _ bytes: [UInt8], artifact: String
+    ) throws(Failure) -> (document: BundleDocument, isAsWritten: Bool) {
         let remedy = "use a sealift that knows this form, or collect the bundle again"
-        var document = try StrictJSON.decode(
-            BundleDocument.self, from: bytes, kind: .data, verb: "read the bundle document of",
-            artifact: artifact,
-            remedy: remedy, limit: largestSize)
+        let written = asWritten(bytes)
+        var document =
+            if let written { written } else {
+                try StrictJSON.decode(
+                    BundleDocument.self, from: bytes, kind: .data, verb: "read the bundle document of",
+                    artifact: artifact, remedy: remedy, limit: largestSize)
+            }
         func refuse(_ reason: String) -> Failure {
             Failure(
                 .data, "read the bundle document of", artifact, because: reason,
@@ -80,12 +96,56 @@ struct BundleDocument: Codable, Equatable {
         if let fault = document.tools.flatMap(CarriedTool.fault) { throw refuse(fault) }
         if let fault = document.outcome?.fault(of: document.spec) { throw refuse(fault) }
         if let fault = document.lock.fault { throw refuse(fault) }
-        let lock = document.lock
-        let ordered = Lock(images: lock.images, files: lock.files, charts: lock.charts ?? [])
-        guard document.lock == ordered else { throw refuse("its lock is not in order") }
+        guard document.lock.isInOrder else { throw refuse("its lock is not in order") }
         // Equal, and smaller: its media types are shared.
-        document.lock = ordered
-        return document
+        if written == nil { document.lock = document.lock.ordered }
+        return (document, written != nil)
+    }
+
+    /// The document whose ``bytes(images:)`` these are up to the spaces at the end; `nil` for any other text. The lists of
+    /// images, which may be tens of thousands, are read in one pass, and what is around them is decoded without them.
+    private static func asWritten(_ bytes: [UInt8]) -> BundleDocument? {
+        guard bytes.count <= largestSize, let end = bytes.lastIndex(where: { $0 != UInt8(ascii: " ") }) else {
+            return nil
+        }
+        do {
+            var text = CompactReader(bytes)
+            try text.enter("lock")
+            try text.enter("images")
+            let locked = (start: text.offset, images: try text.list(Lock.Image.init), end: text.offset)
+            try text.leave()
+            try text.enter("spec")
+            try text.enter("images")
+            let named = (
+                start: text.offset,
+                images: try text.list { (text) throws(CompactReader.OtherForm) in try text.reference() },
+                end: text.offset
+            )
+            let none = Array("[]".utf8)
+            let rest: [UInt8] =
+                bytes[..<locked.start] + none + bytes[locked.end..<named.start] + none
+                + bytes[named.end...end]
+            var document = try JSONDecoder().decode(BundleDocument.self, from: Data(rest))
+            guard try StrictJSON.compact(document) == rest else { return nil }
+            document.lock.images = locked.images
+            document.spec.images = named.images
+            return document
+        } catch { return nil }
+    }
+}
+
+extension Lock {
+    /// The same, its entries sorted and its media types shared.
+    fileprivate var ordered: Lock { Lock(images: images, files: files, charts: charts ?? []) }
+
+    /// Whether its entries are sorted.
+    fileprivate var isInOrder: Bool {
+        guard zip(images, images.dropFirst()).allSatisfy({ $0.reference < $1.reference }) else {
+            return false
+        }
+        var rest = self
+        rest.images = []
+        return rest == rest.ordered
     }
 }
 

@@ -13,6 +13,8 @@ package struct BundleImage: Sendable {
     package let instances: [Manifest]
     /// What is carried of an index besides, each after all that it names.
     package let others: [Manifest]
+    /// The index that points to the carried docker manifests; `nil` for an OCI image.
+    let wrapper: Manifest?
 
     /// Holds the manifests to the lock.
     /// - Throws: a `Failure` of kind `data` where a digest, size or type is not the lock's, where an
@@ -20,10 +22,19 @@ package struct BundleImage: Sendable {
     package init(
         _ locked: Lock.Image, top: Manifest, instances: [Manifest], others: [Manifest] = []
     ) throws(Failure) {
+        try self.init(
+            locked, top: top, instances: instances, others: others, wrapper: try locked.wrapper())
+    }
+
+    /// The same with the wrapper, where it is known.
+    init(
+        _ locked: Lock.Image, top: Manifest, instances: [Manifest], others: [Manifest], wrapper: Manifest?
+    ) throws(Failure) {
         self.locked = locked
         self.top = top
         self.instances = instances
         self.others = others
+        self.wrapper = wrapper
         if let fault { throw Self.refuse(fault, reference: locked.reference) }
     }
 
@@ -37,8 +48,8 @@ package struct BundleImage: Sendable {
         guard top.descriptor == locked.descriptor else {
             return "its manifest is \(top.descriptor.digest), the lock says \(locked.digest)"
         }
-        guard instances.map(\.descriptor) == locked.platforms.map(\.descriptor),
-            others.map(\.descriptor) == (locked.others ?? []).map(\.descriptor)
+        guard instances.lazy.map(\.descriptor).elementsEqual(locked.platforms.lazy.map(\.descriptor)),
+            others.lazy.map(\.descriptor).elementsEqual((locked.others ?? []).lazy.map(\.descriptor))
         else { return "its manifests are not those of the lock" }
         for (instance, platform) in zip(instances, locked.platforms) {
             guard case .image = instance.content else {
@@ -91,8 +102,14 @@ package struct BundleImage: Sendable {
     /// All manifests and indexes that are carried, each once: what the reference points to, then the rest, each after all
     /// that it names.
     package var manifests: [Manifest] {
+        if isOneManifest { return [top] }
         var seen: Set<Digest> = [top.descriptor.digest]
         return [top] + (instances + others).filter { seen.insert($0.descriptor.digest).inserted }
+    }
+
+    /// Whether what the reference points to is all that is carried.
+    var isOneManifest: Bool {
+        others.isEmpty && instances.allSatisfy { $0.descriptor.digest == top.descriptor.digest }
     }
 
     /// What the image is made of besides manifests: every config and layer that is carried, repeats included.

@@ -72,8 +72,20 @@ package struct BundlePlan: Sendable {
         spec: Spec, lock: Lock, images: [BundleImage], have: Set<Digest> = [], volumeSize: Int64? = nil,
         outcome: BuildOutcome? = nil, tools: [CarriedTool] = [], version: Int? = nil
     ) throws(Failure) {
-        let images = images.sorted { $0.reference < $1.reference }
-        guard images.map(\.locked) == lock.images else {
+        try self.init(
+            spec: spec, lock: lock, images: images.sorted { $0.reference < $1.reference }, have: have,
+            volumeSize: volumeSize, outcome: outcome, tools: tools, version: version, written: nil)
+    }
+
+    /// The same for images in order.
+    /// - Parameter written: the bytes of the document but for the count of spaces at their end, and their descriptor,
+    ///   where they are known.
+    init(
+        spec: Spec, lock: Lock, images: [BundleImage], have: Set<Digest>, volumeSize: Int64?,
+        outcome: BuildOutcome?, tools: [CarriedTool], version: Int?,
+        written: (bytes: [UInt8], descriptor: Descriptor)?
+    ) throws(Failure) {
+        guard images.lazy.map(\.locked).elementsEqual(lock.images) else {
             throw Failure(
                 .data, "lay out", "the bundle \(spec.name)",
                 because: "the images at hand are not those of the lock")
@@ -84,15 +96,16 @@ package struct BundlePlan: Sendable {
             lock: lock, outcome: outcome, required: contents.required.map(\.descriptor.digest), spec: spec,
             tools: tools.isEmpty ? nil : tools, version: version ?? BundleDocument.version(with: tools),
             volumeSize: volumeSize)
-        let leader = try Self.leader(of: document, images: images, in: &contents)
+        let leader = try Self.leader(of: document, images: images, written: written, in: &contents)
         var layout = TarOffsets()
         for item in contents.small { try layout.add(item.descriptor, artifact: "the bundle \(spec.name)") }
         for tool in tools { try layout.add(tool.name, size: tool.size, artifact: "the bundle \(spec.name)") }
         for item in contents.large { try layout.add(item.descriptor, artifact: "the bundle \(spec.name)") }
-        var index = try Self.index(
-            leader: leader, images: images, volumeSize: volumeSize, version: document.version)
+        var index = ImageIndex(annotations: [FormatName.size: ""], manifests: [leader])
+        index.annotations?[FormatName.volumeSize] = volumeSize.map { "\($0)" }
         for tool in tools { index.annotations?[FormatName.toolPrefix + tool.name] = "\(tool.digest)" }
-        (self.index, size) = try Self.closed(index, over: layout)
+        let text = try IndexText(index, images: images, version: document.version)
+        (self.index, size) = try Self.closed(text.bytes, over: layout)
         indexDigest = Digest(of: self.index)
         self.volumeSize = volumeSize
         required = contents.required
@@ -110,13 +123,11 @@ package struct BundlePlan: Sendable {
         }
     }
 
-    /// The bytes of `index` with the size of the whole in them, and that size.
+    /// The bytes of an index with the size of the whole in them, and that size.
     private static func closed(
-        _ index: ImageIndex, over layout: TarOffsets
+        _ index: [UInt8], over layout: TarOffsets
     ) throws(Failure) -> (bytes: [UInt8], size: Int64) {
-        var index = index
-        index.annotations?[FormatName.size] = ""
-        var bytes = try StrictJSON.compact(index)
+        var bytes = index
         // The index states a size that its own length changes: the digits grow until they fit.
         var size: Int64 = 0
         while case let next = layout.size(withIndexOf: bytes.count + "\(size)".utf8.count), next != size {
@@ -133,11 +144,19 @@ package struct BundlePlan: Sendable {
 
     /// Puts the bundle document before the other blobs and returns the descriptor that points to it.
     private static func leader(
-        of document: BundleDocument, images: [BundleImage], in contents: inout BlobOrder
+        of document: BundleDocument, images: [BundleImage],
+        written: (bytes: [UInt8], descriptor: Descriptor)?, in contents: inout BlobOrder
     ) throws(Failure) -> Descriptor {
         let owner = "the bundle document"
-        let config = try document.bytes(images: images)
-        let descriptor = Descriptor(mediaType: FormatName.config, of: config)
+        let config: [UInt8]
+        let descriptor: Descriptor
+        let room = try document.room(images: images)
+        if let written, written.bytes.reversed().prefix(while: { $0 == UInt8(ascii: " ") }).count == room {
+            (config, descriptor) = written
+        } else {
+            config = try document.bytes(images: images)
+            descriptor = Descriptor(mediaType: FormatName.config, of: config)
+        }
         let artifact = ArtifactManifest(
             config: descriptor, layers: document.lock.files.map(\.descriptor))
         let manifest = try Manifest(
@@ -149,32 +168,6 @@ package struct BundlePlan: Sendable {
         var leader = manifest.descriptor
         leader.artifactType = FormatName.artifact
         return leader
-    }
-
-    private static func index(
-        leader: Descriptor, images: [BundleImage], volumeSize: Int64?, version: Int
-    ) throws(Failure) -> ImageIndex {
-        var index = ImageIndex(annotations: [:], manifests: [leader])
-        index.annotations?[FormatName.volumeSize] = volumeSize.map { "\($0)" }
-        for image in images {
-            let name = "\(image.reference)"
-            var top = image.top.descriptor
-            top.annotations = [FormatName.imageName: name]
-            if var wrapper = try image.locked.wrapper()?.descriptor {
-                wrapper.annotations = [FormatName.refName: name]
-                // containerd imports both: the second under a name that no other has.
-                if version >= 2 {
-                    let (domain, repository) = (image.reference.domain, image.reference.repository)
-                    let digest = wrapper.digest
-                    wrapper.annotations?[FormatName.imageName] = "\(domain)/\(repository)@\(digest)"
-                }
-                index.manifests += [top, wrapper]
-            } else {
-                top.annotations?[FormatName.refName] = name
-                index.manifests.append(top)
-            }
-        }
-        return index
     }
 
     private static func check(

@@ -15,13 +15,17 @@ struct TarOffsets {
     /// Lays out the next blob.
     /// - Throws: a `Failure` of kind `data` when the whole would exceed 2^53 bytes.
     mutating func add(_ blob: Descriptor, artifact: String) throws(Failure) {
-        try add(blob.digest.layoutPath, size: blob.size, artifact: artifact)
+        try add(headerSize: Member.headerSize(of: blob), size: blob.size, artifact: artifact)
     }
 
     /// Lays out the next member, of that name and size.
     /// - Throws: as ``add(_:artifact:)``.
     mutating func add(_ name: String, size: Int64, artifact: String) throws(Failure) {
-        let offset = end + Int64(Member.headerSize(name, size: size))
+        try add(headerSize: Member.headerSize(name, size: size), size: size, artifact: artifact)
+    }
+
+    private mutating func add(headerSize: Int, size: Int64, artifact: String) throws(Failure) {
+        let offset = end + Int64(headerSize)
         offsets.append(offset)
         end = offset + Self.padded(size)
         guard end <= Descriptor.largestSize else {

@@ -30,12 +30,12 @@ extension Lock {
     /// What is wrong with the values, in a sentence; `nil` when nothing is.
     var fault: String? {
         guard version == 1 else { return "its version is \(version), and only 1 is known" }
-        var names: Set<String> = []
+        var references: Set<Reference> = Set(minimumCapacity: images.count)
         for image in images {
-            if !names.insert("\(image.reference)").inserted { return "\(image.reference) is there twice" }
+            if !references.insert(image.reference).inserted { return "\(image.reference) is there twice" }
             if let fault = image.fault { return "\(image.reference): \(fault)" }
         }
-        names = []
+        var names: Set<String> = []
         for file in files {
             if !names.insert(file.title).inserted { return "the file \(file.title) is there twice" }
             if !Self.isSize(file.size) { return "\(file.title): the size \(file.size) is out of bounds" }
@@ -64,7 +64,9 @@ extension Lock.Image {
 
     fileprivate var fault: String? {
         guard MediaType.accepted.contains(mediaType) else { return "'\(mediaType)' is no image" }
-        if Set(platforms.map(\.platform)).count < platforms.count { return "a platform is there twice" }
+        if platforms.count > 1, Set(platforms.map(\.platform)).count < platforms.count {
+            return "a platform is there twice"
+        }
         for instance in platforms {
             let type = instance.mediaType
             guard MediaType.accepted.contains(type), !MediaType.indexes.contains(type) else {
@@ -78,6 +80,7 @@ extension Lock.Image {
             }
             guard Lock.isSize(part.size) else { return "the size \(part.size) is out of bounds" }
         }
+        if others == nil { return Lock.isSize(size) ? nil : "the size \(size) is out of bounds" }
         let all = digests.dropFirst(1 + platforms.count)
         if Set(all).count < all.count || !Set(all).isDisjoint(with: digests.prefix(1 + platforms.count)) {
             return "a manifest is there twice"

@@ -31,16 +31,20 @@ struct BundleIndexReader {
         guard case .image(let config, _) = artifact.content, config.mediaType == FormatName.config else {
             throw members.refuse("what its index leads with is not a bundle document")
         }
-        document = try BundleDocument.decode(
-            members.bytes(of: config, limit: Int64(BundleDocument.largestSize)), artifact: set.base)
-        images = try CarriedManifests(of: document.lock, from: members).images(of: document.lock)
+        let bytes = try members.bytes(of: config, limit: Int64(BundleDocument.largestSize))
+        let (document, isAsWritten) = try BundleDocument.decode(bytes, artifact: set.base)
+        self.document = document
+        images = try CarriedManifests(of: document.lock, in: members).images(of: document.lock)
         // With this bound no sum of some of its sizes can overflow.
-        _ = try (images.flatMap(\.blobs) + document.lock.files.map(\.descriptor))
-            .byteTotal(of: set.base) { $0.size }
+        var total = ByteTotal()
+        for image in images {
+            for blob in image.blobs { try total.add(blob.size, artifact: set.base) }
+        }
+        for file in document.lock.files { try total.add(file.size, artifact: set.base) }
         plan = try BundlePlan(
             spec: document.spec, lock: document.lock, images: images, have: Set(document.required),
             volumeSize: document.volumeSize, outcome: document.outcome, tools: document.tools ?? [],
-            version: document.version)
+            version: document.version, written: isAsWritten ? (bytes, config) : nil)
         guard plan.required.map(\.descriptor.digest) == document.required else {
             throw members.refuse("its document leaves out blobs that no image or file of it has")
         }

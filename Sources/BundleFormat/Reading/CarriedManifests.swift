@@ -3,45 +3,57 @@ internal import Dispatch
 internal import OCI
 internal import Synchronization
 
-/// The manifests of a bundle: each is read once, in the order of the layout, and then all are parsed on all cores.
+/// The manifests of a bundle: they are found in the order of the layout, then each is read, verified and parsed once, on
+/// all cores.
 struct CarriedManifests {
-    private struct Raw: Sendable {
+    private struct Found: Sendable {
         let descriptor: Descriptor
-        let bytes: [UInt8]
+        let place: MemberPlace
         /// The first image that names it.
         let owner: Reference
     }
 
     private var places: [Descriptor: Int] = [:]
-    private var all: [Raw] = []
+    private var all: [Found] = []
+    private let reader: MemberReader
+    /// What the lock's images are wrapped in, image by image.
+    private let wrappers: [Manifest?]
 
-    /// How many are parsed at a time by one thread.
-    private static let step = 128
+    /// How many one thread reads at a time: of common manifests what a reader reads at once.
+    private static let step = 512
 
-    /// Reads the manifests that `lock` names.
-    /// - Throws: a `Failure` of kind `data` where one is not there, or its bytes are not those of its digest.
-    init(of lock: Lock, from members: MemberTable) throws(Failure) {
-        for image in lock.images {
-            try read(image.descriptor, of: image, from: members)
-            if members.isLaidOut, let wrapper = try image.wrapper() { members.pass(over: wrapper.descriptor) }
-            for instance in image.platforms { try read(instance.descriptor, of: image, from: members) }
-            for part in image.others ?? [] { try read(part.descriptor, of: image, from: members) }
+    /// Finds the manifests that `lock` names.
+    /// - Throws: a `Failure` of kind `data` where one is not there.
+    init(of lock: Lock, in members: MemberTable) throws(Failure) {
+        reader = members.reader
+        wrappers = try Self.onAllCores(lock.images) { (images) throws(Failure) in
+            var wrappers: [Manifest?] = []
+            for image in images { wrappers.append(try image.wrapper()) }
+            return wrappers
+        }
+        places.reserveCapacity(lock.images.count)
+        for (image, wrapper) in zip(lock.images, wrappers) {
+            try find(image.descriptor, of: image, in: members)
+            if members.isLaidOut, let wrapper { members.pass(over: wrapper.descriptor) }
+            for instance in image.platforms { try find(instance.descriptor, of: image, in: members) }
+            for part in image.others ?? [] { try find(part.descriptor, of: image, in: members) }
         }
     }
 
-    private mutating func read(
-        _ descriptor: Descriptor, of image: Lock.Image, from members: MemberTable
+    private mutating func find(
+        _ descriptor: Descriptor, of image: Lock.Image, in members: MemberTable
     ) throws(Failure) {
         guard places[descriptor] == nil else { return }
         places[descriptor] = all.count
-        let bytes = try members.bytes(of: descriptor, limit: Manifest.largestSize)
-        all.append(Raw(descriptor: descriptor, bytes: bytes, owner: image.reference))
+        all.append(
+            Found(descriptor: descriptor, place: try members.member(descriptor), owner: image.reference))
     }
 
     /// The images of `lock` over their manifests.
-    /// - Throws: a `Failure` of kind `data` for the first manifest that is none, or an image that does not agree with it.
+    /// - Throws: a `Failure` of kind `data` for the first manifest whose bytes are not those of its digest, or that is
+    ///   none, and for an image that does not agree with it.
     func images(of lock: Lock) throws(Failure) -> [BundleImage] {
-        let parsed = try parsed()
+        let parsed = try Self.onAllCores(all) { (part) throws(Failure) in try parse(part) }
         func manifest(_ descriptor: Descriptor) throws(Failure) -> Manifest {
             guard let place = places[descriptor] else {
                 throw Failure(.fault, "read", "\(descriptor.digest)", because: "it was not asked for")
@@ -50,43 +62,48 @@ struct CarriedManifests {
         }
         var images: [BundleImage] = []
         images.reserveCapacity(lock.images.count)
-        for locked in lock.images {
+        for (locked, wrapper) in zip(lock.images, wrappers) {
             var (instances, others): ([Manifest], [Manifest]) = ([], [])
             for instance in locked.platforms { instances.append(try manifest(instance.descriptor)) }
             for part in locked.others ?? [] { others.append(try manifest(part.descriptor)) }
             images.append(
                 try BundleImage(
-                    locked, top: try manifest(locked.descriptor), instances: instances, others: others))
+                    locked, top: try manifest(locked.descriptor), instances: instances, others: others,
+                    wrapper: wrapper))
         }
         return images
     }
 
-    /// All of them, parsed, in the order in which they were read.
-    private func parsed() throws(Failure) -> [Manifest] {
-        let results = Mutex([Int: Result<[Manifest], Failure>]())
-        let count = (all.count + Self.step - 1) / Self.step
-        DispatchQueue.concurrentPerform(iterations: count) { turn in
-            let part = all[(turn * Self.step)..<min(all.count, (turn + 1) * Self.step)]
-            let result = Self.parse(part)
-            results.withLock { $0[turn] = result }
-        }
-        let found = results.withLock { $0 }
+    private func parse(_ part: ArraySlice<Found>) throws(Failure) -> [Manifest] {
+        var reader = reader
         var parsed: [Manifest] = []
-        parsed.reserveCapacity(all.count)
-        for turn in 0..<count { parsed += try found[turn]?.get() ?? [] }
+        for found in part {
+            let bytes = try reader.bytes(
+                of: found.descriptor, at: found.place, limit: Manifest.largestSize)
+            parsed.append(
+                try Manifest(
+                    parsing: bytes, type: found.descriptor.mediaType, artifact: "\(found.owner)",
+                    verified: found.descriptor.digest))
+        }
         return parsed
     }
 
-    private static func parse(_ part: ArraySlice<Raw>) -> Result<[Manifest], Failure> {
-        do throws(Failure) {
-            var parsed: [Manifest] = []
-            for raw in part {
-                parsed.append(
-                    try Manifest(
-                        parsing: raw.bytes, type: raw.descriptor.mediaType, artifact: "\(raw.owner)",
-                        by: raw.descriptor.digest.algorithm))
-            }
-            return .success(parsed)
-        } catch { return .failure(error) }
+    /// What `body` makes of parts of `items`, in the order of the items.
+    /// - Throws: what the first part throws that fails.
+    private static func onAllCores<Item: Sendable, Made: Sendable>(
+        _ items: [Item], _ body: @Sendable (ArraySlice<Item>) throws(Failure) -> [Made]
+    ) throws(Failure) -> [Made] {
+        let results = Mutex([Int: Result<[Made], Failure>]())
+        let count = (items.count + step - 1) / step
+        DispatchQueue.concurrentPerform(iterations: count) { turn in
+            let part = items[(turn * step)..<min(items.count, (turn + 1) * step)]
+            let result = Result { () throws(Failure) in try body(part) }
+            results.withLock { $0[turn] = result }
+        }
+        let found = results.withLock { $0 }
+        var made: [Made] = []
+        made.reserveCapacity(items.count)
+        for turn in 0..<count { made += try found[turn]?.get() ?? [] }
+        return made
     }
 }

@@ -23,6 +23,13 @@ struct Member {
         size < 1 << 33 && name.utf8.count <= 100 ? TarBlock.size : header(name, size: size).count
     }
 
+    /// Bytes of the header of a blob.
+    static func headerSize(of blob: Descriptor) -> Int {
+        // Without making the name, which has 77 bytes.
+        blob.digest.algorithm == .sha256 && blob.size < 1 << 33
+            ? TarBlock.size : headerSize(blob.digest.layoutPath, size: blob.size)
+    }
+
     /// The digest in the name; `nil` for a member that is not a blob.
     var digest: Digest? { Digest(layoutPath: name) }
 }

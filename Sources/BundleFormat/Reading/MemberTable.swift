@@ -24,18 +24,9 @@ final class MemberTable {
     private let set: VolumeDiscovery
     /// Where the header of the next small blob begins.
     private var next: Int64 = 0
-    private var window = Window()
     /// What a scan found whose header is not the writer's, and whether any is.
     private var altered: [Member] = []
     private var isCanonical = false
-
-    /// The bytes that were read last.
-    private struct Window {
-        var start: Int64 = 0
-        var bytes: [UInt8] = []
-        /// What is read at once: 1 MiB.
-        static let size: Int64 = 1 << 20
-    }
 
     /// Finds the first members, or all of them by a scan.
     /// - Throws: a `Failure` of kind `data` for what is not a bundle's tar, or a member that is there twice.
@@ -89,31 +80,25 @@ final class MemberTable {
 
     /// The verified bytes of a small blob. In a bundle as it was written they are asked for in the order of the layout.
     func bytes(of descriptor: Descriptor, limit: Int64) throws(Failure) -> [UInt8] {
+        var reader = reader
+        return try reader.bytes(of: descriptor, at: try member(descriptor), limit: limit)
+    }
+
+    /// Where a small blob is. In a bundle as it was written they are asked for in the order of the layout.
+    func member(_ descriptor: Descriptor) throws(Failure) -> MemberPlace {
         guard let member = isLaidOut ? place(of: descriptor) : blobs[descriptor.digest] else {
             throw refuse("\(descriptor.digest) is not in it")
         }
-        guard member.size <= limit else {
-            throw refuse("\(descriptor.digest) has \(member.size) bytes, more than \(limit)")
-        }
-        if isLaidOut { try checkHeader(of: descriptor, member) }
-        let bytes = try bytes(at: member.offset, count: Int(member.size))
-        guard member.size == descriptor.size,
-            Digest(of: bytes, descriptor.digest.algorithm) == descriptor.digest
-        else {
-            // Says what is wrong as every other reader of a blob does.
-            var stream = VerifyingStream(
-                MemoryStream(bytes), descriptor: descriptor,
-                artifact:
-                    "\(descriptor.digest) in \(set.volumes.paths(at: member.offset, count: member.size))")
-            return try stream.readAll(limit: Int(limit), artifact: "\(descriptor.digest)")
-        }
-        return bytes
+        return member
     }
+
+    /// Reads what this table has the places of; each thread has its own.
+    var reader: MemberReader { MemberReader(volumes: set.volumes, base: set.base, isLaidOut: isLaidOut) }
 
     /// Where the layout has a small blob: where it was, or next.
     private func place(of descriptor: Descriptor) -> MemberPlace? {
         if let known = blobs[descriptor.digest] { return known }
-        let header = Member.headerSize(descriptor.digest.layoutPath, size: descriptor.size)
+        let header = Member.headerSize(of: descriptor)
         let place = MemberPlace(offset: next + Int64(header), size: descriptor.size)
         let size = set.volumes.size
         guard place.offset <= size, place.size <= size - place.offset else { return nil }
@@ -122,29 +107,8 @@ final class MemberTable {
         return place
     }
 
-    private func checkHeader(of descriptor: Descriptor, _ member: MemberPlace) throws(Failure) {
-        let name = descriptor.digest.layoutPath
-        let header = Member.header(name, size: descriptor.size)
-        let start = member.offset - Int64(header.count)
-        guard try bytes(at: start, count: header.count) == header else { throw altered(name, at: start) }
-    }
-
     private func altered(_ name: String, at offset: Int64) -> Failure {
-        refuse("the header of \(name) was altered", at: offset)
-    }
-
-    /// Bytes of the bundle, out of the window where they are in it.
-    private func bytes(at offset: Int64, count: Int) throws(Failure) -> [UInt8] {
-        guard count < Window.size else { return try set.volumes.bytes(at: offset, count: count) }
-        let end = window.start + Int64(window.bytes.count)
-        if offset < window.start || offset + Int64(count) > end {
-            window.bytes = try set.volumes.bytes(
-                at: offset, count: Int(min(Window.size, set.volumes.size - offset)))
-            window.start = offset
-        }
-        let start = Int(offset - window.start)
-        guard start + count <= window.bytes.count else { throw refuse("it ends too early", at: offset) }
-        return Array(window.bytes[start..<(start + count)])
+        reader.altered(name, at: offset)
     }
 
     /// Holds the members to the plan that the bundle's own document gives.
@@ -239,10 +203,5 @@ final class MemberTable {
         return (try trust.signers(of: index, signatures: set.base + ".sig", bundle: set.base), index)
     }
 
-    func refuse(_ reason: String, at offset: Int64? = nil) -> Failure {
-        let paths = offset.map { set.volumes.paths(at: $0, count: 1) }
-        return Failure(
-            .data, "read the bundle", paths ?? set.base, because: reason,
-            remedy: "copy it again from where it was made; if that does not help, collect it again")
-    }
+    func refuse(_ reason: String, at offset: Int64? = nil) -> Failure { reader.refuse(reason, at: offset) }
 }

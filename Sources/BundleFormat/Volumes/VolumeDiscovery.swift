@@ -160,8 +160,20 @@ struct IndexHead: Decodable {
         case annotations, manifests
     }
 
+    /// Reads the beginning of an index. Of one as it is written, what follows is not looked at: it is compared later.
     init(parsing bytes: [UInt8]) throws {
-        self = try JSONDecoder().decode(IndexHead.self, from: Data(bytes))
+        self = try JSONDecoder().decode(IndexHead.self, from: Data(Self.head(of: bytes) ?? bytes))
+    }
+
+    /// An index as it is written, without what follows its first manifest; `nil` for any other text.
+    private static func head(of bytes: [UInt8]) -> [UInt8]? {
+        do throws(CompactReader.OtherForm) {
+            var text = CompactReader(bytes)
+            try text.enter("manifests")
+            try text.take("[")
+            try text.skip()
+            return bytes[..<text.offset] + Array("]}".utf8)
+        } catch { return nil }
     }
 
     init(from decoder: any Decoder) throws {

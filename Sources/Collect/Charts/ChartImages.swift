@@ -28,13 +28,6 @@ struct ChartImages: Sendable {
         /// What is wrong with a chart, with its place.
         var failures: [(place: SpecPath, failure: Failure)] = []
 
-        /// The same where nothing is wrong.
-        /// - Throws: the first failure, with its place.
-        func checked() throws(Failure) -> Found {
-            guard var failure = failures.first?.failure else { return self }
-            failure.artifact += " (\(parsed.place(of: failures[0].place)))"
-            throw failure
-        }
     }
 
     /// One chart of the spec.

@@ -31,13 +31,6 @@ struct FileResolver: Sendable {
     /// Whether what the lock does not have is taken as it is now; an own file always is.
     var takesUnlocked = true
 
-    /// Resolves every file for every platform that its URL distinguishes.
-    func files() async throws -> [ResolvedFile] {
-        let found = try await known()
-        if let first = found.failures.first { throw first.failure }
-        return found.files
-    }
-
     /// What came of resolving.
     struct Known: Sendable {
         var files: [ResolvedFile] = []
@@ -47,7 +40,7 @@ struct FileResolver: Sendable {
         var failures: [(name: String, failure: Failure)] = []
     }
 
-    /// Resolves the files, and says what of them is not known.
+    /// Resolves every file for every platform that its URL distinguishes, and says what of them is not known.
     func known() async throws -> Known {
         var known = Known()
         for found in try await resolved() {

@@ -13,22 +13,35 @@ struct AttachedContent: Sendable {
     /// A signature of a signature of an SBOM is as far as it goes.
     private static let deepest = 4
 
-    private typealias Carried = (image: ResolvedImage, kinds: [Spec.AttachedKind])
+    /// What something may be attached to.
+    private struct Carried: Sendable {
+        let reference: Reference
+        /// What it answers to, each once.
+        let digests: [Digest]
+        let kinds: [Spec.AttachedKind]
+
+        init(_ image: Lock.Image, kinds: [Spec.AttachedKind]) {
+            reference = image.reference
+            digests = image.digests.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+            self.kinds = kinds
+        }
+    }
 
     /// All that the spec wants of what belongs to `images`, and to that in turn. With a lock, what the lock has of it: what
     /// was signed afterwards comes with the next lock.
+    /// - Parameter kept: images that stay as they were locked; what belongs to them is looked for too, and they are not
+    ///   among the result.
     /// - Throws: a `Failure` of kind `data` where a registry lists as a referrer what does not name the image as its subject.
-    func of(_ images: [ResolvedImage]) async throws -> [ResolvedImage] {
-        var known = Set(images.map(\.reference))
-        var (found, level): ([ResolvedImage], [Carried]) = ([], [])
-        for image in images where image.local == nil {
-            let kinds = spec.attachedKinds(of: image.reference)
-            if !kinds.isEmpty { level.append((image, kinds)) }
-        }
+    func of(_ images: [ResolvedImage], and kept: [Lock.Image] = []) async throws -> [ResolvedImage] {
+        var known = Set(images.map(\.reference) + kept.map(\.reference))
+        let ofRegistries = images.filter { $0.local == nil }.map(\.locked) + kept.filter { !isArchived($0) }
+        var found: [ResolvedImage] = []
+        var level = ofRegistries.map { Carried($0, kinds: spec.attachedKinds(of: $0.reference)) }
+            .filter { !$0.kinds.isEmpty }
         let width = resolver.content.worksAtOnce
         for _ in 0..<Self.deepest where !level.isEmpty {
             let lists = try await inParallel(level, width: width) {
-                try await names($0.image, kinds: $0.kinds)
+                try await names($0)
             }
             var next: [(reference: Reference, kinds: [Spec.AttachedKind])] = []
             for (carried, names) in zip(level, lists) {
@@ -39,7 +52,7 @@ struct AttachedContent: Sendable {
             }
             try zip(level, lists).forEach { try check($0, names: $1, resolved: resolved) }
             found += resolved
-            level = zip(resolved, next).map { ($0, $1.kinds) }
+            level = zip(resolved, next).map { Carried($0.locked, kinds: $1.kinds) }
         }
         return found
     }
@@ -49,24 +62,24 @@ struct AttachedContent: Sendable {
     func describedWithout(_ images: [ResolvedImage]) -> String? {
         guard let lock = resolver.lock else { return nil }
         let bare = images.filter { image in
-            isLocked(image) && image.local == nil && !spec.attachedKinds(of: image.reference).isEmpty
+            isLocked(image.reference) && image.local == nil
+                && !spec.attachedKinds(of: image.reference).isEmpty
                 && lock.attached(to: image.reference, image.locked.digests, of: spec).isEmpty
         }
         guard let first = bare.first?.reference.familiar else { return nil }
         let more = bare.count > 1 ? " and \(bare.count - 1) more images" : ""
         return "the lock has nothing that is attached to \(first)\(more); "
-            + "`sealift lock SPEC --update \(first)` looks for it"
+            + "`sealift lock SPEC` looks for it"
     }
 
-    /// The names of what belongs to `image`, in order.
-    private func names(_ image: ResolvedImage, kinds: [Spec.AttachedKind]) async throws -> [Reference] {
-        let reference = image.reference
-        let digests = image.locked.digests.reduce(into: [Digest]()) { if !$0.contains($1) { $0.append($1) } }
-        if let lock = resolver.lock, isLocked(image) {
-            return lock.attached(to: reference, digests, of: spec)
+    /// The names of what belongs to `carried`, in order.
+    private func names(_ carried: Carried) async throws -> [Reference] {
+        let (reference, kinds) = (carried.reference, carried.kinds)
+        if let lock = resolver.lock, isLocked(reference) {
+            return lock.attached(to: reference, carried.digests, of: spec)
         }
         var names: [Reference] = []
-        for digest in digests {
+        for digest in carried.digests {
             let stem = "\(digest.algorithm.rawValue)-\(digest.hex)"
             func named(_ suffix: String) -> Reference {
                 Reference(domain: reference.domain, repository: reference.repository, tag: stem + suffix)
@@ -90,21 +103,22 @@ struct AttachedContent: Sendable {
         return names
     }
 
-    private func isLocked(_ image: ResolvedImage) -> Bool {
-        resolver.lock?.images.contains { $0.reference == image.reference } ?? false
+    private func isLocked(_ reference: Reference) -> Bool { resolver.lock?.image(reference) != nil }
+
+    private func isArchived(_ image: Lock.Image) -> Bool {
+        spec.archives?.contains { $0.image == image.reference } ?? false
     }
 
     /// A referrer names what it belongs to.
     private func check(_ carried: Carried, names: [Reference], resolved: [ResolvedImage]) throws(Failure) {
         // The names in a lock were compared when it was made.
-        if isLocked(carried.image) { return }
-        let digests = Set(carried.image.locked.digests)
+        if isLocked(carried.reference) { return }
         for image in resolved where names.contains(image.reference) && image.reference.tag == nil {
-            guard image.top.subject.map({ digests.contains($0.digest) }) != true else { continue }
+            guard image.top.subject.map({ carried.digests.contains($0.digest) }) != true else { continue }
             throw Failure(
                 .data, "collect", image.reference.familiar,
                 because:
-                    "\(image.reference.domain) lists it as belonging to \(carried.image.reference.familiar), "
+                    "\(image.reference.domain) lists it as belonging to \(carried.reference.familiar), "
                     + "which it does not name as its subject",
                 remedy: "ask the registry's operator, or leave out 'attached' for this image")
         }

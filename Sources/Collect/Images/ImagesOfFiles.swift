@@ -30,14 +30,6 @@ struct ImagesOfFiles: Sendable {
         var origins: [Reference: [String]] = [:]
         /// What cannot be read.
         var failures: [(place: SpecPath, failure: Failure)] = []
-
-        /// The same where all could be read.
-        /// - Throws: a ``Failure`` that lists what cannot be.
-        func checked() throws(Failure) -> Outcome {
-            let problems = failures.map { BuildProblems.Problem(place: $0.place, failure: $0.failure) }
-            try Mistakes(parsed, problems: problems).report()
-            return self
-        }
     }
 
     private struct Text: Sendable {

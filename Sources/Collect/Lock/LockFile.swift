@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Build
 package import BundleFormat
 internal import Glibc
 package import OCI
@@ -80,26 +81,26 @@ package struct Locker: Sendable {
         package let after: Lock
     }
 
-    /// Resolves what the lock lacks, and what is to be updated, and puts the lock in place.
+    /// Resolves what the lock lacks, and what is to be updated, looks for what is attached to images that stay, and puts
+    /// the lock in place.
     /// - Parameter update: references and file names to resolve again; `nil` for none, empty for all.
-    /// - Throws: a `Failure` of kind `usage` for a name that the spec does not have.
+    /// - Throws: a `Failure` of kind `usage` for a name that the spec does not have; one that lists all that cannot be
+    ///   had of the spec, with its places.
     package func run(update: [String]?) async throws -> Outcome {
         let file = LockFile(forSpec: parsed.path)
         let before = try file.load()
         let scratch = ScratchFolder(beside: file.path)
         defer { scratch.remove() }
         let content = try await ContentCache(client: client)
-        let files = try await FileResolver(
-            client: client, lock: Lock(images: [], files: keptFiles(before, update: update)),
-            spec: parsed.spec, folder: parsed.folder, scratch: scratch.path, mirrors: mirrors
-        ).files()
-        let named = try await ImagesOfFiles(content: content, scratch: scratch.path, note: note)
-            .read(parsed, files: files, lock: nil).checked()
+        var faults = SpecFaults([], without: AbsentParts(parsed.gaps))
+        let named = try await filesAndImages(
+            keptFiles(before, update: update), content: content, scratch: scratch.path, faults: &faults)
         // What was locked of charts may be named, and stays as long as the charts need it.
-        var kept = try keptImages(
-            before, update: update, spec: named.parsed.adding(chartsOf: before).spec)
+        let old = Lock(
+            images: try keptImages(
+                before, update: update, spec: named.parsed.adding(chartsOf: before).spec),
+            files: [], charts: keptCharts(before, update: update))
         let local = try await ArchivedImages(named.parsed.spec, folder: parsed.folder, scratch: scratch.path)
-        let old = Lock(images: kept, files: [], charts: keptCharts(before, update: update))
         let repositories = ChartResolver(
             parsed.spec, content: content, lock: old, mirrors: mirrors, scratch: scratch.path)
         let charts = try await ChartImages(
@@ -107,30 +108,66 @@ package struct Locker: Sendable {
             resolver: ImageResolver(
                 content: content, local: local, lock: old, spec: named.parsed.spec, charts: repositories),
             renewsLock: true, helm: Helm(at: helm), scratch: scratch.path, note: note
-        ).found().checked()
-        let parsed = charts.parsed
-        kept = try keptImages(old, update: nil, spec: parsed.spec)
-        let known = Set(kept.map(\.reference))
+        ).found()
+        for (place, failure) in charts.failures { faults.note(failure, at: place) }
+        let kept = try keptImages(old, update: nil, spec: charts.parsed.spec)
         let resolver = ImageResolver(
-            content: content, local: local, lock: nil, spec: parsed.spec, charts: repositories)
-        let wanted = parsed.spec.images.filter { !known.contains($0) }
-        var images = charts.charts.filter { !known.contains($0.reference) }
-        if let base = parsed.spec.base?.image, !known.contains(base) || !wanted.isEmpty {
-            let resolved = try await resolver.image(base)
-            try await ImageListCheck(parsed: parsed, content: content, note: note).run(base: resolved)
-            if !known.contains(base) { images.append(resolved) }
-        }
-        images += try await resolver.images(wanted)
-        let attached = try await AttachedContent(spec: parsed.spec, resolver: resolver).of(images)
-        images += attached.filter { !known.contains($0.reference) }
+            content: content, local: local, lock: nil, spec: charts.parsed.spec, charts: repositories)
+        let images = try await images(charts, beside: kept, by: resolver, faults: &faults)
         let all = (kept + images.map(\.locked)).map { image in
             var image = image
             image.from = named.origins[image.reference]
             return image
         }
-        let after = Lock(images: all, files: files.map(\.locked), charts: charts.records)
+        let after = Lock(images: all, files: named.files.map(\.locked), charts: charts.records)
         if after != before { try file.save(after) }
         return Outcome(path: file.path, before: before, after: after)
+    }
+
+    /// Resolves the files, and reads the images that they name.
+    private func filesAndImages(
+        _ kept: [Lock.File], content: ContentCache, scratch: String, faults: inout SpecFaults
+    ) async throws -> ImagesOfFiles.Outcome {
+        let files = try await FileResolver(
+            client: client, lock: Lock(images: [], files: kept), spec: parsed.spec, folder: parsed.folder,
+            scratch: scratch, mirrors: mirrors
+        ).known()
+        for (name, failure) in files.failures { faults.note(failure, ofFile: name) }
+        let named = try await ImagesOfFiles(content: content, scratch: scratch, note: note)
+            .read(parsed, files: files.files, lock: nil)
+        for (place, failure) in named.failures { faults.note(failure, at: place) }
+        return named
+    }
+
+    /// Resolves what is not among `kept`: the base, the images and charts of the spec, and what is attached to all of them.
+    /// - Throws: a `Failure` that lists `faults` and what else cannot be had.
+    private func images(
+        _ charts: ChartImages.Found, beside kept: [Lock.Image], by resolver: ImageResolver,
+        faults: inout SpecFaults
+    ) async throws -> [ResolvedImage] {
+        let (parsed, spec) = (charts.parsed, charts.parsed.spec)
+        let known = Set(kept.map(\.reference))
+        let wanted = spec.images.filter { !known.contains($0) }
+        let base = spec.base.flatMap { known.contains($0.image) && wanted.isEmpty ? nil : $0.image }
+        let all = (base.map { [$0] } ?? []) + wanted
+        let results = try await inParallel(all, width: resolver.content.worksAtOnce) { reference in
+            try await attempted { try await resolver.image(reference) }
+        }
+        var images: [ResolvedImage] = []
+        for (reference, result) in zip(all, results) {
+            switch result {
+            case .success(let image): images.append(image)
+            case .failure(let failure): faults.note(failure, ofImage: reference, in: spec)
+            }
+        }
+        try Mistakes(parsed, problems: faults.problems).report()
+        if let base, let resolved = images.first(where: { $0.reference == base }) {
+            try await ImageListCheck(parsed: parsed, content: resolver.content, note: note).run(
+                base: resolved)
+        }
+        images += charts.charts
+        images.removeAll { known.contains($0.reference) }
+        return images + (try await AttachedContent(spec: spec, resolver: resolver).of(images, and: kept))
     }
 
     /// The images of `lock` that stay as they are.
@@ -209,7 +246,11 @@ extension Lock.Chart {
 extension Reference {
     /// Whether a user may mean this reference by `name`: in full, short, or without its tag.
     func goes(by name: String) -> Bool {
-        [description, familiar, path, repository].contains(name)
-            || (try? Reference(name)) == self || (try? Reference(name, defaults: .sealer)) == self
+        let anyTag = Reference(domain: domain, repository: repository, tag: "any")
+        return [description, familiar, path, repository].contains(name)
+            || [Defaults.docker, .sealer].contains { defaults in
+                (try? Reference(name, defaults: defaults)) == self
+                    || (try? Reference("\(name):any", defaults: defaults)) == anyTag
+            }
     }
 }

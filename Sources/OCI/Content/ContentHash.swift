@@ -12,8 +12,7 @@ package struct ContentHash: ~Copyable {
     /// Starts over no bytes.
     package init(_ algorithm: Digest.Algorithm = .sha256) {
         count = algorithm.count
-        let method = algorithm == .sha256 ? EVP_sha256() : EVP_sha512()
-        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, method, nil) == 1 else {
+        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, algorithm.method, nil) == 1 else {
             fatalError("libcrypto has no \(algorithm)")
         }
         self.context = context
@@ -44,8 +43,23 @@ package struct ContentHash: ~Copyable {
 extension Digest {
     /// The digest of `bytes`.
     package init(of bytes: [UInt8], _ algorithm: Algorithm = .sha256) {
-        var hash = ContentHash(algorithm)
-        bytes.withUnsafeBytes { hash.update($0) }
-        self = hash.digest()
+        self = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: algorithm.count) { digest in
+            let isDone = bytes.withUnsafeBytes {
+                EVP_Digest($0.baseAddress, $0.count, digest.baseAddress, nil, algorithm.method, nil) == 1
+            }
+            guard isDone else { fatalError("libcrypto failed to hash") }
+            return Digest(bytes: digest)
+        }
+    }
+}
+
+extension Digest.Algorithm {
+    /// OpenSSL's implementation.
+    fileprivate var method: OpaquePointer? { self == .sha256 ? Method.sha256 : Method.sha512 }
+
+    /// Looked up once: OpenSSL would do so, under a lock, for each hash.
+    private enum Method {
+        nonisolated(unsafe) static let sha256 = EVP_MD_fetch(nil, "SHA256", nil)
+        nonisolated(unsafe) static let sha512 = EVP_MD_fetch(nil, "SHA512", nil)
     }
 }

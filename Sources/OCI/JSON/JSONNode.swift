@@ -13,7 +13,7 @@ package struct JSONNode: Sendable {
     }
 
     /// What a value holds.
-    package indirect enum Content: Sendable {
+    package enum Content: Sendable {
         /// Members in the order of the text.
         case object([Member])
         case array([JSONNode])
@@ -30,6 +30,14 @@ package struct JSONNode: Sendable {
     package init(_ bytes: [UInt8], within bounds: JSONBounds) throws(JSONFault) {
         var builder = Builder()
         try JSONParser.parse(bytes, within: bounds, into: &builder)
+        guard let root = builder.root else { throw JSONFault(offset: 0, reason: "there is no value") }
+        self = root
+    }
+
+    /// The one value of `bytes`, in which every reader sees the same: see ``JSONText/fault(in:)``.
+    init(unambiguous bytes: [UInt8]) throws(JSONFault) {
+        var builder = Builder()
+        try JSONText.prove(bytes, into: &builder)
         guard let root = builder.root else { throw JSONFault(offset: 0, reason: "there is no value") }
         self = root
     }
@@ -76,4 +84,36 @@ package struct JSONNode: Sendable {
             }
         }
     }
+}
+
+extension JSONNode {
+    /// The members of an object; `nil` for any other value.
+    var members: [Member]? { if case .object(let members) = content { members } else { nil } }
+
+    /// The elements of an array; `nil` for any other value.
+    var elements: [JSONNode]? { if case .array(let elements) = content { elements } else { nil } }
+
+    /// What is between the quotes of a string, as it is written; nothing for any other value.
+    func quoted(in bytes: [UInt8]) -> ArraySlice<UInt8> {
+        guard case .scalar(.string) = content else { return [] }
+        return bytes[(range.lowerBound + 1)..<(range.upperBound - 1)]
+    }
+
+    /// The text of a string without escapes; `nil` for any other value.
+    func text(in bytes: [UInt8]) -> String? {
+        guard case .scalar(.string) = content else { return nil }
+        let quoted = quoted(in: bytes)
+        return quoted.contains(UInt8(ascii: "\\")) ? nil : String(decoding: quoted, as: UTF8.self)
+    }
+
+    /// A whole number from 0 to 2^53 - 1, of digits only; `nil` for any other value.
+    func size(in bytes: [UInt8]) -> Int64? {
+        guard case .scalar(.number) = content else { return nil }
+        return Int64(sizeFromOutside: String(decoding: bytes[range], as: UTF8.self))
+    }
+}
+
+extension [JSONNode.Member] {
+    /// The value of the first member with that key.
+    subscript(key: String) -> JSONNode? { first { $0.key == key }?.value }
 }

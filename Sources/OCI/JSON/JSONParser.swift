@@ -15,6 +15,9 @@ package struct JSONFault: Error, Equatable {
 
     /// A fault at a byte.
     package init(offset: Int, reason: String) { (self.offset, self.reason) = (offset, reason) }
+
+    /// The reason and the place.
+    var sentence: String { "\(reason), at byte \(offset)" }
 }
 
 /// What a ``JSONParser`` refuses besides what is not JSON.

@@ -8,13 +8,20 @@ package enum JSONText {
     /// Why `bytes` are not JSON in which every reader sees the same; `nil` where they are. Refused are other encodings
     /// than UTF-8, a byte-order mark, a key that is there twice, deep nesting, and what is not JSON.
     package static func fault(in bytes: [UInt8]) -> String? {
-        guard !bytes.starts(with: [0xEF, 0xBB, 0xBF]) else { return "it begins with a byte-order mark" }
-        guard !bytes.contains(0) else { return "it is not UTF-8" }
         var nothing = Nothing()
         do throws(JSONFault) {
-            try JSONParser.parse(bytes, within: JSONBounds(depth: deepest), into: &nothing)
+            try prove(bytes, into: &nothing)
             return nil
-        } catch { return "\(error.reason), at byte \(error.offset)" }
+        } catch { return error.sentence }
+    }
+
+    /// Reads the one value of `bytes` as ``fault(in:)`` does.
+    static func prove(_ bytes: [UInt8], into handler: inout some JSONHandler) throws(JSONFault) {
+        guard !bytes.starts(with: [0xEF, 0xBB, 0xBF]) else {
+            throw JSONFault(offset: 0, reason: "it begins with a byte-order mark")
+        }
+        if let zero = bytes.firstIndex(of: 0) { throw JSONFault(offset: zero, reason: "it is not UTF-8") }
+        try JSONParser.parse(bytes, within: JSONBounds(depth: deepest), into: &handler)
     }
 
     /// Looks at nothing: the parser proves the text.

@@ -72,6 +72,23 @@ package struct Descriptor: Sendable, Hashable, Codable {
         case mediaType, digest, size, platform, annotations, artifactType, urls
     }
 
+    /// What an object says where it has a type, a digest, a size and at most a platform: what almost all have. `nil` for
+    /// any other, which is for the decoder.
+    init?(_ json: JSONNode, in bytes: [UInt8]) {
+        guard let fields = json.members, let type = fields["mediaType"]?.text(in: bytes),
+            let digest = fields["digest"].flatMap({ Digest(text: $0.quoted(in: bytes)) }),
+            let size = fields["size"]?.size(in: bytes)
+        else { return nil }
+        var (platform, count) = (PlatformFields?.none, 3)
+        if let found = fields["platform"] {
+            guard let fields = PlatformFields(found, in: bytes) else { return nil }
+            (platform, count) = (fields, 4)
+        }
+        guard fields.count == count else { return nil }
+        (mediaType, self.digest, self.size) = (MediaType.shared(type), digest, size)
+        rare = platform.flatMap { Rare(platform: $0, annotations: nil, artifactType: nil, urls: nil) }
+    }
+
     /// Creates a descriptor.
     package init(
         mediaType: String, digest: Digest, size: Int64, platform: Platform? = nil,
@@ -80,10 +97,16 @@ package struct Descriptor: Sendable, Hashable, Codable {
         self.mediaType = mediaType
         self.digest = digest
         self.size = size
-        rare = Rare(
-            platform: platform.map(PlatformFields.init), annotations: annotations, artifactType: artifactType,
-            urls: nil)
+        rare =
+            platform == nil && annotations == nil && artifactType == nil
+            ? nil
+            : Rare(
+                platform: platform.map(PlatformFields.init), annotations: annotations,
+                artifactType: artifactType, urls: nil)
     }
+
+    /// Feeds what differs between almost any two.
+    package func hash(into hasher: inout Hasher) { hasher.combine(digest) }
 
     /// The descriptor of `bytes`.
     package init(
@@ -144,6 +167,21 @@ package struct PlatformFields: Sendable, Hashable, Codable {
         architecture = try fields.decodeIfPresent(String.self, forKey: .architecture) ?? ""
         os = try fields.decodeIfPresent(String.self, forKey: .os) ?? ""
         variant = try fields.decodeIfPresent(String.self, forKey: .variant)
+    }
+
+    /// What an object says that has these fields only, each a text; `nil` for any other, which is for the decoder.
+    init?(_ json: JSONNode, in bytes: [UInt8]) {
+        guard let fields = json.members else { return nil }
+        (architecture, os) = ("", "")
+        for field in fields {
+            guard let text = field.value.text(in: bytes) else { return nil }
+            switch field.key {
+            case "architecture": architecture = text
+            case "os": os = text
+            case "variant": variant = text
+            default: return nil
+            }
+        }
     }
 
     /// What a config says that its image runs on; `nil` for bytes that are no JSON object with such fields.

@@ -14,6 +14,9 @@ package struct Digest: Sendable, Hashable {
 
         /// How many bytes a digest has.
         package var count: Int { self == .sha256 ? 32 : 64 }
+
+        /// What the text of a digest begins with.
+        fileprivate var prefix: String { self == .sha256 ? "sha256:" : "sha512:" }
     }
 
     private struct Half: Hashable {
@@ -31,6 +34,24 @@ package struct Digest: Sendable, Hashable {
                 return word
             }
             words = (word(), word(), word(), word())
+        }
+
+        /// Parses 64 lower-case hexadecimal digits.
+        init?(hex digits: some Collection<UInt8>) {
+            var place = digits.startIndex
+            var isHex = true
+            func word() -> UInt64 {
+                var word: UInt64 = 0
+                for _ in 0..<16 {
+                    let nibble = Digest.nibble(digits[place])
+                    if nibble == nil { isHex = false }
+                    word = word << 4 | UInt64(nibble ?? 0)
+                    digits.formIndex(after: &place)
+                }
+                return word
+            }
+            words = (word(), word(), word(), word())
+            if !isHex { return nil }
         }
 
         /// Gives its bytes in order, the most significant first.
@@ -77,10 +98,7 @@ package struct Digest: Sendable, Hashable {
     /// Parses the algorithm's name, a colon, and its lower-case hexadecimal digits, and nothing else.
     /// - Throws: a ``Failure`` of kind `data` that shows the text.
     package init(_ text: String) throws(Failure) {
-        let colon = text.utf8.firstIndex(of: UInt8(ascii: ":"))
-        guard let colon, let algorithm = Algorithm(rawValue: String(text[..<colon])),
-            let digest = Digest(hex: text[text.index(after: colon)...], algorithm)
-        else {
+        guard let digest = Digest(text: text.utf8) else {
             throw Failure(
                 .data, "read the digest", "'\(text.prefix(100))'",
                 because: "expected 'sha256:' and 64, or 'sha512:' and 128, lower-case hexadecimal digits")
@@ -88,25 +106,32 @@ package struct Digest: Sendable, Hashable {
         self = digest
     }
 
+    /// Parses the UTF-8 of a digest's text as ``init(_:)`` does; `nil` for anything else.
+    init?(text: some Collection<UInt8>) {
+        guard
+            let algorithm = Algorithm.allCases.first(where: {
+                text.starts(with: $0.prefix.utf8) && text.count == $0.prefix.utf8.count + 2 * $0.count
+            })
+        else { return nil }
+        self.init(digits: text.dropFirst(algorithm.prefix.utf8.count), algorithm)
+    }
+
     /// Parses the lower-case hexadecimal digits of that algorithm; `nil` for anything else.
     package init?(hex: some StringProtocol, _ algorithm: Algorithm = .sha256) {
         guard hex.utf8.count == 2 * algorithm.count else { return nil }
-        let bytes = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: algorithm.count) {
-            bytes -> Digest? in
-            var (count, high) = (0, UInt8?.none)
-            for digit in hex.utf8 {
-                guard let nibble = Self.nibble(digit) else { return nil }
-                if let first = high {
-                    bytes.initializeElement(at: count, to: first << 4 | nibble)
-                    (count, high) = (count + 1, nil)
-                } else {
-                    high = nibble
-                }
-            }
-            return Digest(bytes: UnsafeMutableBufferPointer(rebasing: bytes[..<count]))
+        self.init(digits: hex.utf8, algorithm)
+    }
+
+    /// - Precondition: there are as many digits as the algorithm has.
+    private init?(digits: some Collection<UInt8>, _ algorithm: Algorithm) {
+        guard let head = Half(hex: digits.prefix(64)) else { return nil }
+        self.head = head
+        if algorithm == .sha512 {
+            guard let half = Half(hex: digits.dropFirst(64)) else { return nil }
+            tail = Tail(half)
+        } else {
+            tail = nil
         }
-        guard let bytes else { return nil }
-        self = bytes
     }
 
     /// The bytes, most significant first.

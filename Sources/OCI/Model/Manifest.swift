@@ -58,25 +58,28 @@ package struct Manifest: Sendable {
     ///     `mediaType` in the bytes must agree with it (CVE-2021-41190).
     ///   - artifact: names the manifest in errors.
     ///   - algorithm: of the digest that ``descriptor`` gets.
+    ///   - digest: that of `raw`, where the caller has verified it.
     /// - Throws: a ``Failure`` of kind `data` for anything but one well-formed manifest or index:
     ///   larger than ``largestSize``, `manifests` beside `layers`, another schema version, a foreign type.
     package init(
-        parsing raw: [UInt8], type: String?, artifact: String, by algorithm: Digest.Algorithm = .sha256
+        parsing raw: [UInt8], type: String?, artifact: @autoclosure () -> String,
+        by algorithm: Digest.Algorithm = .sha256, verified digest: Digest? = nil
     ) throws(Failure) {
         func refuse(_ reason: String) -> Failure {
             Failure(
-                .data, "read the manifest of", artifact, because: reason,
+                .data, "read the manifest of", artifact(), because: reason,
                 remedy: "ask its publisher for an OCI or docker schema 2 image")
         }
         guard raw.count <= Self.largestSize else {
             throw refuse("it has \(raw.count) bytes, more than \(Self.largestSize)")
         }
-        if let fault = JSONText.fault(in: raw) { throw refuse(fault) }
         let fields: Fields
         do {
-            fields = try JSONDecoder().decode(Fields.self, from: Data(raw))
+            let json = try JSONNode(unambiguous: raw)
+            // The decoder says what is wrong, and takes what few manifests have.
+            fields = try Fields(json, in: raw) ?? JSONDecoder().decode(Fields.self, from: Data(raw))
         } catch {
-            throw refuse(Self.explain(error))
+            throw refuse((error as? JSONFault)?.sentence ?? Self.explain(error))
         }
         guard fields.schemaVersion == 2 else {
             var failure = refuse("its schema version is \(fields.schemaVersion), not 2")
@@ -92,7 +95,10 @@ package struct Manifest: Sendable {
             throw refuse(error.reason)
         }
         storage = Storage(
-            raw: raw, descriptor: Descriptor(mediaType: MediaType.shared(found), of: raw, by: algorithm),
+            raw: raw,
+            descriptor: Descriptor(
+                mediaType: MediaType.shared(found), digest: digest ?? Digest(of: raw, algorithm),
+                size: Int64(raw.count)),
             content: content, subject: fields.subject,
             artifactType: fields.artifactType.flatMap { $0.isEmpty ? nil : $0 } ?? fields.config?.mediaType)
     }
@@ -178,6 +184,37 @@ package struct Manifest: Sendable {
         var layers: [Descriptor]?
         var subject: Descriptor?
         var artifactType: String?
+
+        /// The fields of a manifest that has what most have; `nil` for any other, which is for the decoder.
+        init?(_ json: JSONNode, in bytes: [UInt8]) {
+            guard let version = json.members?["schemaVersion"]?.size(in: bytes) else { return nil }
+            schemaVersion = Int(version)
+            for field in json.members ?? [] {
+                let value = field.value
+                var isRead = true
+                switch field.key {
+                case "mediaType": isRead = read(value.text(in: bytes), into: &mediaType)
+                case "artifactType": isRead = read(value.text(in: bytes), into: &artifactType)
+                case "config": isRead = read(Descriptor(value, in: bytes), into: &config)
+                case "subject": isRead = read(Descriptor(value, in: bytes), into: &subject)
+                case "layers": isRead = read(Self.descriptors(value, in: bytes), into: &layers)
+                case "manifests": isRead = read(Self.descriptors(value, in: bytes), into: &manifests)
+                default: break
+                }
+                if !isRead { return nil }
+            }
+        }
+
+        private func read<Value>(_ value: Value?, into field: inout Value?) -> Bool {
+            field = value
+            return value != nil
+        }
+
+        private static func descriptors(_ list: JSONNode, in bytes: [UInt8]) -> [Descriptor]? {
+            guard let elements = list.elements else { return nil }
+            let found = elements.compactMap { Descriptor($0, in: bytes) }
+            return found.count == elements.count ? found : nil
+        }
     }
 
     /// A decoding error in a sentence: where, and what was wrong there.

@@ -46,18 +46,20 @@ package struct Reference: Sendable, Hashable {
                 .configuration, "read the image reference", "'\(shown)'", because: reason,
                 remedy: "write it like quay.io/tigera/operator:v1.17.4")
         }
+        // By bytes, not by characters: all that a reference may hold is ASCII, and bundles have tens of thousands.
         var rest = Substring(text)
         var digest: Digest?
-        if let at = rest.firstIndex(of: "@") {
-            do { digest = try Digest(String(rest[rest.index(after: at)...])) } catch {
+        if let at = rest.utf8.firstIndex(of: UInt8(ascii: "@")) {
+            do { digest = try Digest(String(rest[rest.utf8.index(after: at)...])) } catch {
                 throw refuse(error.reason)
             }
             rest = rest[..<at]
         }
         var tag: String?
-        let name = rest.lastIndex(of: "/").map { rest.index(after: $0) } ?? rest.startIndex
-        if let colon = rest[name...].firstIndex(of: ":") {
-            tag = String(rest[rest.index(after: colon)...])
+        let name =
+            rest.utf8.lastIndex(of: UInt8(ascii: "/")).map { rest.utf8.index(after: $0) } ?? rest.startIndex
+        if let colon = rest[name...].utf8.firstIndex(of: UInt8(ascii: ":")) {
+            tag = String(rest[rest.utf8.index(after: colon)...])
             rest = rest[..<colon]
         }
         if let tag, !Self.isTag(tag) { throw refuse("the tag '\(tag.prefix(40))' is not well formed") }
@@ -77,14 +79,16 @@ package struct Reference: Sendable, Hashable {
     /// The domain and the path that a name without tag and digest means.
     private static func place(of name: Substring, defaults: Defaults) -> (domain: String, path: String) {
         var (domain, path) = (defaults.domain, String(name))
-        if let slash = name.firstIndex(of: "/") {
+        if let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")) {
             let first = name[..<slash]
-            if first.contains(".") || first.contains(":") || first == "localhost" {
-                (domain, path) = (String(first), String(name[name.index(after: slash)...]))
+            if first.utf8.contains(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") })
+                || first == "localhost"
+            {
+                (domain, path) = (String(first), String(name[name.utf8.index(after: slash)...]))
             }
         }
         if domain == "index.docker.io" { domain = "docker.io" }
-        let isShort = !path.contains("/") && domain == defaults.domain
+        let isShort = domain == defaults.domain && !path.utf8.contains(UInt8(ascii: "/"))
         return (domain, isShort ? defaults.namespace + "/" + path : path)
     }
 
@@ -127,51 +131,53 @@ package struct Reference: Sendable, Hashable {
     private var suffix: String { (tag.map { ":" + $0 } ?? "") + (digest.map { "@\($0)" } ?? "") }
 
     private static func isTag(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        guard (1...128).contains(bytes.count), isWord(bytes[0]) || isUpper(bytes[0]) || bytes[0] == 0x5F
-        else {
-            return false
-        }
-        return bytes.allSatisfy { isWord($0) || isUpper($0) || [0x2E, 0x2D, 0x5F].contains($0) }
+        let bytes = text.utf8
+        guard (1...128).contains(bytes.count), bytes.first != 0x2E, bytes.first != 0x2D else { return false }
+        return bytes.allSatisfy { isWord($0) || isUpper($0) || isSeparator($0) }
     }
 
     private static func isRepository(_ text: String) -> Bool {
         guard (1...255).contains(text.utf8.count) else { return false }
-        return text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { component in
-            var separators: [UInt8] = []
-            var seen = false
-            for byte in component.utf8 {
-                if isWord(byte) {
-                    let dashes = separators.allSatisfy { $0 == 0x2D }
-                    guard
-                        separators.isEmpty
-                            || (seen && (dashes || [[0x2E], [0x5F], [0x5F, 0x5F]].contains(separators)))
-                    else { return false }
-                    separators = []
-                    seen = true
-                } else if [0x2E, 0x2D, 0x5F].contains(byte) {
-                    separators.append(byte)
-                } else {
+        // The byte before, and how often it is repeated: between words there is a dot, one or two underscores, or
+        // any number of dashes; between components a slash.
+        var (last, run) = (UInt8(ascii: "/"), 1)
+        for byte in text.utf8 {
+            if isSeparator(byte), byte == last {
+                run += 1
+                guard byte == UInt8(ascii: "-") || (byte == UInt8(ascii: "_") && run == 2) else {
                     return false
                 }
+            } else {
+                let isBetween = isSeparator(byte) || byte == UInt8(ascii: "/")
+                guard isBetween ? isWord(last) : isWord(byte) else { return false }
+                (last, run) = (byte, 1)
             }
-            return seen && separators.isEmpty
         }
+        return isWord(last)
     }
 
     private static func isDomain(_ text: String) -> Bool {
         guard text.utf8.count <= 255, let place = try? HostPort(text), place.port != 0 else { return false }
-        if place.isIPv6 { return !place.host.contains("%") }
-        return place.host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
-            !label.isEmpty && label.first != "-" && label.last != "-"
-                && label.utf8.allSatisfy { isWord($0) || isUpper($0) || $0 == 0x2D }
+        if place.isIPv6 { return !place.host.utf8.contains(UInt8(ascii: "%")) }
+        // Labels between dots; a dash is within a label.
+        var last = UInt8(ascii: ".")
+        for byte in place.host.utf8 {
+            switch byte {
+            case UInt8(ascii: "."): guard isWord(last) || isUpper(last) else { return false }
+            case UInt8(ascii: "-"): guard last != UInt8(ascii: ".") else { return false }
+            default: guard isWord(byte) || isUpper(byte) else { return false }
+            }
+            last = byte
         }
+        return isWord(last) || isUpper(last)
     }
 
     private static func isWord(_ byte: UInt8) -> Bool {
         (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte)
     }
     private static func isUpper(_ byte: UInt8) -> Bool { (0x41...0x5A).contains(byte) }
+    /// `.`, `-` or `_`.
+    private static func isSeparator(_ byte: UInt8) -> Bool { byte == 0x2E || byte == 0x2D || byte == 0x5F }
 }
 
 extension Collection<Reference> {
@@ -194,12 +200,15 @@ extension Reference: Comparable {
         if left.repository != right.repository {
             return order(left.repository, right.repository) ?? byText(left, right)
         }
+        if let one = left.tag, let other = right.tag, left.digest == nil, right.digest == nil {
+            return one < other
+        }
         return left.suffix < right.suffix
     }
 
     /// Whether `left` comes before `right` whatever follows them; `nil` where one begins with the other.
     private static func order(_ left: String, _ right: String) -> Bool? {
-        left.hasPrefix(right) || right.hasPrefix(left) ? nil : left < right
+        left.utf8.starts(with: right.utf8) || right.utf8.starts(with: left.utf8) ? nil : left < right
     }
 
     private static func byText(_ left: Reference, _ right: Reference) -> Bool {

@@ -67,7 +67,7 @@ extension Store {
 
     /// Whether names and attributes of a layer are not those of its tar, its contents being left unread, and it may be
     /// exchanged: this user can give files away, and no mount uses it.
-    func lacksAttributes(_ id: Digest) -> Bool {
+    package func lacksAttributes(_ id: Digest) -> Bool {
         guard geteuid() == 0, let found = LayerCheck(id, in: self).conditionByAttributes(), found != .intact,
             (try? refuseMounts(of: [layerFolder(id)])) != nil
         else { return false }

@@ -112,6 +112,20 @@ import Testing
         }
     }
 
+    @Test func imagesInBracesAreFound() throws {
+        let pod = """
+            containers: [{name: a, image: 'q.io/a/one:1'}, { "image": "q.io/a/two:2", args: ["x, y"] }]
+            initContainers: # {image: q.io/a/comment:1}
+            - {image: q.io/a/three:3}
+            args: ["{imagePullPolicy: Always}"]
+            """
+        let files = [("web/Chart.yaml", "name: web\nversion: 1\n"), ("web/templates/pod.yaml", pod)]
+        let reading = try ChartReading(
+            files: files.map { ($0, Array($1.utf8)) }, path: "web", values: [])
+        #expect(reading.images.map(\.text) == ["q.io/a/one:1", "q.io/a/two:2", "q.io/a/three:3"])
+        #expect(reading.unknown.isEmpty)
+    }
+
     @Test func helpersBlocksAndValuesAreNamedAsUnknown() throws {
         let files = [
             "Chart.yaml": "name: web\nversion: 1.0.0\n",

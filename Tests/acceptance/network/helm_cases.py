@@ -170,9 +170,16 @@ def charts_of_repositories_are_pinned(world):
         (charts / "a.tgz").write_bytes(other)
         world.refused(65, ["index says sha256:", "a 1.0.0"], "collect", path, "-o", folder / "three.sealift", *network)
         (charts / "index.yaml").write_text(index % hashlib.sha256(other).hexdigest())
-        world.refused(65, ["the lock has sha256:", "--update"], "collect", path, "-o", folder / "three.sealift", *network)
+        for mode in ((), ("--unlocked",)):
+            world.refused(65, ["the lock has sha256:", "--update"], "collect", path, "-o", folder / "three.sealift", *mode, *network)
+        (folder / "s.lock.json").write_text('{"files": [], "images": [], "version": 1}')
+        world.refused(78, ["a:1.0.0.*s.yaml:5:.*the lock does not have it", "--unlocked"], "collect", path,
+                      "-o", folder / "three.sealift", *network)
+        said = world.ok("collect", path, "-o", folder / "three.sealift", "--unlocked", *network)
+        require("not in the lock, taken as they are now" in said.err and "a:1.0.0" in said.err, f"what was taken: {said}")
         pinned = spec(folder, place, [("a", "1.0.0", f", digest: 'sha256:{digest}'")])
         (folder / "s.lock.json").unlink()
+        (folder / "three.sealift").unlink()
         world.refused(65, [f"the spec says sha256:{digest}"], "collect", pinned, "-o", folder / "three.sealift", *network)
 
 

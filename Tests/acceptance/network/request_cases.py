@@ -270,8 +270,33 @@ def a_lock_without_what_is_attached_is_said(world):
         world.ok("lock", spec, *network)
         listed(folder, [name], "attached: [signatures]\n")
         said = world.ok("collect", spec, "-o", folder / "s.sealift", *network)
-        require(f"nothing that is attached to {name}" in said.err and "--update" in said.err, f"what the lock lacks: {said}")
-        world.ok("lock", spec, "--update", name, *network)
+        require(f"nothing that is attached to {name}" in said.err and "lock SPEC" in said.err, f"what the lock lacks: {said}")
+        registry.image("u/a", "moved", "1")
+        said = world.ok("lock", spec, *network)
+        require(".sig" in said.out and "u/a:1 " not in said.out, f"what is attached is added, and the image stays: {said}")
+        registry.image("u/a", "a", "1")
         said = world.ok("collect", spec, "-o", folder / "s.sealift", *network)
         require("nothing that is attached" not in said.err, f"the lock has it: {said}")
         require(".sig" in world.ok("inspect", folder / "s.sealift").out, "the signature is carried")
+
+
+@case
+def a_lock_is_updated_by_a_name_without_its_tag(world):
+    """`lock --update NAME` means every tag of the name; what cannot be had comes in one report."""
+    with odd_registry.odd_registry() as registry:
+        folder = world.folder("update-names")
+        for word in ("a:1", "a:2", "b:1"):
+            registry.image(f"n/{word[0]}", word, word[2:])
+        names = [f"{registry.place}/n/{word}" for word in ("a:1", "a:2", "b:1")]
+        network = ("--insecure", registry.place)
+        spec = listed(folder, names)
+        world.ok("lock", spec, *network)
+        for word in ("a:1", "a:2", "b:1"):
+            registry.image(f"n/{word[0]}", "new" + word, word[2:])
+        said = world.ok("lock", spec, "--update", f"{registry.place}/n/a", *network)
+        require(all(name in said.out for name in names[:2]) and names[2] not in said.out, f"what is updated: {said}")
+        world.refused(64, ["n/c", "of that name"], "lock", spec, "--update", f"{registry.place}/n/c", *network)
+        listed(folder, [*names, f"{registry.place}/n/d:1", f"{registry.place}/n/e:1"],
+               "charts:\n  - {chart: ./none}\n  - {chart: ./other}\nfiles:\n  f: {path: nothing}\n")
+        wrong = ["5 mistakes", "n/d:1", "n/e:1", "./none", "./other", "nothing"]
+        world.refused((65, 66, 69, 78), wrong, "lock", spec, *network, unchanged=[folder / "s.lock.json"])

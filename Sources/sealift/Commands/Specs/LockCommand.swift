@@ -9,9 +9,9 @@ struct LockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lock", abstract: "Resolve every reference and URL of a spec to digest and size.",
         discussion: """
-            Writes NAME.lock.json beside the spec. What is locked already stays; `lock SPEC --update NAME…` \
-            resolves these entries again, without a name all of them. `collect` obeys the lock: what has changed \
-            upstream is an error.
+            Writes NAME.lock.json beside the spec. What is locked already stays, and what was attached to it since \
+            is added; `lock SPEC --update NAME…` resolves these entries again, without a name all of them. \
+            `collect` obeys the lock: what has changed upstream is an error.
 
             EXAMPLES:
               sealift lock k8s.yaml                             # k8s.lock.json beside it
