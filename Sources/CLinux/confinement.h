@@ -24,6 +24,11 @@ static inline int sealift_bind_read_only(const char *source, const char *target)
     if (umount2(target, 2) != 0 || mount(source, target, 0, 0x1000, 0) != 0) return -1;
     return mount(0, target, 0, 0x1000 | 0x20 | 1 | 2 | 4, 0);  // MS_BIND | MS_REMOUNT | ro, nosuid, nodev
 }
+// Makes a bind mount of a device that can be read and written, but keeps its owner, mode and times.
+static inline int sealift_show_device(const char *source, const char *target) {
+    if (mount(source, target, 0, 0x1000, 0) != 0) return -1;  // MS_BIND
+    return mount(0, target, 0, 0x1000 | 0x20 | 1 | 2 | 8, 0);  // MS_BIND | MS_REMOUNT | ro, nosuid, noexec
+}
 // Takes setuid programs and devices out of a mount that stays writable.
 static inline int sealift_disarm(const char *target) {
     struct { unsigned long long set, clear, propagation, user; } change = {2 | 4, 0, 0, 0};
@@ -83,6 +88,8 @@ static inline int sealift_filter_calls(void) {
         SEALIFT_DENY(SYS_userfaultfd), SEALIFT_DENY(SYS_syslog), SEALIFT_DENY(SYS_vhangup),
         SEALIFT_DENY(SYS_sethostname), SEALIFT_DENY(SYS_setdomainname), SEALIFT_DENY(SYS_ptrace),
         SEALIFT_DENY(SYS_process_vm_readv), SEALIFT_DENY(SYS_process_vm_writev), SEALIFT_DENY(SYS_kcmp),
+        SEALIFT_DENY(438 /* pidfd_getfd */), SEALIFT_DENY(440 /* process_madvise */),
+        SEALIFT_DENY(443 /* quotactl_fd */),
         SEALIFT_DENY(SYS_fanotify_init), SEALIFT_DENY(425 /* io_uring_setup */),
         SEALIFT_DENY(426 /* io_uring_enter */), SEALIFT_DENY(427 /* io_uring_register */),
 #if defined(__x86_64__)
@@ -124,12 +131,11 @@ static inline int sealift_confine(const char *root, int output, unsigned long lo
     // The kernel's choice when memory is short, before anything else on the host.
     int score = (int)syscall(SYS_openat, -100, "/proc/self/oom_score_adj", 02000001);
     if (score >= 0 && write(score, "1000", 4) != 4) errno = 0;
-    int nothing = (int)syscall(SYS_openat, -100, "/dev/null", 02000002);
-    if (nothing < 0 || dup2(nothing, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) return sealift_step_session;
     // A mount namespace of its own: the thread that waits keeps the host's root.
     if (unshare(0x00020000) != 0 || mount(0, "/", 0, 0x44000, 0) != 0) return sealift_step_mounts;
     if (chdir(root) != 0) return sealift_step_root;
-    if (mount("proc", "proc", "proc", 1 | 2 | 4 | 8, 0) != 0) return sealift_step_proc;
+    // Other users than root see no processes but their own; root sees of sealift's first process the arguments, no more.
+    if (mount("proc", "proc", "proc", 1 | 2 | 4 | 8, "hidepid=2") != 0) return sealift_step_proc;
     static const char *const masked[] = {
         "proc/kcore", "proc/keys", "proc/timer_list", "proc/sched_debug", "proc/kallsyms", "proc/kmsg", "proc/vmallocinfo",
         "proc/kpagecount", "proc/kpageflags", "proc/kpagecgroup", "proc/latency_stats", "proc/slabinfo"};
@@ -137,6 +143,9 @@ static inline int sealift_confine(const char *root, int output, unsigned long lo
         if (mount("dev/null", masked[i], 0, 0x1000, 0) != 0 && errno != ENOENT) return sealift_step_proc;
     if (syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", 2) != 0 || chdir("/") != 0) return sealift_step_root;
     if (mount(0, "/", 0, 0x1000 | 0x20 | 1 | 2 | 4, 0) != 0) return sealift_step_root;
+    // By its read-only mount: by the host's, a descriptor would be enough to give the device another mode.
+    int nothing = (int)syscall(SYS_openat, -100, "/dev/null", 02000002);
+    if (nothing < 0 || dup2(nothing, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) return sealift_step_session;
     if (setsid() < 0) return sealift_step_session;
     if (syscall(436, 3u, ~0u, 4u) != 0) {  // close_range, on exec; before Linux 5.11 each by itself: F_SETFD, FD_CLOEXEC
         if (errno != ENOSYS && errno != EINVAL) return sealift_step_session;
@@ -147,13 +156,32 @@ static inline int sealift_confine(const char *root, int output, unsigned long lo
         sealift_limit(sealift_limit_queue, 1 << 20) != 0)
         return sealift_step_limits;
     umask(022);
-    if (sealift_drop_capabilities() != 0) return sealift_step_capabilities;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || sealift_filter_calls() != 0) return sealift_step_filter;
     return sealift_step_none;
 }
 
-// Starts a program as the first process of the process namespace that this thread has unshared, confined to `root`.
-// Its errors before the program runs come through `report`: two ints, the step and errno. The id, or -1 and errno.
+// What the process does that becomes the program. Returns the step that failed.
+static inline int sealift_become(const char *program, char *const arguments[], char *const environment[]) {
+    if (sealift_drop_capabilities() != 0) return sealift_step_capabilities;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || sealift_filter_calls() != 0) return sealift_step_filter;
+    execve(program, arguments, environment);
+    return sealift_step_program;
+}
+
+// The first process of the namespace waits for the program, and reaps what others leave. It ends when sealift does, and
+// all others with it. The program itself would not: the kernel no longer signals the death of its parent to a process that
+// has taken another identity.
+static inline int sealift_wait_as_first(int program) {
+    syscall(436, 3u, ~0u, 0u);  // close_range
+    for (;;) {
+        int status = 0, ended = (int)syscall(SYS_wait4, -1, &status, 0, 0);
+        if (ended < 0 && errno != EINTR) return 126;
+        if (ended == program) return (status & 0x7F) == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F);
+    }
+}
+
+// Starts a program in the process namespace that this thread has unshared, confined to `root`. Its errors before the
+// program runs come through `report`: two ints, the step and errno. The id of the namespace's first process, which ends
+// as the program does, 128 and its number for a signal; or -1 and errno.
 static inline int sealift_start_confined(const char *root, const char *program, char *const arguments[],
                                          char *const environment[], int output, int report,
                                          unsigned long long largest_file) {
@@ -166,8 +194,11 @@ static inline int sealift_start_confined(const char *root, const char *program, 
     for (int number = 1; number < 32; number++) signal(number, SIG_DFL);
     int step[2] = {sealift_confine(root, output, largest_file), errno};
     if (step[0] == sealift_step_none) {
-        execve(program, arguments, environment);
-        step[0] = sealift_step_program;
+        // No other process may read this copy of sealift's memory.
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        int second = (int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+        if (second > 0) _exit(sealift_wait_as_first(second));
+        step[0] = second < 0 ? sealift_step_program : sealift_become(program, arguments, environment);
         step[1] = errno;
     }
     if (write(report, step, sizeof step) != sizeof step) _exit(125);

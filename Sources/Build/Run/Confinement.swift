@@ -40,7 +40,8 @@ struct Confinement {
         for folder in ["proc", "dev/shm", "tmp"] { try makeFolders("\(root)/\(folder)") }
         for name in Self.devices {
             try makeFile("\(root)/dev/\(name)")
-            try isolation.mount("/dev/\(name)", on: "\(root)/dev/\(name)", flags: UInt(sealift_mount_bind))
+            try isolation.check(
+                sealift_show_device("/dev/\(name)", "\(root)/dev/\(name)"), step: "show /dev/\(name)")
         }
         for (name, target) in [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")] {
             try isolation.check(

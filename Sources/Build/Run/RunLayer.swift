@@ -97,9 +97,19 @@ struct RunLayer {
 
     /// Takes off the marks that overlayfs keeps for itself, and gives what changed its time.
     private func settle(_ top: Folder, since start: Folder.Time) throws(Failure) {
+        var size: Int64 = 0
         try top.forEachFolder { (folder, _) throws(Failure) in
             for name in try folder.names() {
                 let status = try folder.status(of: name)
+                // A hole takes no room, and as long to read as any content.
+                size = size.addingReportingOverflow(status.size).partialValue
+                guard size <= limits.largestTree, size >= 0 else {
+                    throw Failure(
+                        .configuration, isolation.operation, isolation.artifact,
+                        because:
+                            "its files have more than \(limits.largestTree) bytes together, holes included",
+                        remedy: "write less, or carry the content as files of the bundle")
+                }
                 let path = Array("/proc/self/fd/\(folder.descriptor)/".utf8) + name
                 for mark in ["trusted.overlay.origin", "trusted.overlay.impure"] {
                     (path + [0]).withUnsafeBytes {

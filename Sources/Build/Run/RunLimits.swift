@@ -17,6 +17,10 @@ package struct RunLimits: Sendable {
     package var freeSpace: Int64 = 64 << 20
     /// How many files there must be room for on the file system of the store, where it counts them.
     package var freeFiles: UInt64 = 4096
+    /// The most files that it may make, where the file system counts them.
+    package var mostFiles: UInt64 = 1 << 20
+    /// The most bytes that the files may have together that it leaves, holes included: 256 GiB.
+    package var largestTree: Int64 = 256 << 30
 
     /// The standard limits.
     package init() {}
@@ -29,6 +33,7 @@ struct RunWatch {
     private let end: ContinuousClock.Instant
     private let threads: Int
     private let memory: Int
+    private let files: UInt64
 
     init(_ limits: RunLimits, storage: String) {
         self.limits = limits
@@ -36,6 +41,8 @@ struct RunWatch {
         end = .now + .seconds(limits.seconds)
         threads = Self.threads() ?? 0
         memory = Self.availableMemory() ?? 0
+        var status = statvfs()
+        files = statvfs(storage, &status) == 0 && status.f_files > 0 ? UInt64(status.f_favail) : 0
     }
 
     /// Waits until the process ends, or goes beyond a limit.
@@ -70,6 +77,11 @@ struct RunWatch {
         if statvfs(storage, &status) == 0 {
             if status.f_files > 0, UInt64(status.f_favail) < limits.freeFiles {
                 return "it left room for less than \(limits.freeFiles) files on the file system of the store"
+            }
+            if status.f_files > 0, files > limits.mostFiles,
+                files - limits.mostFiles > UInt64(status.f_favail)
+            {
+                return "it made more than \(limits.mostFiles) files"
             }
             let free = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
             if !free.overflow, free.partialValue < UInt64(limits.freeSpace) {

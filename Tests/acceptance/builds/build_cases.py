@@ -3,11 +3,14 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import stat
 import subprocess
 import tempfile
+import time
+from pathlib import Path
 
 import sealer_layer
 from harness import Skipped, Store, call, case, equal, require, serving
@@ -179,6 +182,40 @@ def run_needs_consent(world):
     world.ok("keygen", folder / "ops")
     world.ok("sign", signed, "--key", folder / "ops.key")
     world.ok("apply", signed, "--store", world.folder("consent-signed"), "--platform", world.own, "--key", folder / "ops.pub")
+
+
+@case
+def a_run_ends_with_sealift(world):
+    """Of an apply that is killed, no process of its RUN lives on, not even one that took another identity and session."""
+    mark = str(random.randrange(10**8, 10**9))
+    program = f"import os,time; os.setegid(1); os.setegid(0); os.fork() or os.setsid(); time.sleep({mark})"
+    made = bundle(world, "outlive", f'FROM scratch\nCOPY . .\nRUN exec python3 -c \\"{program}\\"\nCOPY imageList manifests\n')
+    found = lambda: [path for path in Path("/proc").glob("[0-9]*/cmdline") if f"({mark})".encode() in contents_of(path)]
+    applying = subprocess.Popen([world.sealift, "apply", made, "--store", world.folder("outlive-store"), "--platform", world.own,
+                                 "--allow-run"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: len(found()) >= 2, "the RUN does not run")
+    finally:
+        applying.kill()
+        applying.wait()
+    eventually(lambda: not found(), "a process of the RUN lives on")
+
+
+def contents_of(path):
+    """The bytes of a file of /proc, none where its process is gone."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def eventually(condition, otherwise):
+    """Asks for ten seconds, then fails."""
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.05)
+    require(False, otherwise)
 
 
 @case
