@@ -101,6 +101,24 @@ import Testing
         #expect(try content() == before)
     }
 
+    @Test(arguments: [false, true]) func killedThenAnotherThenRerunIsUndoneInTurn(hadListed: Bool) throws {
+        let listed = { try store.images().map(\.id) }
+        try applied(1, "one")
+        let (first, before) = (try listed(), try content())
+        if hadListed { try killed(2, "two") } else { try record(2).begin() }
+        try applied(3, "three")
+        let second = try listed()
+        #expect(second != first)
+        try applied(2, "two")
+        // Not the last apply: it says which one is.
+        let refused = #expect(throws: Failure.self) { try rolledBack(3) }
+        #expect(refused?.remedy.contains("roll back the apply of test 2 first") == true, "\(refused as Any)")
+        _ = try rolledBack()
+        #expect(try listed() == second)
+        _ = try rolledBack()
+        #expect(try content() == before)
+    }
+
     @Test func killedTwiceInOtherPlacesThenRolledBack() throws {
         try applied(1, "one")
         let before = try content()

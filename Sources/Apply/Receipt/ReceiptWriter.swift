@@ -10,6 +10,8 @@ struct ApplyRecord {
     private let store: Store
     private let earlier: [UInt8]?
     private let started: Receipt
+    /// The applies since the run that this one continues, and what that one noted.
+    private let since: (receipts: [Receipt], noted: [Receipt.Replaced])
     /// What earlier runs of this bundle have put there: one that was killed may have built other layers.
     private let left: (layers: Set<Digest>, images: Set<String>)
 
@@ -23,7 +25,8 @@ struct ApplyRecord {
     }
 
     /// Notes what the store has before `apply` gives `names` to images. A run that continues where another one
-    /// was killed keeps what that one noted.
+    /// was killed keeps what that one noted, but for the names that another apply has given since: it is the last one
+    /// then, and replaces what that one made.
     init(_ apply: Identity, store: Store, names: [Reference]) throws(Failure) {
         self.store = store
         let platform = apply.platform
@@ -31,12 +34,20 @@ struct ApplyRecord {
         let earlier = try Receipt.load(path)
         self.earlier = access(path, F_OK) == 0 ? try File.open(path).bytes(limit: Receipt.largestSize) : nil
         let survey = try store.survey()
+        let receipts = try Receipt.all(in: store.path)
+        let last = receipts.last?.sequence ?? 0
+        let later = receipts.filter { $0.path != path && $0.sequence > earlier?.sequence ?? last }
+        since = (later, earlier?.isDone == false ? earlier!.replaced : [])
+        let taken = Set(later.filter { $0.platform == platform }.flatMap { $0.replaced.map(\.name) })
         let listed = survey.images.map(\.entry).filter { $0.platform.value == platform }
         let replaced = names.map { name -> Receipt.Replaced in
             let now = listed.first { $0.name == name.description }
             let noted = earlier?.replaced.first { $0.name == name.description }
             // An image of this very bundle is not what it replaced.
-            let isOwn = earlier.map { !$0.isDone || $0.images.contains { $0.id == now?.id } } ?? false
+            let isOwn =
+                earlier.map {
+                    $0.isDone ? $0.images.contains { $0.id == now?.id } : !taken.contains(name.description)
+                } ?? false
             return isOwn && noted != nil ? noted! : Receipt.Replaced(name: name.description, entry: now)
         }
         var layers = Set(survey.layers.filter(\.isWhole).map(\.id))
@@ -48,15 +59,13 @@ struct ApplyRecord {
             layers.subtract(earlier.added ?? [])
             images.subtract(earlier.images.map(\.id) + (earlier.abandoned ?? []))
         }
-        let receipts = try Receipt.all(in: store.path)
         let others = Self.others(than: path, names: names, receipts: receipts, survey: survey)
         left = (
             all.layers.subtracting(layers).subtracting(others.layers),
             all.images.subtracting(images).subtracting(others.images)
         )
-        let last = receipts.last?.sequence ?? 0
         started = Receipt(
-            path: path, sequence: earlier?.isDone == false ? earlier!.sequence : last + 1, isDone: false,
+            path: path, sequence: earlier?.isDone == false && later.isEmpty ? last : last + 1, isDone: false,
             bundle: apply.bundle, name: apply.name, platform: platform,
             signers: apply.signers.isEmpty ? nil : apply.signers, builder: apply.builder, images: [],
             replaced: replaced,
@@ -96,8 +105,22 @@ struct ApplyRecord {
         let abandoned = left.images.subtracting(images.map(\.id)).sorted()
         receipt.abandoned = abandoned.isEmpty ? nil : abandoned
         receipt.before = nil
+        try relink(Set(images.map(\.id)))
         try receipt.save()
         return receipt
+    }
+
+    /// What a killed run of this bundle had listed is no image that another apply replaced: that has the one before it.
+    private func relink(_ own: Set<String>) throws(Failure) {
+        for var other in since.receipts where other.platform == started.platform {
+            for (index, replaced) in other.replaced.enumerated() {
+                guard let id = replaced.entry?.id, own.contains(id),
+                    let noted = since.noted.first(where: { $0.name == replaced.name })
+                else { continue }
+                other.replaced[index] = noted
+                try other.save()
+            }
+        }
     }
 
     /// Puts back the receipt that was there before, byte for byte; where there was none, nothing is left of this one.

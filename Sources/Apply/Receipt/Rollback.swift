@@ -101,9 +101,11 @@ package struct Rollback: Sendable {
                 }), now.id != replaced.entry?.id
             else { continue }
             if receipt.isDone, !receipt.images.contains(where: { $0.name == now.name && $0.id == now.id }) {
+                let other = try Receipt.all(in: store.path).last { $0.images.contains { $0.id == now.id } }
                 throw refuse(
                     "\(now.name) is another image by now, \(now.id)",
-                    remedy: "roll back or remove that one first")
+                    remedy: other.map { "roll back the apply of \($0.name) first, the bundle \($0.bundle)" }
+                        ?? "remove that one first (`sealer rmi`)")
             }
             var old = replaced.entry
             if let entry = old, !store.isWhole(entry) {
