@@ -70,7 +70,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-            ], swiftSettings: strict),
+            ], swiftSettings: small),
         .target(name: "Export", dependencies: ["OCI"], swiftSettings: small),
         .executableTarget(
             name: "sealift",

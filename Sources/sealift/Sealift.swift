@@ -49,6 +49,11 @@ struct Sealift: AsyncParsableCommand {
         SignalHandling.watch()
         // A peer that closes its socket must be an error of that transfer, not the end of the program.
         signal(SIGPIPE, SIG_IGN)
+        // What is asked first of a tool out of a bundle costs neither the tree of all commands nor their memory.
+        if CommandLine.arguments.dropFirst() == ["--version"] {
+            Console.printText(About.text + "\n")
+            _exit(0)
+        }
         for name in options.unknown { Console.say("no command has the option that \(name) would set") }
         do {
             var command = try parseAsRoot(options.arguments)

@@ -3,6 +3,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 import OCI
+import Synchronization
 import Testing
 
 @testable import Serve
@@ -44,6 +45,37 @@ import Testing
             let text = try await Self.answer(served, to: request)
             #expect(Self.statuses(text) == [status], "\(text.prefix(300))")
         }
+    }
+
+    /// Whichever event loop is busy, the others are given new clients.
+    @Test(arguments: [1, 2]) func aBusyLoopLetsNotAllNewClientsWait(busyFrom number: Int) async throws {
+        let end = DispatchSemaphore(value: 0)
+        let answers = Mutex(0)
+        var settings = ServerSettings(threads: 2)
+        settings.address.port = 0
+        let server = try await Server.start(Catalog([Sample().layout]), settings: settings) { _ in
+            let answer = answers.withLock { answers in
+                answers += 1
+                return answers
+            }
+            if answer == number { end.wait() }
+        }
+        for _ in 0..<number {
+            let client = try RawConnection(port: server.port)
+            try await client.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await client.receive(until: "200 OK").contains("200 OK"))
+        }
+        try await withThrowingTaskGroup(of: [Int].self) { group in
+            for _ in 0..<2 {
+                let client = try RawConnection(port: server.port)
+                try await client.send("GET /healthz HTTP/1.0\r\n\r\n")
+                group.addTask { try await Self.statuses(client.receive()) }
+            }
+            #expect(try await group.next() == [200])
+            end.signal()
+            #expect(try await group.next() == [200])
+        }
+        await server.stop(within: .zero)
     }
 
     /// A client that waits before it sends a body has its answer at once, and none of the body is awaited.

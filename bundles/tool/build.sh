@@ -13,6 +13,14 @@ here=$(cd "$(dirname "$0")" && pwd)
 objects=${2:+$(realpath "$2")}
 output=$(realpath -m "${1:-$here/../../.build/tool/sealift}")
 cd "$here/../.."
+
+# shellcheck source=../demo/packages.sh
+. "$here/../demo/packages.sh"
+command -v swiftc >/dev/null || { echo "no Swift toolchain in PATH; get one from https://swift.org/install" >&2; exit 69; }
+# Before any work, and nothing is installed here.
+# shellcheck disable=SC2086
+require_packages gcc make dpkg-dev patch $([ -n "$objects" ] || echo $build_packages)
+
 place=$PWD/.build/tool
 work=$place
 mkdir -p "$place"
@@ -28,15 +36,6 @@ triplet=$(cc -dumpmachine)
 libraries=$root/usr/lib/$triplet
 mkdir -p "$libraries"
 export SOURCE_DATE_EPOCH=0 LC_ALL=C
-
-# shellcheck source=../demo/packages.sh
-. "$here/../demo/packages.sh"
-for command in swiftc cc make dpkg-source patch; do
-  command -v "$command" >/dev/null || {
-    echo "$command is not in PATH: install a Swift toolchain (https://swift.org/install), and: apt-get install gcc make dpkg-dev patch" >&2
-    exit 69
-  }
-done
 
 # What Debian has as a static archive; nasm only runs here.
 packages="libarchive-dev libssl-dev libcrypt-dev libyaml-dev libdeflate-dev libseccomp-dev libnghttp2-dev nettle-dev zlib1g-dev
@@ -98,7 +97,9 @@ build_curl() {
     --disable-shared --enable-static --with-openssl --with-nghttp2="$root/usr" --with-zlib --without-libpsl --without-libidn2 --without-librtmp \
     --without-libssh2 --without-brotli --without-zstd --without-gssapi --without-ca-bundle --without-ca-path --disable-ldap \
     --disable-ldaps --disable-rtsp --disable-dict --disable-telnet --disable-tftp --disable-pop3 --disable-imap --disable-smb \
-    --disable-smtp --disable-gopher --disable-mqtt --disable-ftp --disable-manual LIBS=-ldl
+    --disable-smtp --disable-gopher --disable-mqtt --disable-ftp --disable-file --disable-manual \
+    --disable-cookies --disable-alt-svc --disable-hsts --disable-doh --disable-mime --disable-netrc --disable-ntlm --disable-crypto-auth \
+    --disable-headers-api --disable-get-easy-options LIBS=-ldl
   make -j"$(nproc)" -C lib
   cp lib/.libs/libcurl.a "$libraries/"
 }

@@ -34,11 +34,9 @@ package final class Server: Sendable {
             passwords: parts.passwords, log: log)
         let connections = Connections(on: parts.group, settings: settings)
         do {
-            let bootstrap = ServerBootstrap(group: parts.group)
+            let bootstrap = ServerBootstrap(group: parts.acceptor, childGroup: parts.group)
                 .serverChannelOption(.backlog, value: 1024)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                // The loop that accepts serves as well: one at a time, so that those it has do not wait for new ones.
-                .serverChannelOption(.maxMessagesPerRead, value: 1)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try Self.set(up: channel, site: site, security: security, connections: connections)
@@ -64,6 +62,8 @@ package final class Server: Sendable {
 
     private struct Parts: Sendable {
         let group: MultiThreadedEventLoopGroup
+        /// Accepts and serves nothing: a new client waits for no other's handshake or answer.
+        let acceptor = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let readers: NIOThreadPool
         let hashers: NIOThreadPool
         let verifier: BlobVerifier
@@ -81,6 +81,7 @@ package final class Server: Sendable {
         func shutDown() async {
             verifier.stop()
             passwords.stop()
+            try? await acceptor.shutdownGracefully()
             try? await group.shutdownGracefully()
             try? await hashers.shutdownGracefully()
             try? await readers.shutdownGracefully()

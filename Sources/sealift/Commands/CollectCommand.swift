@@ -125,9 +125,16 @@ struct CollectCommand: AsyncParsableCommand {
         let tools =
             collected.tools.isEmpty
             ? ""
-            : "; it carries \(collected.tools.map { "\($0.name) (\($0.platform))" }.joined(separator: ", "))"
+            : "; it carries \(collected.tools.map(Self.name).joined(separator: ", "))"
         let copied = collected.copied > 0 ? ", \(collected.copied.asBytes) copied" : ""
         return
             "\(collected.path): \(collected.blobs) blobs, \(collected.size.asBytes), \(collected.fetched.asBytes) fetched\(copied), every byte verified\(delta)\(tools)"
+    }
+
+    /// How a carried tool is named: with its version where that is not this one's.
+    private static func name(_ tool: CarriedTool) -> String {
+        let version =
+            tool.version == Sealift.version ? "" : ", version \(tool.version); this is \(Sealift.version)"
+        return "\(tool.name) (\(tool.platform)\(version))"
     }
 }

@@ -92,6 +92,19 @@ def the_tool_comes_out_by_tar_and_opens_its_bundle(world):
 
 
 @case
+def tools_of_another_version_and_platform_are_named(world):
+    """What --tool carries is named by platform, and by its version where it is not the running one's."""
+    folder, own = world.folder("tool-others"), open(static(world), "rb").read()
+    note = own.index(b"sealift\0" + (version := world.ok("--version").out.split()[1]).encode())
+    (folder / "older").write_bytes(own[:note + 8] + b"0.0.9".ljust(len(version), b"\0") + own[note + 8 + len(version):])
+    other, machine = ("arm64", 183) if world.own == "linux/amd64" else ("amd64", 62)
+    (folder / "other").write_bytes(own[:18] + machine.to_bytes(2, "little") + own[20:])
+    said = collect(world, folder / "b.sealift", "--tool", folder / "older", "--tool", folder / "other").err
+    require(f"sealift ({world.own}, version 0.0.9; this is {version}), sealift-linux-{other} (linux/{other})" in said, said)
+    require(f"sealift 0.0.9 for {world.own}" in world.ok("inspect", folder / "b.sealift").out, "inspect names no version")
+
+
+@case
 def an_exchanged_tool_is_refused(world):
     """Another executable in the place of the carried one: verify finds it, and with a trusted key nothing opens the bundle."""
     tool, folder = static(world), world.folder("tool-exchanged")
@@ -143,6 +156,18 @@ def the_lines_of_the_tool_s_page_run_as_written(world):
     said = typed("\n".join(blocks[2:]))
     require("Verified OK" in said, said)
     equal(re.findall(r"[0-9a-f]{64}", said), [sha256(tool)] * 2, "the signed digest and that of the tool")
+
+
+@case
+def the_tool_s_build_names_missing_packages(world):
+    """Where Debian's packages are not installed, build.sh names them and what to type, before it does anything."""
+    folder = world.folder("tool-packages")
+    environment = {**os.environ, "DPKG_ADMINDIR": str(folder)}
+    told = subprocess.run([ROOT / "bundles/tool/build.sh", folder / "sealift"], text=True, capture_output=True, env=environment)
+    equal(told.returncode, 69, f"code: {told.stderr}")
+    for name in ["gcc", "dpkg-dev", "libarchive-dev", "libssl-dev"]:
+        require(re.search(rf"apt-get install .*\b{name}\b", told.stderr), f"{name} is not named: {told.stderr}")
+    require(not (folder / "sealift").exists(), "something was made")
 
 
 @case
