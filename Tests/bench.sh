@@ -12,10 +12,10 @@ cd "$root"
 
 # The peers, and what starts them.
 . bundles/demo/packages.sh
-install_missing $build_packages python3 docker-registry nginx-light skopeo wrk isal curl openssl e2fsprogs
+install_missing $build_packages python3 docker-registry nginx-light skopeo wrk isal curl openssl e2fsprogs exfatprogs exfat-fuse
 
 if [ $# = 0 ]; then
-  for area in collect roundtrips apply build serve tls push; do [ ! -f "Tests/bench/$area.sh" ] || set -- "$@" "$area"; done
+  for area in collect roundtrips apply build copy serve tls push; do [ ! -f "Tests/bench/$area.sh" ] || set -- "$@" "$area"; done
 fi
 for area in "$@"; do
   [ -f "Tests/bench/$area.sh" ] || { echo "there is no area '$area'" >&2; exit 64; }

@@ -29,6 +29,12 @@ static inline int sealift_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, end
 
 // AT_EMPTY_PATH and O_PATH, which fcntl.h shows to _GNU_SOURCE alone.
 enum { sealift_at_empty_path = 0x1000, sealift_o_path = 0x200000 };
+// O_DIRECT as well, and it differs.
+#if defined(__aarch64__)
+enum { sealift_o_direct = 0x10000 };
+#else
+enum { sealift_o_direct = 0x4000 };
+#endif
 
 static inline unsigned long sealift_makedev(unsigned major, unsigned minor) { return makedev(major, minor); }
 static inline unsigned sealift_major(unsigned long device) { return major(device); }

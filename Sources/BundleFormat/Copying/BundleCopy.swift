@@ -28,7 +28,7 @@ package final class BundleCopy: Sendable {
         package let unchanged: Bool
         /// Whether the system let go of all that it had of the copy in memory before it was read.
         package let fromMedium: Bool
-        /// Files beside an older bundle of that name, which this one does not have.
+        /// Files of an older bundle of that name, or beside it, which this one does not have.
         package let removed: [String]
     }
 
@@ -55,7 +55,6 @@ package final class BundleCopy: Sendable {
         do throws(Failure) {
             let probe = try File.unnamed(in: scratch.path)
             form = try CopyForm(of: bundle, wanting: volumeSize, limits: try MediumLimits(of: probe))
-            try form.checkOthers(in: folder)
         } catch {
             // Empty where nothing was begun; what a former run has written stays.
             rmdir(scratch.path)
@@ -81,31 +80,36 @@ package final class BundleCopy: Sendable {
     ///   gives other bytes than were written; of kind `space` where it is full.
     package func run(progress: @Sendable (Step, Int64) -> Void = { _, _ in }) throws(Failure) -> Outcome {
         try finishRenaming()
+        // As it would be read; a run that was killed may have left another one behind it.
         let older = try? Bundle(opening: "\(folder)/\(form.name)")
-        if let older, older.indexDigest == bundle.indexDigest, older.size == bundle.size,
-            older.volumes.volumeSize == form.volumeSize
-        {
-            let isFresh = older.dropCachedPages()
-            if older.verify(progress: { progress(.reading, $0) }).isEmpty {
-                let beside = try takeCompanions()
-                try putInPlace()
-                return outcome(beside, found: bundle.size, fromMedium: isFresh, unchanged: true)
-            }
+        if let isFresh = freshness(of: try? Bundle(opening: form.files(in: folder)[0].path), progress) {
+            return try finish(over: older, found: bundle.size, fromMedium: isFresh, unchanged: true)
         }
         let written = try write { progress(.writing, $0) }
         try readBack { progress(.reading, $0) }
-        let beside = try takeCompanions()
-        let left = older.map { $0.indexDigest != bundle.indexDigest } ?? false ? staleCompanions() : []
-        try putInPlace()
-        for path in left { unlink(path) }
-        return outcome(
-            beside, found: written.found, fromMedium: written.isFresh, unchanged: false, removed: left)
+        return try finish(over: older, found: written.found, fromMedium: written.isFresh, unchanged: false)
     }
 
-    private func outcome(
-        _ beside: [Outcome.File], found: Int64, fromMedium: Bool, unchanged: Bool, removed: [String] = []
-    ) -> Outcome {
-        Outcome(
+    /// Whether nothing of a whole copy in the wanted form was in memory when it was read; `nil` for any other.
+    private func freshness(
+        of copy: Bundle?, _ progress: @Sendable (Step, Int64) -> Void
+    ) -> Bool? {
+        guard let copy, copy.indexDigest == bundle.indexDigest, copy.size == bundle.size,
+            copy.volumes.volumeSize == form.volumeSize
+        else { return nil }
+        let isFresh = copy.dropCachedPages()
+        return copy.verify(progress: { progress(.reading, $0) }).isEmpty ? isFresh : nil
+    }
+
+    /// Gives the copy its names, and removes what only belongs to `older`, which was there before.
+    private func finish(
+        over older: Bundle?, found: Int64, fromMedium: Bool, unchanged: Bool
+    ) throws(Failure) -> Outcome {
+        let beside = try takeCompanions()
+        let stale = older.map { $0.indexDigest != bundle.indexDigest } ?? false ? staleCompanions() : []
+        let removed = try putInPlace() + stale
+        for path in stale { unlink(path) }
+        return Outcome(
             digest: bundle.indexDigest,
             files: form.files(in: folder).map { .init(path: $0.path, size: $0.size) } + beside,
             size: bundle.size, found: found, unchanged: unchanged, fromMedium: fromMedium, removed: removed)
@@ -132,7 +136,8 @@ package final class BundleCopy: Sendable {
             throw error
         }
         var writer = try MediumWriter(Volumes(files, size: form.size, volumeSize: form.volumeSize))
-        var source = ReadAhead(SequentialStream(bundle), buffers: 4, of: 4 << 20)
+        var source = ReadAhead(
+            SequentialStream(bundle), buffers: 4, of: 4 << 20, filledPer: form.volumeSize ?? form.size)
         while try source.withNext({ (bytes) throws(Failure) in try writer.append(bytes) }) {
             progress(writer.end)
         }
@@ -185,17 +190,20 @@ package final class BundleCopy: Sendable {
 
     // MARK: names
 
-    /// Gives what is in the scratch folder its names: volumes from the first, then what is beside them.
-    private func putInPlace() throws(Failure) {
+    /// Gives what is in the scratch folder its names: volumes from the first, then what is beside them. Then what is left of
+    /// an older copy goes, volumes or the one file.
+    /// - Returns: what was removed.
+    private func putInPlace() throws(Failure) -> [String] {
         let names = form.files(in: folder).map(\.path) + Self.companions.map { "\(folder)/\(form.name)\($0)" }
         for name in names {
             let prepared = scratch.path + name.dropFirst(folder.utf8.count)
             guard access(prepared, F_OK) == 0 else { continue }
             guard rename(prepared, name) == 0 else { throw Failure.system("put in place", artifact: name) }
         }
-        form.removeSurplus(in: folder)
         try AtomicWrite.flushFolder(of: names[0])
+        let removed = Volumes.removeOlder(at: "\(folder)/\(form.name)", than: form.files(in: folder))
         scratch.remove()
+        return removed
     }
 
     /// Finishes what a former run was about to: once the first file has its name, all others are whole.

@@ -52,21 +52,4 @@ struct CopyForm {
     func files(in folder: String) -> [(path: String, size: Int64)] {
         Volumes.names("\(folder)/\(name)", size: size, volumeSize: volumeSize)
     }
-
-    /// Refuses files of the bundle's name that would hide the copy: one file beside volumes, or volumes beside one.
-    func checkOthers(in folder: String) throws(Failure) {
-        let base = "\(folder)/\(name)"
-        let other = volumeSize == nil ? Volumes.name(base, number: 1) : base
-        guard access(other, F_OK) == 0 else { return }
-        throw Failure(
-            .space, "copy the bundle to", base, because: "\(other) is there, of a copy in another form",
-            remedy: "move or remove \(volumeSize == nil ? "the volumes" : "it"), or name another folder")
-    }
-
-    /// Removes what a former, larger copy has left of volumes.
-    func removeSurplus(in folder: String) {
-        guard volumeSize != nil else { return }
-        var next = files(in: folder).count + 1
-        while unlink(Volumes.name("\(folder)/\(name)", number: next)) == 0 { next += 1 }
-    }
 }

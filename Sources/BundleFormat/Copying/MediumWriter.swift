@@ -3,8 +3,9 @@ internal import CLinux
 internal import Glibc
 internal import OCI
 
-/// Writes a bundle's files in order. What a former run wrote is compared and passed over; what is new goes to the medium
-/// while more is written, so little of it is in memory at any time, and a copy that ends is soon flushed.
+/// Writes a bundle's files in order. What a former run wrote is compared and passed over. What is new goes to the medium past
+/// the system's cache; where the file system does not allow that, it is flushed while more is written. So little of it is in
+/// memory at any time, and a copy that ends is soon flushed.
 struct MediumWriter {
     private let volumes: Volumes
     /// Bytes of a former run that are still to be compared, from the first.
@@ -13,6 +14,8 @@ struct MediumWriter {
     private(set) var end: Int64 = 0
     /// The bytes that were there already.
     private(set) var found: Int64 = 0
+    /// The file that is written now, and the same past the cache.
+    private var current: (file: File, direct: File?)?
     private var pending: [Region] = []
     /// Regions that may be on their way to the medium.
     private static let mostPending = 4
@@ -44,12 +47,23 @@ struct MediumWriter {
 
     private mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(Failure) {
         there = 0
-        try volumes.write(bytes, at: offset)
+        var done = 0
         for region in volumes.regions(at: offset, count: Int64(bytes.count)) {
-            try Self.writeBack(region, waiting: false)
-            pending.append(region)
+            let part = UnsafeRawBufferPointer(rebasing: bytes[done..<(done + Int(region.count))])
+            try write(part, to: region)
+            done += part.count
         }
         while pending.count > Self.mostPending { try settle(pending.removeFirst()) }
+    }
+
+    private mutating func write(_ bytes: UnsafeRawBufferPointer, to region: Region) throws(Failure) {
+        if current?.file !== region.file {
+            current = (region.file, region.file.openedDirectly(writing: true))
+        }
+        if let direct = current?.direct, try direct.writeDirectly(bytes, at: region.offset) { return }
+        try region.file.write(bytes, at: region.offset)
+        try Self.writeBack(region, waiting: false)
+        pending.append(region)
     }
 
     /// How many of the next bytes are there already, in whole blocks.
@@ -64,7 +78,8 @@ struct MediumWriter {
                 if memcmp(old.baseAddress! + same, bytes.baseAddress! + same, count) != 0 { break }
                 same += count
             }
-            return same
+            // What follows begins where a write past the cache can.
+            return same < bytes.count ? same - same % File.directAlignment : same
         }
     }
 

@@ -21,7 +21,7 @@ extension Bundle {
     /// tar was verified when it was opened.
     /// What a delta leaves out is read from the overlay that has it, and passed over where none has.
     ///
-    /// Blocking.
+    /// What is long is read past the system's cache, so that it is the medium's. Blocking.
     /// - Parameters:
     ///   - jobs: how many blobs at once; 0 means one a processor.
     ///   - progress: given the bytes read so far, from any thread.
@@ -92,15 +92,15 @@ extension Bundle {
             }
     }
 
-    func stream(of part: Readable) throws(Failure) -> any ByteStream {
-        if let tool = part.tool, let stream = open(tool) { return stream }
-        return try open(part.descriptor)
+    func stream(of part: Readable, fromMedium: Bool = false) throws(Failure) -> any ByteStream {
+        if let tool = part.tool, let stream = open(tool, fromMedium: fromMedium) { return stream }
+        return try open(part.descriptor, fromMedium: fromMedium)
     }
 
     private func examine(_ part: Readable, progress: (Int) -> Void) -> Failure? {
         do throws(Failure) {
             try checkFrame(of: part)
-            var stream = try stream(of: part)
+            var stream = try stream(of: part, fromMedium: true)
             try stream.forEachChunk { (bytes) throws(Failure) in progress(bytes.count) }
             return nil
         } catch {

@@ -99,11 +99,11 @@ package final class Bundle: ContentSource {
     }
 
     /// Opens a tool of ``tools``, verified on the way.
-    func open(_ tool: CarriedTool) -> VerifyingStream? {
+    func open(_ tool: CarriedTool, fromMedium: Bool = false) -> VerifyingStream? {
         toolMembers[tool.name].map { member in
             VerifyingStream(
-                volumes.stream(at: member.offset, count: member.size), descriptor: tool.descriptor,
-                artifact: "\(tool.owner) in \(path)")
+                volumes.stream(at: member.offset, count: member.size, fromMedium: fromMedium),
+                descriptor: tool.descriptor, artifact: "\(tool.owner) in \(path)")
         }
     }
 
@@ -177,12 +177,19 @@ package final class Bundle: ContentSource {
     /// Opens the blob's bytes, verified on the way.
     /// - Throws: a `Failure` of kind `input` where neither the bundle nor an overlay has it.
     package func open(_ descriptor: Descriptor) throws(Failure) -> any ByteStream {
+        try open(descriptor, fromMedium: false)
+    }
+
+    /// The same; `fromMedium` reads what is long past the system's cache.
+    func open(_ descriptor: Descriptor, fromMedium: Bool) throws(Failure) -> any ByteStream {
         guard let member = members[descriptor.digest] else {
-            if let tool = tools.first(where: { $0.digest == descriptor.digest }), let stream = open(tool) {
+            if let tool = tools.first(where: { $0.digest == descriptor.digest }),
+                let stream = open(tool, fromMedium: fromMedium)
+            {
                 return stream
             }
             for overlay in overlays where overlay.contains(descriptor.digest) {
-                return try overlay.open(descriptor)
+                return try overlay.open(descriptor, fromMedium: fromMedium)
             }
             throw Failure(
                 .input, "read", "\(descriptor.digest)", because: "it is not in \(path)",
@@ -192,8 +199,8 @@ package final class Bundle: ContentSource {
         }
         if isLaidOut { try checkHeader(descriptor.digest.layoutPath, at: member) }
         return VerifyingStream(
-            volumes.stream(at: member.offset, count: member.size), descriptor: descriptor,
-            artifact: "\(descriptor.digest) in \(path)")
+            volumes.stream(at: member.offset, count: member.size, fromMedium: fromMedium),
+            descriptor: descriptor, artifact: "\(descriptor.digest) in \(path)")
     }
 
     /// Checks the header and the padding of a blob that is in this very bundle, where opening has not done so.

@@ -34,6 +34,20 @@ final class Volumes: Sendable {
         }
     }
 
+    /// Removes what an older bundle at `base` has beside `files`, which are that bundle now: volumes beyond the last, or the
+    /// one file that readers would take before the volumes.
+    /// - Returns: the paths that were removed.
+    static func removeOlder(at base: String, than files: [(path: String, size: Int64)]) -> [String] {
+        let isSplit = files.first?.path != base
+        var removed = isSplit && unlink(base) == 0 ? [base] : []
+        var next = isSplit ? files.count + 1 : 1
+        while unlink(name(base, number: next)) == 0 {
+            removed.append(name(base, number: next))
+            next += 1
+        }
+        return removed
+    }
+
     /// Where the bytes are, file by file.
     /// - Precondition: the range is within ``size``.
     func regions(at offset: Int64, count: Int64) -> [Region] {
@@ -110,19 +124,22 @@ final class Volumes: Sendable {
     func dropCachedPages() -> Bool { files.map { $0.dropCachedPages() }.allSatisfy(\.self) }
 
     /// The bytes in order.
-    func stream(at offset: Int64, count: Int64) -> VolumeStream {
-        VolumeStream(regions(at: offset, count: count))
+    /// - Parameter fromMedium: whether what is long is read past the system's cache, ahead on a thread of its own.
+    func stream(at offset: Int64, count: Int64, fromMedium: Bool = false) -> any ByteStream {
+        let regions = regions(at: offset, count: count)
+        guard fromMedium, count >= 1 << 20 else { return VolumeStream(regions) }
+        return ReadAhead(
+            VolumeStream(parts: regions.map { DirectStream(of: $0.file, at: $0.offset, count: $0.count) }))
     }
 }
 
 /// Bytes of a part of a bundle, in order.
-struct VolumeStream: ByteStream {
-    private var parts: [FileStream]
+struct VolumeStream<Part: ByteStream>: ByteStream {
+    private var parts: [Part]
     private var current = 0
 
-    init(_ regions: [Region]) {
-        parts = regions.map { $0.file.stream(at: $0.offset, count: $0.count) }
-    }
+    /// The bytes of `parts`, one after another.
+    init(parts: [Part]) { self.parts = parts }
 
     /// Reads on.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
@@ -132,5 +149,12 @@ struct VolumeStream: ByteStream {
             current += 1
         }
         return 0
+    }
+}
+
+extension VolumeStream<FileStream> {
+    /// The bytes of `regions`, one after another.
+    init(_ regions: [Region]) {
+        self.init(parts: regions.map { $0.file.stream(at: $0.offset, count: $0.count) })
     }
 }

@@ -164,7 +164,7 @@ final class PartialFiles: Sendable {
         }
     }
 
-    /// Gives the files their names and removes what a former, larger bundle has left of volumes.
+    /// Gives the files their names and removes what is left of a former bundle, in whatever form it was.
     private static func rename(
         _ names: [(path: String, size: Int64)], base: String, journal: Journal
     ) throws(Failure) {
@@ -173,10 +173,9 @@ final class PartialFiles: Sendable {
                 throw Failure.system("put in place", artifact: name.path)
             }
         }
-        if names.first?.path != base {
-            var next = names.count + 1
-            while unlink(Volumes.name(base, number: next)) == 0 { next += 1 }
-        }
+        // Not before the new names are on the medium: one of the two is always there.
+        try AtomicWrite.flushFolder(of: base)
+        _ = Volumes.removeOlder(at: base, than: names)
         try AtomicWrite.flushFolder(of: base)
         journal.remove()
     }

@@ -14,10 +14,14 @@ package struct ReadAhead: ByteStream {
     ///   - upstream: what is read, to its end.
     ///   - buffers: how many buffers the ring has, at least 2.
     ///   - size: bytes of each buffer.
-    package init(_ upstream: any ByteStream, buffers: Int = 4, of size: Int = 1 << 18) {
+    ///   - section: where given, each buffer is filled, but for the last of every so many bytes. Else one is passed on once
+    ///     half of it is full.
+    package init(
+        _ upstream: any ByteStream, buffers: Int = 4, of size: Int = 1 << 18, filledPer section: Int64? = nil
+    ) {
         let ring = Ring(buffers: max(2, buffers), size: size)
         consumer = Consumer(ring)
-        let given = GivenUp(stream: upstream)
+        let given = GivenUp(stream: upstream, section: section)
         // The consumer's first read reports that there is no thread.
         if let failure = spawnThread({ given.pump(into: ring) }) { ring.end(failure) }
     }
@@ -74,18 +78,23 @@ package struct ReadAhead: ByteStream {
     // Unchecked: `init` takes the stream over, and only the one thread that runs `pump` touches it.
     private struct GivenUp: @unchecked Sendable {
         let stream: any ByteStream
+        let section: Int64?
 
         func pump(into ring: Ring) {
             var stream = stream
+            var end: Int64 = 0
             while let buffer = ring.freeBuffer() {
                 do throws(Failure) {
+                    let room = section.map { Int(min(Int64(buffer.count), $0 - end % $0)) } ?? buffer.count
+                    let enough = section == nil ? room / 2 : room
                     var filled = 0
                     var count = 0
                     repeat {
                         count = try stream.read(
-                            into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+                            into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<room]))
                         filled += count
-                    } while count > 0 && filled < buffer.count / 2
+                    } while count > 0 && filled < enough
+                    end += Int64(filled)
                     if filled > 0 { ring.publish(filled) }
                     if count == 0 { return ring.end(nil) }
                 } catch {

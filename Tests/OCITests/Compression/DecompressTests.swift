@@ -191,6 +191,18 @@ import Testing
         #expect(failure?.kind == .data && seen == sample.count)
     }
 
+    @Test func buffersAreFilledAndEndWithTheirSections() throws {
+        let sample = [UInt8](DecompressTests.sample.prefix(10_000))
+        var stream = ReadAhead(Trickle(sample), buffers: 2, of: 1000, filledPer: 2500)
+        var (counts, bytes): ([Int], [UInt8]) = ([], [])
+        while try stream.withNext({
+            counts.append($0.count)
+            bytes += $0
+        }) {}
+        #expect(counts == [1000, 1000, 500, 1000, 1000, 500, 1000, 1000, 500, 1000, 1000, 500])
+        #expect(bytes == sample)
+    }
+
     /// Endless; says when it is released.
     private final class Endless: ByteStream, @unchecked Sendable {
         // Unchecked: the semaphore is all that two threads share.

@@ -101,7 +101,15 @@ def a_copy_is_split_and_joined(world):
     world.ok("copy", again / "k8s.sealift", back, "--key", key)
     equal(sorted(os.listdir(back)), sorted(["k8s.sealift", *(f"k8s.sealift{end}" for end in (SIG, ORIGIN, SBOM))]), "joined")
     equal(sha256(back / "k8s.sealift"), sha256(bundle), "the joined bundle")
-    world.refused(73, ["another form"], "copy", bundle, back, "--volume-size", part, unchanged=[back])
+    told = world.ok("copy", bundle, back, "--volume-size", part)
+    require(f"{back}/k8s.sealift: removed" in told.err, told.err)
+    equal((joined(back), (back / "k8s.sealift").exists()), (bundle.read_bytes(), False), "volumes in the place of the one file")
+    # As a run leaves it that is killed before it removes the older one.
+    shutil.copy(small(world, "2"), back / "k8s.sealift")
+    outcome = of_form(world.ok("copy", bundle, back, "--volume-size", part, "--json").out)
+    equal((outcome["unchanged"], outcome["removed"]), (True, [str(back / "k8s.sealift")]), "the volumes behind an older file")
+    world.ok("copy", bundle, back)
+    equal(sorted(os.listdir(back)), sorted(["k8s.sealift", *(f"k8s.sealift{end}" for end in (SIG, ORIGIN, SBOM))]), "one file again")
     world.refused(64, ["choose at least"], "copy", bundle, world.folder("split-small"), "--volume-size", "600")
 
 
@@ -227,6 +235,25 @@ def collect_says_what_the_medium_cannot_hold(world):
     made = limited("--volume-size", proposed[1])
     equal(made.returncode, 0, f"with what was proposed: {made}")
     world.ok("verify", folder / "k8s.sealift")
+
+
+@case
+def a_bundle_takes_the_place_of_one_in_another_form(world):
+    """collect into volumes where one file was, and the other way round: what is read is what was collected last, and nothing older is left."""
+    folder = world.folder("collect-forms")
+    bundle = folder / "k8s.sealift"
+
+    def collect(tag, *more):
+        spec = world.spec(folder, SPEC.format(platform=world.own, registry=world.registry, tag=tag))
+        digest = world.ok("collect", spec, "-o", bundle, *world.network, *more).out.split()[0]
+        equal(world.ok("verify", bundle).out.split()[0], digest, f"the bundle that is read after {more}")
+        return sorted(path.name for path in folder.glob("k8s.sealift*") if "provenance" not in path.name)
+
+    equal(collect("1"), ["k8s.sealift"], "one file")
+    part = bundle.stat().st_size // 3 + 1000
+    volumes = collect("2", "--volume-size", part)
+    require(volumes[0] == "k8s.sealift.001" and len(volumes) > 1, f"volumes: {volumes}")
+    equal(collect("1"), ["k8s.sealift"], "one file again")
 
 
 @case
