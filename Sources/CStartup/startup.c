@@ -11,7 +11,7 @@ static void require_proc(int count, char **arguments, char **environment) {
     (void)count, (void)arguments, (void)environment;
     if (access("/proc/self/exe", F_OK) == 0) return;
     static const char text[] =
-        "sealift: start: /proc: it is not mounted here, and the program needs it\n"
+        "sealift: cannot start: /proc is not mounted here, and the program needs it\n"
         "  → mount it: mount -t proc proc /proc\n";
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(78);
     _exit(78);

@@ -22,12 +22,22 @@ extension Sealift {
         let parts = message(for: error).split(separator: "\n  → ", maxSplits: 1).map(String.init)
         var reason = parts.first ?? "they are wrong"
         if let first = reason.first, first.isUppercase { reason = first.lowercased() + reason.dropFirst() }
+        // One sentence, as in every other error.
+        for (theirs, ours) in [
+            (". Did you mean", "; did you mean"), (". Please provide one of", "; it is one of"),
+        ] {
+            reason = reason.replacing(theirs, with: ours)
+        }
+        if reason.hasSuffix(".") { reason.removeLast() }
         var remedies = parts.dropFirst().map { String($0) }
         let commands = command.configuration.subcommands.filter { $0.configuration.shouldDisplay }
             .compactMap { $0.configuration.commandName }
         if !commands.isEmpty, let word = rest.first(where: { !$0.hasPrefix("-") }) {
             reason = "'\(word.prefix(60))' is not a command"
-            if let meant = Suggestion.nearest(to: word, among: commands) {
+            if ["completion", "completions"].contains(word) {
+                remedies.append(
+                    "`sealift --generate-completion-script bash` (zsh, fish) prints a completion script")
+            } else if let meant = Suggestion.nearest(to: word, among: commands) {
                 reason += "; did you mean '\(meant)'?"
             } else {
                 remedies.append("the commands are \(commands.joined(separator: ", "))")

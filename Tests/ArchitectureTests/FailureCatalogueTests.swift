@@ -83,4 +83,29 @@ import Testing
             }
         }
     }
+
+    /// Also those that are put together, or kept in a variable before.
+    @Test func textsThatArePutTogetherBeginInLowerCase() throws {
+        let files = try #require(
+            FileManager.default.enumerator(at: ImportTests.sources, includingPropertiesForKeys: nil))
+        var seen = 0
+        for case let file as URL in files where file.pathExtension == "swift" {
+            let source = try String(contentsOf: file, encoding: .utf8)
+            let text =
+                #/
+                \b(?:remedy|because|advice)(?::|\ =|\ \+=)
+                (?:[^",;{}]|"(?:[^"\\]|\\.)*"\s*[?:+])*?
+                \s"([A-Za-z]+)\s
+                /#
+            for found in source.matches(of: text) {
+                seen += 1
+                let first = found.output.1
+                #expect(
+                    first.first?.isLowercase == true || first.allSatisfy(\.isUppercase)
+                        || ["Content", "Helm"].contains(first),
+                    "\(file.lastPathComponent) begins a text in upper case: \(found.output.0)")
+            }
+        }
+        #expect(seen > 400)
+    }
 }

@@ -83,7 +83,13 @@ import Testing
         #expect(Set(asked.split(separator: "\n")) == ["get \(registry.host)"])
         try #expect(CredentialHelper(name).login(for: "elsewhere") == nil)
         #expect(throws: Failure.self) { try CredentialHelper("../x") }
-        #expect(throws: Failure.self) { try CredentialHelper("none-of-that-name").login(for: "x") }
+        let none = try scratch.write("none/config.json", "{\"credsStore\": \"none-of-that-name\"}")
+        let settings = registry.settings(["DOCKER_CONFIG": String(none.dropLast("/config.json".count))])
+        let client = try RegistryClient(settings)
+        let missing = try await failure { _ = try await client.resolve(registry.reference("a/b:1")) }
+        #expect(missing.artifact.hasPrefix("docker-credential-none-of-that-name"), "\(missing)")
+        #expect(missing.reason == "there is no such program; \(none) names it for \(registry.host)")
+        #expect(missing.remedy.contains("PATH"))
     }
 
     @Test func waitsForACredentialHelperOnlySoLong() throws {

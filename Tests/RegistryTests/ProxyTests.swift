@@ -114,7 +114,19 @@ import Testing
         let nobody = "http://127.0.0.1:\(try RunningServer.freePort())"
         let other = try await RegistryTests.failure { try await fetch(plainURL, ["HTTP_PROXY": nobody]) }
         #expect(other.kind == .unavailable)
-        #expect(other.remedy.contains("proxy variables"))
+        #expect(
+            other.reason.contains("the proxy in front of \(server.plain) cannot be connected to"), "\(other)")
+        #expect(other.remedy.contains("http_proxy") && other.remedy.contains("NO_PROXY"))
+    }
+
+    @Test(arguments: [
+        "htp:/bad", "http://", "http://user:hidden@127.0.0.1:99999", "socks9://user:hidden@x:1",
+    ])
+    func saysWhatIsNoProxyAtOnce(_ value: String) async throws {
+        let failure = try await failure { try await fetch(secureURL, ["HTTPS_PROXY": value]) }
+        #expect(failure.kind == .configuration, "\(failure)")
+        #expect(failure.reason.contains("the variable that names the proxy"))
+        #expect(failure.remedy.contains("https_proxy") && !"\(failure)".contains("hidden"))
     }
 
     @Test func sendsATokenRequestThroughAProxyOnThisHost() async throws {

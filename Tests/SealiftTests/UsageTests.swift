@@ -23,7 +23,8 @@ import Testing
 
     @Test(arguments: [
         ("colect x.yaml", "did you mean 'collect'?"), ("x", "is not a command"),
-        ("store chek", "did you mean 'check'?"),
+        ("store chek", "did you mean 'check'?"), ("completion zsh", "--generate-completion-script"),
+        ("collect x.yaml --platfrom a/b", "; did you mean '--platform'?"),
         ("collect", "spec"), ("collect a b", "b"), ("collect x.yaml --jobs 0", "1 to 64"),
         ("collect x.yaml --jobs 65", "1 to 64"), ("collect x.yaml --jobs x", "jobs"),
         ("collect x.yaml --job 4", "--job"), ("collect x.yaml --volume-size 4XB", "4XB"),

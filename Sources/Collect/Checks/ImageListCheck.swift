@@ -59,7 +59,7 @@ struct ImageListCheck: Sendable {
         let errors = new.filter { $0.severity == .error }
         guard !errors.isEmpty else { return }
         throw Failure(
-            .configuration, "build what the spec describes", parsed.path,
+            .configuration, "use", parsed.path,
             because: "its images and the YAML that it ships disagree:\n"
                 + errors.map { "  \($0)" }.joined(separator: "\n"))
     }

@@ -21,7 +21,7 @@ struct Mistakes {
     private let faulty: Set<String>
 
     /// What a report of several mistakes is called.
-    private static let operation = "build what the spec describes"
+    private static let operation = "use"
 
     init(_ parsed: ParsedSpec, problems: [BuildProblems.Problem], findings: [SpecFinding] = []) {
         self.parsed = parsed

@@ -110,7 +110,15 @@ package struct Program: Sendable {
             variables == nil
             ? posix_spawnp(&child, path, &actions, &attributes, &arguments, environ)
             : posix_spawnp(&child, path, &actions, &attributes, &arguments, &variables!)
-        guard code == 0 else { throw Failure.system("run", artifact: path, code: code) }
+        guard code == 0 else {
+            var failure = Failure.system("run", artifact: path, code: code)
+            if code == ENOENT {
+                (failure.reason, failure.remedy) = (
+                    "there is no such program", "install it, or add its folder to PATH"
+                )
+            }
+            throw failure
+        }
         return child
     }
 }

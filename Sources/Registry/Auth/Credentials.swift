@@ -69,7 +69,9 @@ struct Credentials: Sendable {
             bytes = try File.open(path).bytes(limit: 4 << 20)
         } catch {
             if error.kind == .input, !isExplicit { return nil }
-            throw error
+            var failure = error
+            if isExplicit { failure.reason += "; REGISTRY_AUTH_FILE names it" }
+            throw failure
         }
         do {
             return try JSONDecoder().decode(AuthFile.self, from: Data(bytes))
@@ -103,7 +105,14 @@ struct AuthFile: Decodable {
         let isDocker = Self.dockerNames.contains(authority)
         let hosts = isDocker ? Self.dockerNames : Self.names(authority)
         func helped(_ helper: String) throws(Failure) -> StoredLogin? {
-            let login = try CredentialHelper(helper).login(for: isDocker ? Self.dockerNames[0] : authority)
+            let login: Login?
+            do throws(Failure) {
+                login = try CredentialHelper(helper).login(for: isDocker ? Self.dockerNames[0] : authority)
+            } catch {
+                var failure = error
+                failure.reason += "; \(path) names it for \(authority)"
+                throw failure
+            }
             return login.map {
                 StoredLogin(login: $0, place: "docker-credential-\(helper), which \(path) names")
             }

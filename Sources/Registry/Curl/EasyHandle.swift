@@ -114,6 +114,12 @@ extension TransportError {
             cause = .proxy(status: tunnelStatus)
             return
         }
+        // libcurl quotes what it could not read, with the password in it.
+        if text.hasPrefix("Unsupported proxy") {
+            self.text = text.contains("scheme") ? "its scheme is not one of a proxy" : "it is not an address"
+            cause = .malformedProxy
+            return
+        }
         // Only in words does OpenSSL tell that the server ended it for want of a certificate.
         if text.contains("alert certificate required") || text.contains("alert bad certificate")
             || text.contains("alert unknown ca")

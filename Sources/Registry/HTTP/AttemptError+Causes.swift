@@ -9,7 +9,7 @@ extension TransportError.Cause {
     var kind: Failure.Kind {
         switch self {
         case .localPeer, .certificateWanted, .proxy(401), .proxy(407): .denied
-        case .ownCertificate, .authorities: .configuration
+        case .ownCertificate, .authorities, .malformedProxy: .configuration
         default: .unavailable
         }
     }
@@ -19,7 +19,9 @@ extension TransportError.Cause {
         switch self {
         case .unresolvable: "the name of \(place) is not known"
         case .unresolvableProxy: "the name of the proxy in front of \(place) is not known"
+        case .malformedProxy: "the variable that names the proxy in front of \(place) cannot be read"
         case .unreachable: "\(place) cannot be connected to"
+        case .unreachableProxy: "the proxy in front of \(place) cannot be connected to"
         case .certificate: "\(place) does not prove its name"
         case .authorities: "the certificate authorities to verify \(place) by cannot be read"
         case .ownCertificate: "the client certificate for \(place) cannot be used"
@@ -42,7 +44,11 @@ extension TransportError.Cause {
         return switch self {
         case .unresolvable: "check the name, the resolver and the proxy variables"
         case .unresolvableProxy: "check the proxy variables, or go around it with NO_PROXY=\(address.host)"
+        case .malformedProxy:
+            "write \(address.scheme)_proxy or all_proxy as http://HOST:PORT, or unset it"
         case .unreachable: "check that it runs, and the proxy variables"
+        case .unreachableProxy:
+            "check \(address.scheme)_proxy and all_proxy, or go around it with NO_PROXY=\(address.host)"
         case .certificate:
             "name its certificate authority with --ca, or trust it with --insecure \(address.authority)"
         case .authorities:

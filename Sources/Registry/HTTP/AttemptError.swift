@@ -45,10 +45,13 @@ struct AttemptError: Error, Sendable {
             because: "\(error.cause.reason(at: address.authority)) (\(error.text))",
             remedy: error.cause.remedy(at: address))
         isTransient =
-            [.unresolvable, .unresolvableProxy, .unreachable, .handshake, .stalled, .interrupted]
-            .contains(error.cause)
+            [
+                .unresolvable, .unresolvableProxy, .unreachable, .unreachableProxy, .handshake, .stalled,
+                .interrupted,
+            ].contains(error.cause)
             || [502, 503, 504].contains { error.cause == .proxy(status: $0) }
-        isUnreachable = [.unresolvable, .unresolvableProxy, .unreachable].contains(error.cause)
+        isUnreachable =
+            [.unresolvable, .unresolvableProxy, .unreachable, .unreachableProxy].contains(error.cause)
     }
 
     /// What an answer without success, from `address`, means for `artifact`.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import FoundationEssentials
 internal import OCI
 
 /// Whose credentials a request may use: those for `repository` at `authority`.
@@ -35,6 +34,7 @@ struct AccessScope: Sendable, Hashable {
 final class HTTPClient: Sendable {
     let settings: TransferSettings
     let engine: TransferEngine
+    private let proxies: ProxySettings
     private let authorizer: Authorizer
     private let pacing = RateLimiter()
     private let trusts: Trusts
@@ -43,11 +43,12 @@ final class HTTPClient: Sendable {
 
     init(_ settings: TransferSettings) throws(Failure) {
         self.settings = settings
+        proxies = ProxySettings(environment: settings.environment)
         engine = try TransferEngine(
             .init(
                 jobs: max(1, settings.jobs), perHost: max(1, settings.jobsPerHost),
                 smallMultiple: max(1, settings.smallMultiple),
-                authorities: settings.authorities, proxies: ProxySettings(environment: settings.environment),
+                authorities: settings.authorities, proxies: proxies,
                 connectTime: settings.connectTime,
                 slowestSpeed: settings.slowestSpeed, patience: settings.patience,
                 memory: max(1 << 20, settings.memory)))
@@ -80,7 +81,9 @@ final class HTTPClient: Sendable {
             Failure(
                 .denied, "fetch", artifact,
                 because: "it redirects to \(address), over plain HTTP, where anyone can read and change it",
-                remedy: "use https, or name the server with --insecure \(address.authority)"))
+                remedy:
+                    "use https, or name the server with --insecure \(address.authority); if it is the login page of a "
+                    + "network, log in with a browser on this host"))
     }
 
     /// Sends `request`, follows redirects and answers a challenge. Returns whatever complete answer ends
@@ -152,7 +155,10 @@ final class HTTPClient: Sendable {
             outcome.certificate = certificate(of: outcome)
             switch outcome.ending {
             case .complete: break
-            case .broken(let error):
+            case .broken(var error):
+                if error.cause == .unreachable, proxies.isNamed(in: error.text, for: request.address) {
+                    error.cause = .unreachableProxy
+                }
                 var setback = AttemptError(error, artifact: artifact, at: request.address)
                 if error.cause == .certificate { await explain(&setback, error: error, at: request) }
                 if [.unresolvable, .unresolvableProxy].contains(error.cause),
@@ -282,17 +288,5 @@ final class HTTPClient: Sendable {
             tell(item, asked: asked.address, outcome: outcome)
             return outcome
         }
-    }
-}
-
-extension HTTPRequest {
-    /// Sends `value` as `Authorization`.
-    mutating func authorize(_ value: String) {
-        headers.append(("Authorization", value))
-        let credential = value.split(separator: " ").last.map(String.init) ?? value
-        secrets.append(credential)
-        guard value.hasPrefix("Basic "), let plain = Data(base64Encoded: credential) else { return }
-        let password = plain.drop { $0 != UInt8(ascii: ":") }.dropFirst()
-        secrets.append(String(decoding: password, as: UTF8.self))
     }
 }

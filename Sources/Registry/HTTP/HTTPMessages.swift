@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import FoundationEssentials
 internal import OCI
 
 /// One HTTP request. Redirects are not followed by the engine.
@@ -140,7 +141,10 @@ struct TransportError: Sendable {
     enum Cause: Sendable, Equatable {
         case unresolvable
         case unresolvableProxy
+        /// The variable of the proxy holds something else than its address.
+        case malformedProxy
         case unreachable
+        case unreachableProxy
         case certificate
         case authorities
         case ownCertificate
@@ -158,4 +162,16 @@ struct TransportError: Sendable {
     }
     var cause: Cause
     var text: String
+}
+
+extension HTTPRequest {
+    /// Sends `value` as `Authorization`.
+    mutating func authorize(_ value: String) {
+        headers.append(("Authorization", value))
+        let credential = value.split(separator: " ").last.map(String.init) ?? value
+        secrets.append(credential)
+        guard value.hasPrefix("Basic "), let plain = Data(base64Encoded: credential) else { return }
+        let password = plain.drop { $0 != UInt8(ascii: ":") }.dropFirst()
+        secrets.append(String(decoding: password, as: UTF8.self))
+    }
 }

@@ -54,10 +54,19 @@ struct ProxySettings: Sendable {
     func port(_ scheme: HTTPURL.Scheme) -> Int? {
         let text = proxy(scheme)
         if text.isEmpty { return nil }
-        let place =
-            text.split(separator: "/", omittingEmptySubsequences: true)
-            .first { !$0.hasSuffix(":") }?.split(separator: "@").last ?? ""
         // libcurl's own default for a proxy, and that of proxies that are spoken to by TLS.
-        return (try? HostPort(place))?.port.map(Int.init) ?? (text.hasPrefix("https:") ? 443 : 1080)
+        return place(scheme)?.port.map(Int.init) ?? (text.hasPrefix("https:") ? 443 : 1080)
+    }
+
+    private func place(_ scheme: HTTPURL.Scheme) -> HostPort? {
+        let place = proxy(scheme).split(separator: "/").first { !$0.hasSuffix(":") }
+        return try? HostPort(place?.split(separator: "@").last ?? "")
+    }
+
+    /// Whether libcurl's complaint that it could not connect, on the way to `address`, is of the proxy: older releases
+    /// name what they connect to, newer ones both.
+    func isNamed(in complaint: String, for address: HTTPURL) -> Bool {
+        guard let place = place(address.scheme), let port = port(address.scheme) else { return false }
+        return complaint.contains(" \(place.host) port \(port) ") || complaint.contains(" via \(place.host) ")
     }
 }

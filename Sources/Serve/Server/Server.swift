@@ -142,8 +142,11 @@ package final class Server: Sendable {
 
     private static func explain(_ error: any Error, address: String) -> Failure {
         guard let code = (error as? IOError)?.errnoCode else {
+            let isName = error is SocketAddressError.UnknownHost
             return Failure(
-                .configuration, "listen on", address, because: "\(error)", remedy: "check the address")
+                .configuration, "listen on", address,
+                because: isName ? "this name has no address" : "\(error)",
+                remedy: "choose an address of this host, or 0.0.0.0 for all of them")
         }
         var failure = Failure.system("listen on", artifact: address, code: code)
         switch code {

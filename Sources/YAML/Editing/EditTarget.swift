@@ -102,14 +102,14 @@ struct EditTarget {
         let there =
             node.entries == nil
             ? "there is \(node.kindInWords)" : "it has \(keys.prefix(12).joined(separator: ", "))"
-        let near = Suggestion.nearest(to: wanted, among: keys).map { "did you mean '\($0)'? " } ?? ""
-        var remedy = near + "Fix the path in the spec"
+        let near = Suggestion.nearest(to: wanted, among: keys).map { "; did you mean '\($0)'?" } ?? ""
+        var remedy = "fix the path in the spec"
         if case .remove = change {
             remedy += ", or take it out of `remove` if this base no longer has the key"
         }
         return Failure(
             .configuration, "edit", "\(path) in \(state.source.place(node.range.lowerBound))",
-            because: "there is no \(missing); \(there)", remedy: remedy)
+            because: "there is no \(missing); \(there)", remedy: remedy + near)
     }
 
     /// Walks to the field and refuses what cannot be changed alone.

@@ -164,9 +164,10 @@ extension TOMLEdit {
             case .index(let index): "item \(index)"
             case nil: "such place"
             }
-        let near = Suggestion.nearest(to: part?.key ?? "", among: keys).map { "did you mean '\($0)'? " } ?? ""
+        let near =
+            Suggestion.nearest(to: part?.key ?? "", among: keys).map { "; did you mean '\($0)'?" } ?? ""
         return refuse(
             change, at: offset, because: "there is no \(missing); \(there)",
-            remedy: near + "Fix the path in the spec")
+            remedy: "fix the path in the spec" + near)
     }
 }

@@ -56,6 +56,11 @@ struct ApplyCommand: AsyncParsableCommand {
         for warning in try await onThread({ [applier] () throws(Failure) in try applier.warnings() }) {
             Console.say(warning)
         }
+        if bundle.spec.base == nil, bundle.spec.builds.isEmpty {
+            Console.say(
+                "\(bundle.path) has no base and no builds, so the store gets nothing: `sealift serve` or `sealift push` brings its images to a cluster"
+            )
+        }
         if dryRun {
             let plan = try await onThread { [applier] () throws(Failure) in
                 try applier.estimated(applier.plan())

@@ -172,5 +172,5 @@ def init_writes_specs_that_pass(world):
         told = world.run("images", folder / "none.txt", "--check", path)
         equal(told.code, 78 if kind == "operator" else 0, f"how the spec is read: {told}")
         require(kind != "operator" or "takes images from files, and no lock says which" in told.err, f"what is missing: {told}")
-        world.refused(73, ["exists"], "init", "--kind", kind, cwd=folder, unchanged=[folder])
+        world.refused(73, ["there already", "-o"], "init", "--kind", kind, cwd=folder, unchanged=[folder])
     world.ok("check", folder / "docker.yaml", "--platform", world.own, *world.network)

@@ -45,6 +45,7 @@ def mistakes_are_explained(world):
     call("skopeo", "copy", "-q", "--src-tls-verify=false", "--override-arch", world.architectures[0],
          f"docker://{world.registry}/docker.io/{contents.CALICO[0]}", f"oci-archive:{folder}/foreign.tar")
     world.refused(65, ["that sealift has not made", "from: oci-archive"], "inspect", folder / "foreign.tar")
-    world.refused(78, ["192.0.2.1:5000", "an address of this host"], "serve", world.bundle, "--listen", "192.0.2.1:5000")
+    for address, reason in (("192.0.2.1:5000", "Cannot assign"), ("nosuch.invalid:5000", "no address")):
+        world.refused(78, [address, reason, "an address of this host"], "serve", world.bundle, "--listen", address)
     for command in ("inspect", "verify", "collect", "check", "import"):
         world.refused((64, 66), ["is a folder"], command, folder)

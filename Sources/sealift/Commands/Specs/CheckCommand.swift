@@ -53,7 +53,11 @@ struct CheckCommand: AsyncParsableCommand {
         display.finish()
         let platforms = platform.isEmpty ? parsed.spec.platforms : platform
         if json { return try Console.printJSON(Proved(spec, parsed.spec, platforms), schema: "check/1") }
-        Console.say("\(spec): the builds are proved")
+        let builds = parsed.spec.builds.count
+        let proof =
+            builds == 0
+            ? "" : builds == 1 ? ", and its build is proved" : ", and its \(builds) builds are proved"
+        Console.say("\(spec): all that it names is there\(proof)")
     }
 
     /// What `--json` prints.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
+internal import Glibc
 internal import OCI
 
 struct InitCommand: AsyncParsableCommand {
@@ -58,6 +59,11 @@ struct SpecTarget: ParsableArguments {
     func write(_ text: String, or usual: String?) async throws(Failure) {
         guard let path = output ?? usual, path != "-" else { return Console.printText(text) }
         try await onThread { () throws(Failure) in
+            guard access(path, F_OK) != 0 else {
+                throw Failure(
+                    .space, "create", path, because: "it is there already",
+                    remedy: "name another file with -o, or remove it first")
+            }
             try AtomicWrite.create(Array(text.utf8), at: path, mode: 0o644)
         }
         Console.say(

@@ -11,7 +11,7 @@ extension ParsedSpec {
             && spec.builds.isEmpty && (spec.charts ?? []).isEmpty && (spec.localCharts ?? []).isEmpty
         guard isEmpty else { return self }
         throw Failure(
-            .configuration, "carry what the spec names", path, because: "it names nothing to carry",
+            .configuration, "collect", path, because: "it names nothing to carry",
             remedy: "add images, files, charts or a base; `sealift init -o -` shows an example")
     }
 }
