@@ -116,7 +116,7 @@ struct ImagesCommand: AsyncParsableCommand {
                 }
                 all += places.map(\.1)
             }
-            try? Console.printJSON(all)
+            try? Console.printJSON(["images": all], schema: "images/1")
         } else {
             var seen: Set<String> = []
             for scan in scans {
@@ -144,7 +144,7 @@ struct ImagesCommand: AsyncParsableCommand {
     private func report(_ outcome: (missing: [Reference], findings: [SpecFinding])) throws {
         for finding in outcome.findings where finding.severity != .error { Console.say("\(finding)") }
         if json {
-            try Console.printJSON(outcome.missing)
+            try Console.printJSON(["missing": outcome.missing], schema: "images-missing/1")
         } else {
             var seen: Set<Reference> = []
             for reference in outcome.missing where seen.insert(reference).inserted {
