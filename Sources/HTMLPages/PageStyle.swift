@@ -36,7 +36,8 @@ enum PageStyle {
         summary::before { content: "\u{25B8}"; color: var(--soft); }
         details[open] > summary::before { content: "\u{25BE}"; }
         summary > :first-child { flex: 1 1 16rem; min-width: 0; overflow-wrap: anywhere; }
-        details > :not(summary) { margin-left: 1.4rem; }
+        summary > .size { min-width: 5rem; text-align: right; font-variant-numeric: tabular-nums; }
+        details > :not(summary) { margin-left: 1.4rem; } details > ul { margin-top: 0; }
         .search { position: sticky; top: 0; z-index: 1; background: var(--ground); padding: .5rem 0; margin: 0; }
         .search input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line);
           border-radius: 6px; padding: .375rem .75rem; width: min(100%, 28rem); }

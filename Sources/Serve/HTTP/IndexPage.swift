@@ -41,10 +41,12 @@ struct IndexPage {
 
     private var summary: String {
         let files = catalog.files.clampedTotal(\.size)
-        return "This registry serves \(count(catalog.images.count, of: "image"))"
-            + " (\(catalog.total.asBytes)) and \(count(catalog.files.count, of: "file"))"
-            + " (\(files.asBytes)), straight from \(bundles.count > 1 ? "the bundles" : "the bundle")."
-            + " It is read-only."
+        let all = [
+            (catalog.images.count, "image", catalog.total), (catalog.files.count, "file", files),
+        ].filter { $0.0 > 0 }.map { "\(count($0.0, of: $0.1)) (\($0.2.asBytes))" }
+        return
+            "This registry serves \(all.isEmpty ? "nothing" : all.joined(separator: " and ")), straight from "
+            + "\(bundles.count > 1 ? "the bundles" : "the bundle"). It is read-only."
     }
 
     /// What the bundle is, and who vouches for it.

@@ -107,7 +107,7 @@ struct InspectPage {
         for artifact in sizes.artifacts {
             text += "<details class=\"item\"><summary><span>\(artifact.shortName.escapedHTML)</span>"
             text +=
-                "<span class=\"soft\">\(artifact.kind.rawValue)</span><span>\(artifact.size.asBytes)</span></summary>\n<dl>"
+                "<span class=\"soft\">\(artifact.kind.rawValue)</span><span class=\"size\">\(artifact.size.asBytes)</span></summary>\n<dl>"
             text += HTMLPage.term("Name", html: artifact.name.escapedHTML)
             text += HTMLPage.term("Digest", html: "<code>\(artifact.digest)</code>")
             text += HTMLPage.term("Only its own", html: artifact.exclusive.asBytes)
@@ -149,7 +149,8 @@ struct InspectPage {
         let notes = Dictionary(grouping: listed.notes, by: \.text).sorted { $0.key < $1.key }
         for (note, images) in notes {
             text +=
-                "<p class=\"soft\">\(note.escapedHTML) \(images.map(\.image).joined(separator: ", ").escapedHTML)</p>\n"
+                "<details><summary><span>\(note.escapedHTML)</span><span class=\"soft\">\(images.count) \(images.count == 1 ? "image" : "images")</span></summary>\n<ul>"
+                + images.map { "<li>\($0.image.escapedHTML)</li>" }.joined() + "</ul></details>\n"
         }
         return text + "</section>\n"
     }

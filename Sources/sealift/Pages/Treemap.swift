@@ -61,12 +61,15 @@ struct Treemap {
         return text + "</svg>\n"
     }
 
-    /// The name and the size, where there is room for at least a few letters.
+    /// The name and the size, where there is room for at least a few letters. Of a path the end says more than the start.
     private func label(_ group: Group, in area: Area) -> String {
         let room = Int((area.width - 12) / 9)
         guard room >= 4, area.height > 22 else { return "" }
         func line(_ text: String, y: Double) -> String {
-            let shown = text.count > room ? String(text.prefix(room - 1)) + "…" : text
+            let isPath = text.contains("/")
+            let shown =
+                text.count <= room
+                ? text : isPath ? "…\(text.suffix(room - 1))" : "\(text.prefix(room - 1))…"
             return
                 "<text x=\"\(rounded(area.x + 7))\" y=\"\(rounded(area.y + y))\">\(shown.escapedHTML)</text>"
         }
