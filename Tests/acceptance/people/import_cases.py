@@ -127,7 +127,7 @@ def lists_of_other_tools_become_specs(world):
         equal(len(images), len(spec["images"]), f"images that `images {name}` lists")
         if form.split()[1] in ("Hauler", "Zarf", "imgpkg", "oc-mirror"):
             require(f"is {form}; `sealift import" in world.ok("images", source).err, "`images` says what it is")
-    world.refused(73, ["exists"], "import", folder / "lock.yml", "-o", folder / "zarf.yaml.spec", unchanged=[folder])
+    world.refused(73, ["there already"], "import", folder / "lock.yml", "-o", folder / "zarf.yaml.spec", unchanged=[folder])
     world.refused(64, ["is a spec already"], "import", folder / "zarf.yaml.spec")
     (folder / "empty.yaml").write_text("kind: ZarfPackageConfig\n")
     world.refused(65, ["a Zarf package, and names no image"], "import", folder / "empty.yaml")
