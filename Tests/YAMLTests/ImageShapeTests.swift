@@ -48,6 +48,25 @@ import YAML
             name: "name and tag", before: "image:\n  name: quay.io/a/b\n  tag: v1\n",
             after: "image:\n  name: sea.hub:5000/a/b\n  tag: v1\n", images: ["quay.io/a/b:v1"]),
         Shape(
+            name: "name and version", before: "image:\n  name: cr.l5d.io/linkerd/proxy\n  version: v1\n",
+            after: "image:\n  name: sea.hub:5000/linkerd/proxy\n  version: v1\n",
+            images: ["cr.l5d.io/linkerd/proxy:v1"]),
+        Shape(
+            name: "repository and version", before: "myImage: {repository: q.io/a/b, version: 1.2.3}\n",
+            after: "myImage: {repository: sea.hub:5000/a/b, version: 1.2.3}\n", images: ["q.io/a/b:1.2.3"]),
+        Shape(
+            name: "registry, name and tag under any key",
+            before: "img: {registry: q.io, name: a/b, tag: v1}\n",
+            after: "img: {registry: q.io, name: a/b, tag: v1}\n", possible: ["q.io/a/b:v1"]),
+        Shape(
+            name: "registry, name and tag under any key, carried",
+            before: "img: {registry: q.io, name: a/b, tag: v1}\n",
+            after: "img: {registry: sea.hub:5000, name: a/b, tag: v1}\n", images: ["q.io/a/b:v1"],
+            known: ["q.io/a/b:v1"]),
+        Shape(
+            name: "imageRepo and imageTag", before: "x: {imageRepo: q.io/a/b, imageTag: v1}\n",
+            after: "x: {imageRepo: sea.hub:5000/a/b, imageTag: v1}\n", images: ["q.io/a/b:v1"]),
+        Shape(
             name: "an empty registry",
             before: "image:\n  registry: \"\"\n  repository: longhornio/engine\n  tag: v1\n",
             after: "image:\n  registry: \"sea.hub:5000\"\n  repository: longhornio/engine\n  tag: v1\n",

@@ -87,7 +87,7 @@ extension ImageFinder {
             fields[.newName] != nil || fields[.newTag] != nil
             || scope.object == .kustomization && fields[.digest] != nil
         guard isEntry else {
-            guard ImageName.untagged(name) != name, fields[.image] == nil else { return false }
+            guard ImageName.isTagged(name), fields[.image] == nil else { return false }
             considerWhole(nameNode)
             return true
         }
@@ -119,7 +119,7 @@ extension ImageFinder {
     /// Takes in `fooImage: a/b` beside `fooTag: v1`, and `fooRepository` beside `fooTag`.
     mutating func considerSiblings(of key: Int, value: Int, mapping: Int, scope: ImageScope) {
         guard !handled.contains(value), !scope.isContainer, let name = table.filled(value),
-            table.scalarType(value) == .string, ImageName.untagged(name) == name, let key = table.text(key)
+            table.scalarType(value) == .string, !ImageName.isTagged(name), let key = table.text(key)
         else { return }
         let ending = scope.place == .repository ? 10 : 5
         let stem = String(key.dropLast(ending))
@@ -257,7 +257,8 @@ extension ImageFinder {
         scan.spots.append(
             ImageSpan(
                 range: range, scalar: table.range(node).lowerBound, offset: 0,
-                text: String(decoding: bytes[range], as: UTF8.self), reference: reference, part: part,
+                text: String(decoding: bytes[range], as: UTF8.self),
+                image: named(reference, reference.description), part: part,
                 filling: filling))
     }
 

@@ -13,7 +13,7 @@ extension ImageFinder {
             }
             return considerName(text, node: node, scope: scope)
         case .prose:
-            guard !known.isEmpty, let text = table.filled(node), ImageName.untagged(text) != text,
+            guard !known.isEmpty, let text = table.filled(node), ImageName.isTagged(text),
                 let reference = try? Reference(text), known.contains(reference)
             else { return false }
             let offset = table.bytes(node).prefix { $0 <= 0x20 }.count
@@ -37,7 +37,7 @@ extension ImageFinder {
             return considerText(node, scope: scope)
         }
         if seen.contains(start) { return true }
-        let isTagged = ImageName.untagged(text) != text
+        let isTagged = ImageName.isTagged(text)
         let domain = ImageName.domain(ofName: text)
         let isKnown = known.contains(reference)
         if scope.isContainer || isKnown || isTagged && (domain != nil || scope.registry == nil) {
@@ -86,7 +86,7 @@ extension ImageFinder {
             let text = String(decoding: bytes[word.range], as: UTF8.self)
             let (likeness, reference) = ImageName.likeness(text)
             guard let reference else { continue }
-            let isTagged = ImageName.untagged(text) != text
+            let isTagged = ImageName.isTagged(text)
             let range = word.range.lowerBound - bytes.startIndex..<word.range.upperBound - bytes.startIndex
             if isTagged, known.contains(reference) {
                 any = take(reference, text: text, range: range, of: node) || any
@@ -133,14 +133,13 @@ extension ImageFinder {
         }
         guard seen.insert(place.lowerBound).inserted else { return true }
         let scalar = table.range(node).lowerBound
+        let image = named(reference, text)
         scan.references.append(
-            ImageMention(
-                reference: reference, text: text, range: place,
-                position: scan.source.position(of: place.lowerBound)))
+            ImageMention(image, range: place, position: scan.source.position(of: place.lowerBound)))
         scan.spots.append(
             ImageSpan(
-                range: place, scalar: scalar, offset: range.lowerBound, text: text, reference: reference,
-                part: .name))
+                range: place, scalar: scalar, offset: range.lowerBound, text: text, image: image, part: .name)
+        )
         return true
     }
 
@@ -196,7 +195,7 @@ extension ImageFinder {
             scan.spots.append(
                 ImageSpan(
                     range: range, scalar: scalar, offset: spot.range.lowerBound, text: spot.text,
-                    reference: spot.reference, part: spot.part))
+                    image: spot.image, part: spot.part))
         }
         for image in found.references {
             let range = written(image.range) ?? scalar..<scalar

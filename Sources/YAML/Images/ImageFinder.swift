@@ -20,7 +20,7 @@ struct ImageFinder {
     private var otherUses: [Int: (name: String, line: Int)] = [:]
     private let keys = KeyWords()
     /// Names that occur again and again are read once.
-    private var read: [String: Reference] = [:]
+    private var read: [String: NamedImage] = [:]
 
     init(_ source: SourceText, known: CarriedImages, depth: Int = 0) {
         scan = ImageScan(source, isYAML: true)
@@ -121,12 +121,18 @@ struct ImageFinder {
 
     /// The reference that `text` is, short names filled in.
     mutating func reference(_ text: String) -> Result<Reference, Failure> {
-        if let reference = read[text] { return .success(reference) }
+        if let image = read[text] { return .success(image.reference) }
         do throws(Failure) {
             let reference = try Reference(text)
-            read[text] = reference
+            read[text] = NamedImage(reference, text: text)
             return .success(reference)
         } catch { return .failure(error) }
+    }
+
+    /// A reference and its text, the one that was read where it is the same.
+    func named(_ reference: Reference, _ text: String) -> NamedImage {
+        if let image = read[text], image.reference == reference { return image }
+        return NamedImage(reference, text: text)
     }
 
     /// Takes in a reference; in a document within text only a carried one counts.
@@ -135,11 +141,11 @@ struct ImageFinder {
         if depth > 0, !known.contains(reference) {
             scan.possible.append(
                 PossibleImage(
-                    reference: reference, isComplete: true, text: text, position: position,
+                    named(reference, text), isComplete: true, position: position,
                     reason: "it is in a document within text"))
         } else {
             scan.references.append(
-                ImageMention(reference: reference, text: text, range: range, position: position))
+                ImageMention(named(reference, text), range: range, position: position))
         }
     }
 
@@ -150,8 +156,7 @@ struct ImageFinder {
     ) {
         scan.possible.append(
             PossibleImage(
-                reference: reference, isComplete: isComplete, isBelowAnyRegistry: isBelowAnyRegistry,
-                text: text,
+                named(reference, text), isComplete: isComplete, isBelowAnyRegistry: isBelowAnyRegistry,
                 position: scan.source.position(of: offset), reason: reason))
     }
 
@@ -163,11 +168,11 @@ struct ImageFinder {
         guard let range = written(offset..<offset + text.utf8.count, of: node), isOneLine(range) else {
             return fix(text, offset: table.range(node).lowerBound, reason: "it is written over several lines")
         }
+        let image = named(reference, text)
         scan.spots.append(
             ImageSpan(
-                range: range, scalar: table.range(node).lowerBound, offset: offset, text: text,
-                reference: reference,
-                part: part))
+                range: range, scalar: table.range(node).lowerBound, offset: offset, text: image.text,
+                image: image, part: part))
     }
 
     mutating func note(_ text: String, node: Int, reason: String) {

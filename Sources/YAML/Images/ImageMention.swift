@@ -1,16 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
 
+/// A name of an image as it is written, and what it means. The many places that have it share one.
+final class NamedImage: Sendable {
+    let text: String
+    let reference: Reference
+
+    init(_ reference: Reference, text: String) { (self.reference, self.text) = (reference, text) }
+}
+
 /// An image reference in a text: what it names and where it is.
-package struct ImageMention: Sendable, Hashable {
-    /// The image, short names filled in as docker does.
-    package let reference: Reference
-    /// The reference as it is written; of one in parts, the parts put together.
-    package let text: String
+package struct ImageMention: Sendable {
+    private let image: NamedImage
     /// The bytes that hold it, quotes not included; of one in parts, its repository.
     package let range: Range<Int>
     /// Line and column of the first of these bytes.
     package let position: SourcePosition
+
+    init(_ image: NamedImage, range: Range<Int>, position: SourcePosition) {
+        (self.image, self.range, self.position) = (image, range, position)
+    }
+
+    /// The image, short names filled in as docker does.
+    package var reference: Reference { image.reference }
+    /// The reference as it is written; of one in parts, the parts put together.
+    package var text: String { image.text }
 }
 
 /// A value in a place where an image is named, and names none: a template, a misspelt name.
@@ -24,20 +38,29 @@ package struct UnreadableImage: Sendable, Hashable {
 }
 
 /// A value that looks like an image, in a place that does not say that it is one.
-package struct PossibleImage: Sendable, Hashable {
-    /// The image, short names filled in as docker does.
-    package let reference: Reference
+package struct PossibleImage: Sendable {
+    private let image: NamedImage
     /// Whether the text has a tag or a digest; without, ``reference`` has docker's `latest`.
     package let isComplete: Bool
     /// Whether another value decides on the registry, which is not known here.
-    package var isBelowAnyRegistry = false
-    /// The image as it is written; of one in parts, the parts put together.
-    package let text: String
+    package let isBelowAnyRegistry: Bool
     /// Line and column of its first byte.
     package let position: SourcePosition
     /// Why it is not sure.
     package let reason: String
 
+    init(
+        _ image: NamedImage, isComplete: Bool, isBelowAnyRegistry: Bool = false, position: SourcePosition,
+        reason: String
+    ) {
+        (self.image, self.isComplete, self.isBelowAnyRegistry) = (image, isComplete, isBelowAnyRegistry)
+        (self.position, self.reason) = (position, reason)
+    }
+
+    /// The image, short names filled in as docker does.
+    package var reference: Reference { image.reference }
+    /// The image as it is written; of one in parts, the parts put together.
+    package var text: String { image.text }
     /// The full name, with a tag or a digest only where the text has one.
     package var name: String {
         isComplete ? reference.description : reference.domain + "/" + reference.repository
@@ -108,7 +131,8 @@ package struct ImageScan: Sendable {
         var scan = ImageScan(source, isYAML: true)
         scan.references = images.map { image in
             ImageMention(
-                reference: image.reference, text: String(decoding: source.bytes[image.range], as: UTF8.self),
+                NamedImage(
+                    image.reference, text: String(decoding: source.bytes[image.range], as: UTF8.self)),
                 range: image.range, position: source.position(of: image.range.lowerBound))
         }
         return scan
@@ -125,13 +149,11 @@ package struct ImageScan: Sendable {
         let reference: Reference
         do { reference = try Reference(text) } catch { throw refuse(error.reason, remedy: error.remedy) }
         let range = line.startIndex..<line.endIndex
+        let image = NamedImage(reference, text: text)
         references.append(
-            ImageMention(
-                reference: reference, text: text, range: range,
-                position: source.position(of: range.lowerBound)))
+            ImageMention(image, range: range, position: source.position(of: range.lowerBound)))
         spots.append(
             ImageSpan(
-                range: range, scalar: range.lowerBound, offset: 0, text: text, reference: reference,
-                part: .listed))
+                range: range, scalar: range.lowerBound, offset: 0, text: text, image: image, part: .listed))
     }
 }

@@ -134,32 +134,35 @@ struct ImageScope {
         inner.isContainer = false
         inner.place = .other
         inner.saysImage = key.saysImage
-        let name = key.text
-        switch name {
-        case "image":
+        switch key.role {
+        case .image:
             inner.place = object == .sealerCluster ? .prose : .image
             inner.isContainer = isContainer
-        case "type", "description", "title", "summary":
-            inner.place = place == .image || place == .namedImage || name != "type" ? .prose : .other
-        case "default" where place == .image || place == .namedImage || place == .imageSchema:
+        case .type: inner.place = place == .image || place == .namedImage ? .prose : .other
+        case .description: inner.place = .prose
+        case .schemaDefault where place == .image || place == .namedImage || place == .imageSchema:
             inner.place = .imageSchema
-        case "value" where place == .environment:
+        case .value where place == .environment:
             inner.place = .argument
             inner.saysImage =
-                fields[.name].flatMap(table.text).map { Self.says(Array($0.utf8)[...]) } ?? false
-        case "clusterConfiguration": inner.object = .kubeadm
-        case "env": inner.place = .environment
-        case "args", "command": inner.place = .argument
-        case "data", "stringData", "annotations", "binaryData": inner.place = .text
-        case "container", "script", "stepTemplate": inner.isContainer = true
-        case "steps", "sidecars": inner.place = .containers
-        case "tags" where place == .images: inner.place = .images
-        case "package" where object == .crossplane: inner.place = .namedImage
+                fields[.name].map { table.resolved($0) }
+                .map { table.isScalar($0) && Self.says(table.bytes($0)) } ?? false
+        case .clusterConfiguration: inner.object = .kubeadm
+        case .environment: inner.place = .environment
+        case .arguments: inner.place = .argument
+        case .text: inner.place = .text
+        case .container: inner.isContainer = true
+        case .steps: inner.place = .containers
+        case .tags where place == .images: inner.place = .images
+        case .package where object == .crossplane: inner.place = .namedImage
         default:
             inner.place = place == .text ? .text : key.place
             if place == .images, key.place == .other { inner.place = .imageEntry }
         }
-        if [.image, .namedImage, .images].contains(inner.place) { inner.isBelowImage = true }
+        switch inner.place {
+        case .image, .namedImage, .images: inner.isBelowImage = true
+        default: break
+        }
         return inner
     }
 

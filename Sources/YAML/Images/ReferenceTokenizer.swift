@@ -5,10 +5,12 @@ enum ReferenceTokenizer {
     static func isPart(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            // `-./0123456789:`
+            UInt8(ascii: "-")...UInt8(ascii: ":"), UInt8(ascii: "_"), UInt8(ascii: "@"),
+            // No name has a plus; what is beside one is a piece of something else.
+            UInt8(ascii: "+"):
             true
-        // No name has a plus; what is beside one is a piece of something else.
-        default: "._-/:@+".utf8.contains(byte)
+        default: false
         }
     }
 
@@ -33,10 +35,11 @@ enum ReferenceTokenizer {
             at = end
             while end > start, ":.-_/@".utf8.contains(bytes[end - 1]) { end -= 1 }
             let start = nameStart(in: bytes[start..<end])
-            let isOfImage = end > start && follows(bytes, line: line, start: start)
-            guard isOfImage || bytes[start..<end].contains(where: { ":@/".utf8.contains($0) }) else {
-                continue
+            let isName = bytes[start..<end].contains { byte in
+                byte == UInt8(ascii: ":") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "@")
             }
+            let isOfImage = end > start && follows(bytes, line: line, start: start)
+            guard isOfImage || isName else { continue }
             let isComment = bytes[line..<start].contains(UInt8(ascii: "#"))
             found.append(Word(range: start..<end, isOfImage: isOfImage, isComment: isComment))
         }

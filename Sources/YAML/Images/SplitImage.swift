@@ -34,7 +34,7 @@ struct SplitImage {
         let isImage = scope.place == .image || scope.place == .namedImage
         let hasRegistry = has(.registry) || has(.imageRegistry) || has(.hub)
         let hasTag = has(.tag) || has(.imageTag)
-        let image = name(.image).flatMap { ImageName.untagged($0) == $0 ? $0 : nil }
+        let image = name(.image).flatMap { !ImageName.isTagged($0) ? $0 : nil }
         let isPulled = fields[.pullPolicy] != nil
 
         let isVersioned = has(.version) || hasTag || has(.digest)
@@ -52,9 +52,10 @@ struct SplitImage {
         } else if let node = fields[.repository] ?? fields[.repo],
             let repository = name(.repository) ?? name(.repo)
         {
-            guard isImage || scope.place == .imageEntry || hasRegistry || hasTag || has(.digest) else {
-                return nil
-            }
+            guard
+                isImage || scope.saysImage || scope.place == .imageEntry || hasRegistry || hasTag
+                    || has(.digest)
+            else { return nil }
             (nameNode, self.name) = (node, repository)
             let isSure =
                 isImage || scope.place == .imageEntry && ImageName.domain(ofName: repository) != nil
@@ -71,17 +72,20 @@ struct SplitImage {
         } else if let repository = name(.imageRepository) {
             (nameNode, self.name) = (fields[.imageRepository]!, repository)
             isCertain = ImageName.domain(ofName: repository) != nil || has(.imageTag) || hasTag
-        } else if isImage, fields[.repository] == nil, let only = name(.name),
-            hasTag || has(.digest) || hasRegistry || only.contains("/") || ImageName.untagged(only) != only
+        } else if fields[.repository] == nil, let only = name(.name),
+            isImage
+                && (hasTag || has(.digest) || hasRegistry || only.contains("/") || ImageName.isTagged(only))
+                || hasRegistry && hasTag
         {
             (nameNode, self.name) = (fields[.name]!, only)
-            isCertain = true
+            isCertain = isImage
         } else {
             return nil
         }
         registryNode = [ImageFields.Key.registry, .imageRegistry, .hub].lazy.compactMap { fields[$0] }
             .first { table.isScalar(table.resolved($0)) }
-        let takesVersion = !more.isEmpty || registryNode != nil && fields[.repository] == nil
+        let takesVersion =
+            isImage || scope.saysImage || !more.isEmpty || registryNode != nil && fields[.repository] == nil
         func filled(_ keys: [ImageFields.Key]) -> Int? {
             keys.lazy.compactMap { fields[$0] }.first { table.filled($0) != nil }
         }
@@ -109,7 +113,7 @@ struct SplitImage {
     }
 
     /// Whether the parts have a tag or a digest.
-    var isComplete: Bool { !suffix.isEmpty || ImageName.untagged(name) != name }
+    var isComplete: Bool { !suffix.isEmpty || ImageName.isTagged(name) }
 
     private static func suffix(tag: String?, digest: String?) -> String {
         var result = ""

@@ -233,7 +233,9 @@ extension NodeTable {
         guard isScalar(node) else { return nil }
         if nodes[node].isMarked, let tag = tags[node] { return YAMLScalarType(tag: tag) }
         guard nodes[node].kind == .plain else { return .string }
-        return YAMLScalarType(plain: String(decoding: bytes(node), as: UTF8.self))
+        let text = bytes(node)
+        if let first = text.first, YAMLScalarType.isString(beginningWith: first) { return .string }
+        return YAMLScalarType(plain: String(decoding: text, as: UTF8.self))
     }
 
     /// The children of a mapping or a sequence, in order: of a mapping keys and values in turn.

@@ -33,6 +33,16 @@ package enum YAMLScalarType: Sendable, Equatable {
         }
     }
 
+    /// Whether all plain text with this first byte is a string.
+    static func isString(beginningWith byte: UInt8) -> Bool {
+        switch byte | 0x20 {
+        case UInt8(ascii: "y"), UInt8(ascii: "n"), UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "o"):
+            false
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): true
+        default: byte == UInt8(ascii: "/")
+        }
+    }
+
     /// The type of a scalar without quotes and tag.
     package init(plain text: String) {
         let lower = text.lowercased()

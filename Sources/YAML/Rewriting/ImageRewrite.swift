@@ -90,9 +90,11 @@ extension ImageScan {
         return result
     }
 
-    /// Whether a rewrite changes a possible image: one whose registry is understood, and whose tag is not known.
-    package func isChanged(_ image: PossibleImage) -> Bool {
-        spots.contains { $0.reference == image.reference }
+    /// The possible images that a rewrite leaves as they are. It changes those whose registry is understood, and whose
+    /// tag is not known.
+    package var left: [PossibleImage] {
+        let changed = possible.isEmpty ? [] : Set(spots.map(\.reference))
+        return possible.filter { !changed.contains($0.reference) }
     }
 
     /// Compares the files of one rewrite with each other: without their domains, two images must not become

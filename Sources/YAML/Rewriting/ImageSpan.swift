@@ -28,10 +28,12 @@ struct ImageSpan: Sendable {
     /// The part as it is, escapes resolved.
     let text: String
     /// The image that it belongs to.
-    let reference: Reference
+    let image: NamedImage
     let part: Part
     /// What is written around a value that is filled in.
     var filling = Filling.none
+
+    var reference: Reference { image.reference }
 
     /// What is written around a value that is filled in: a blank after the colon, quotes in JSON.
     enum Filling: Sendable {
@@ -70,13 +72,19 @@ struct ImageSpan: Sendable {
 enum ImageName {
     /// What comes before the first slash, where it names a registry.
     static func domain(of text: String) -> String? {
-        let first = text.prefix { $0 != "/" }
-        guard first.contains(".") || first.contains(":") || first == "localhost" else { return nil }
-        return String(first)
+        let bytes = text.utf8
+        let first = bytes.prefix { $0 != UInt8(ascii: "/") }
+        guard
+            first.contains(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") })
+                || first.elementsEqual("localhost".utf8)
+        else { return nil }
+        return String(text[..<first.endIndex])
     }
 
     /// The domain of a whole name; a tag is not taken for a port.
-    static func domain(ofName text: String) -> String? { text.contains("/") ? domain(of: text) : nil }
+    static func domain(ofName text: String) -> String? {
+        text.utf8.contains(UInt8(ascii: "/")) ? domain(of: text) : nil
+    }
 
     /// Whether a name begins with a domain that may be one of a registry, and is none of those that only keep sources.
     static func isRegistry(_ text: String) -> Bool {
@@ -89,10 +97,15 @@ enum ImageName {
     }
 
     /// A name without its tag and its digest.
-    static func untagged(_ name: String) -> String {
-        let rest = name.prefix { $0 != "@" }
-        let last = rest.lastIndex(of: "/") ?? rest.startIndex
-        return String(rest[..<(rest[last...].firstIndex(of: ":") ?? rest.endIndex)])
+    static func untagged(_ name: String) -> String { String(name[..<nameEnd(name)]) }
+
+    /// Whether a name has a tag or a digest.
+    static func isTagged(_ name: String) -> Bool { nameEnd(name) != name.endIndex }
+
+    private static func nameEnd(_ name: String) -> String.Index {
+        let rest = name.utf8.prefix { $0 != UInt8(ascii: "@") }
+        let last = rest.lastIndex(of: UInt8(ascii: "/")) ?? rest.startIndex
+        return rest[last...].firstIndex(of: UInt8(ascii: ":")) ?? rest.endIndex
     }
 
     /// Whether a text is a digest, which could be read as a name and a tag.
@@ -124,12 +137,12 @@ enum ImageName {
         }
         guard reference.repository.contains(where: { $0.isLetter }) else { return (.none, nil) }
         if reference.digest != nil { return (.strong, reference) }
-        guard let tag = reference.tag, untagged(text) != text else {
-            return (text.contains("/") ? .weak : .none, reference)
+        guard let tag = reference.tag, isTagged(text) else {
+            return (text.utf8.contains(UInt8(ascii: "/")) ? .weak : .none, reference)
         }
         if ["NoSchedule", "NoExecute", "PreferNoSchedule"].contains(tag) { return (.none, nil) }
         if domain != nil { return (.strong, reference) }
-        guard text.contains("/") else { return (.weak, reference) }
+        guard text.utf8.contains(UInt8(ascii: "/")) else { return (.weak, reference) }
         let isVersion = tag.contains { $0.isNumber } || commonTags.contains(tag)
         return (isVersion ? .medium : .weak, reference)
     }

@@ -86,7 +86,7 @@ struct ImagesRewrite: ParsableArguments {
     /// Names what looks like an image and was left as it is: it equals none of the images that are known.
     private func reportLeft(_ scans: [ImageScan]) {
         for scan in scans {
-            for image in scan.possible where !scan.isChanged(image) {
+            for image in scan.left {
                 Console.say(
                     "\(scan.source.path):\(image.position): '\(image.text)' may be an image and was left: \(image.reason)"
                 )
