@@ -44,11 +44,11 @@ let package = Package(
             name: "OCI", dependencies: ["CArchive", "COpenSSL", "CISAL", "CDeflate", "CLinux"],
             swiftSettings: strict),
         .target(name: "Registry", dependencies: ["OCI", "CCurl"], swiftSettings: small),
-        .target(name: "YAML", dependencies: ["OCI", "CYaml"], swiftSettings: small),
+        .target(name: "YAML", dependencies: ["OCI", "CYaml"], swiftSettings: strict),
         .target(name: "Spec", dependencies: ["OCI", "YAML"], swiftSettings: small),
         .target(
             name: "BundleFormat", dependencies: ["OCI", "Spec", "COpenSSL", "CLinux"], swiftSettings: small),
-        .target(name: "Sealer", dependencies: ["OCI", "CYaml", "CISAL", "CLinux"], swiftSettings: small),
+        .target(name: "Sealer", dependencies: ["OCI", "YAML", "CYaml", "CISAL", "CLinux"], swiftSettings: small),
         .target(
             name: "Build", dependencies: ["OCI", "YAML", "Spec", "Sealer", "CLinux"], swiftSettings: small),
         .target(

@@ -11,7 +11,7 @@ import Testing
         "Spec": ["OCI", "YAML"],
         "Registry": ["OCI", "CCurl"],
         "BundleFormat": ["OCI", "Spec", "COpenSSL", "CLinux"],
-        "Sealer": ["OCI", "CYaml", "CISAL", "CLinux"],
+        "Sealer": ["OCI", "YAML", "CYaml", "CISAL", "CLinux"],
         "Build": ["OCI", "YAML", "Spec", "Sealer", "CLinux"],
         "Collect": ["OCI", "Registry", "BundleFormat", "Spec", "YAML", "Sealer", "Build"],
         "Push": ["OCI", "Registry", "BundleFormat", "Spec", "YAML"],

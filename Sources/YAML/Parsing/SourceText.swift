@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
-internal import OCI
+package import OCI
 
 /// A place in a text: line and column, both from 1; a column is one character, as editors count.
 package struct SourcePosition: Sendable, Hashable, Comparable, CustomStringConvertible {
@@ -129,8 +129,8 @@ package struct SourceText: Sendable {
         return result
     }
 
-    /// A failure of kind `data` at the byte `offset`.
-    func refuse(_ operation: String, at offset: Int, reason: String, remedy: String) -> Failure {
+    /// A failure of kind `data` whose place is the byte `offset`.
+    package func refuse(_ operation: String, at offset: Int, reason: String, remedy: String) -> Failure {
         Failure(.data, operation, place(offset), because: reason, remedy: remedy)
     }
 }

@@ -115,4 +115,17 @@ import Testing
             .sorted(by: Tree.naturallyPrecedes)
         #expect(sorted == ["_", "1", "9", "10", "A9", "A9b", "A09", "A10", "B", "a", "a b", "a1"])
     }
+
+    /// Aliases and merged mappings are written out, as Go's readers do; what they repeat is bounded.
+    @Test func yamlOfMarksIsWrittenOut() throws {
+        let text = "a: &a {x: 1, y: ~}\nb: {<<: *a, x: '~'}\nc: [*a]\nd: {<<: [*a, {z: &z q}], '<<': *z}\n"
+        let tree = try Tree(yaml: Array(text.utf8), artifact: "f")
+        #expect(tree["b"]?["x"] == .string("~") && tree["b"]?["y"] == .null)
+        #expect(tree["c"]?.elements.first?["x"] == .string("1"))
+        #expect(tree["d"]?["z"] == .string("q") && tree["d"]?["<<"] == .string("q"))
+        let rows = (1..<30).map { "r\($0): &r\($0) [*r\($0 - 1), *r\($0 - 1)]\n" }
+        let bomb = "r0: &r0 [x]\n" + rows.joined()
+        let failure = #expect(throws: Failure.self) { try Tree(yaml: Array(bomb.utf8), artifact: "f") }
+        #expect(failure?.kind == .data && failure?.artifact.hasPrefix("f:") == true, "\(failure!)")
+    }
 }
