@@ -130,4 +130,31 @@ import Testing
             #expect(refused?.reason.contains("deeper") == true)
         }
     }
+
+    /// What a person reads who made the mistake: where it is, and what to do; no word of a parser's parts.
+    @Test(arguments: [
+        ("a:\n\tb: 1\n", "2:1", "a tab is where only spaces can be"),
+        ("a: b: c\n", "1:5", "a ':' is where no key can be"),
+        ("a: 1\n- b\n", "2:1", "neither a key of the mapping from line 1"),
+        ("- a\nb: 1\n", "2:1", "neither an item of the list from line 1"),
+        ("x: 1\ny\n", "3:1", "the line from line 2 has no ': '"),
+        ("a: [1, 2\nb: 1\n", "2:2", "the '[' of line 1 is not closed"),
+        ("a: {x: 1\nb: 2\n", "2:2", "the '{' of line 1 is not closed"),
+        ("a: 'x\nb: 1\n", "3:1", "the quote of line 1 is not closed"),
+        ("a: @x\n", "1:4", "a value cannot begin with '@'"),
+        ("a: *\n", "1:5", "marks of aliases and anchors"),
+        ("a: \"\\q\"\n", "1:5", "a backslash comes before what it cannot escape"),
+        ("a: - b\n", "1:4", "an item of a list is where none can be"),
+        ("{a: 1}\nb\n", "2:1", "more comes after the end of the document"),
+        ("a: ]\n", "1:4", "a value is missing"),
+        ("a: |x\n b\n", "1:5", "text comes right after"),
+    ])
+    func mistakesAreSaidInPlainWords(_ text: String, place: String, words: String) throws {
+        let failure = #expect(throws: Failure.self) {
+            try YAMLDocuments.all(SourceText(Array(text.utf8), path: "f.yaml"))
+        }
+        #expect(failure?.artifact == "f.yaml:\(place)")
+        #expect(failure?.reason.contains(words) == true, "\(failure!)")
+        #expect(!"\(failure!)".contains("token") && !"\(failure!)".contains("while "), "\(failure!)")
+    }
 }

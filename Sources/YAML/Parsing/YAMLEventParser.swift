@@ -155,14 +155,11 @@ final class YAMLEventParser {
                 "read the YAML of", at: skipped + parser.pointee.problem_offset, reason: problem,
                 remedy: "save the file as UTF-8 text without control characters")
         }
-        var context = ""
-        if let words = parser.pointee.context {
-            let line = source.position(of: offset(parser.pointee.context_mark)).line
-            context = "\(String(cString: words)) from line \(line): "
-        }
         let at = offset(parser.pointee.problem_mark)
-        return source.refuse(
-            "read the YAML of", at: at, reason: context + problem,
-            remedy: "fix the line, or the one above it: check indentation, colons and quotes")
+        let context = parser.pointee.context.map { String(cString: $0) } ?? ""
+        let line = source.position(of: offset(parser.pointee.context_mark)).line
+        let mistake = YAMLMistake(
+            problem, context: context, line: line, byte: at < source.bytes.count ? source.bytes[at] : nil)
+        return source.refuse("read the YAML of", at: at, reason: mistake.reason, remedy: mistake.remedy)
     }
 }
