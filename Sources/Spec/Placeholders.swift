@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import OCI
+internal import YAML
 
 /// The words in braces that texts of a spec may have: `{machine}` means x86_64, `{arch}` amd64, `{os}` linux,
 /// `{release}` for the spec's release.
@@ -9,11 +10,31 @@ enum Placeholders {
     /// All of them.
     static let known = platform + ["release"]
 
-    /// The words in braces of `text`, in order.
+    /// The words in braces of `text`, in order; one whose brace is not closed begins with the brace.
     static func words(in text: String) -> [String] {
-        text.split(separator: "{", omittingEmptySubsequences: false).dropFirst().map {
-            String($0.prefix { $0 != "}" })
+        text.split(separator: "{", omittingEmptySubsequences: false).dropFirst().map { part in
+            let word = part.prefix { $0 != "}" }
+            return word.count < part.count ? String(word) : "{" + word
         }
+    }
+
+    /// The words in braces of a Kubefile's FROM and COPY that are probably slips of placeholders.
+    static func slips(inKubefile text: String) -> [(word: String, meant: String)] {
+        text.split(separator: "\n").filter(isFilled).flatMap { line -> [(word: String, meant: String)] in
+            let parts = line.split(separator: "{", omittingEmptySubsequences: false)
+            return zip(parts, parts.dropFirst()).compactMap { before, part in
+                let word = String(part.prefix { $0 != "}" })
+                guard before.last != "$", !known.contains(word), word.utf8.count < part.utf8.count,
+                    let meant = Suggestion.nearest(to: word, among: known)
+                else { return nil }
+                return (word, meant)
+            }
+        }
+    }
+
+    private static func isFilled(_ line: Substring) -> Bool {
+        let word = line.split(whereSeparator: \.isWhitespace).first?.lowercased()
+        return word == "from" || word == "copy"
     }
 
     /// `text` with its placeholders filled in: those of a platform where one is given, that of the release where
@@ -42,9 +63,7 @@ enum Placeholders {
     /// A Kubefile with the placeholders of its FROM and COPY filled in; in RUN and CMD braces are the shell's.
     static func fill(kubefile: String, for platform: Platform?, release: String?) -> String {
         kubefile.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            let word = line.split(whereSeparator: \.isWhitespace).first?.lowercased()
-            guard word == "from" || word == "copy" else { return String(line) }
-            return fill(String(line), for: platform, release: release)
+            isFilled(line) ? fill(String(line), for: platform, release: release) : String(line)
         }
         .joined(separator: "\n")
     }

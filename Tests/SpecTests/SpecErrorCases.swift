@@ -31,6 +31,30 @@ extension SpecErrorTests {
         ),
         ("[linux/amd64, linux/arm64]", "[]", "4:12", "expected at least one of platforms"),
         (
+            "[linux/amd64, linux/arm64]", "[linux/x86_64, linux/arm64]", "4:13",
+            "'linux/x86_64' is no platform: images have no architecture 'x86_64'; did you mean linux/amd64?"
+        ),
+        (
+            "[linux/amd64, linux/arm64]", "[linux/amd64, linux/armv7l]", "4:26",
+            "'linux/armv7l' is no platform: images have no architecture 'armv7l'; did you mean linux/arm/v7?"
+        ),
+        (
+            "[linux/amd64, linux/arm64]", "[linux/amd64, linus/arm64]", "4:26",
+            "'linus/arm64' is no platform: images have no operating system 'linus'; did you mean linux/arm64?"
+        ),
+        (
+            "image: kubernetes:v1.19.8", "image: 'kubernetes:{relase}'", "6:10",
+            "unknown placeholder {relase}; did you mean {release}?"
+        ),
+        (
+            "image: kubernetes:v1.19.8", "image: 'kubernetes:{arch}'", "6:10",
+            "{arch} is not filled in here: an image has one name for all platforms"
+        ),
+        (
+            "image: kubernetes:v1.19.8", "image: 'kubernetes:{release'", "6:10",
+            "a brace is not closed; write a placeholder like {release}"
+        ),
+        (
             "image: kubernetes:v1.19.8", "image: Kubernetes", "6:10",
             "'Kubernetes' is no image reference: a name has lower-case letters, digits and single separators, 255 characters at most"
         ),

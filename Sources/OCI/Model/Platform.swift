@@ -51,6 +51,40 @@ package struct Platform: Sendable, Hashable {
         }
     }
 
+    /// Why no image can be of this platform: its words are none of those that images use, which are Go's.
+    /// `nil` where they are.
+    ///
+    /// Source: `go tool dist list`, Go 1.23; OCI image index specification, `platform`.
+    package var unknownWord: (reason: String, meant: Platform?)? {
+        guard Self.systems.contains(os) else {
+            return ("images have no operating system '\(os)'", nil)
+        }
+        if Self.architectures.contains(architecture) { return nil }
+        let reason = "images have no architecture '\(architecture)'"
+        guard let (name, variant) = Self.otherNames[architecture] else { return (reason, nil) }
+        return (reason, Platform(os: os, architecture: name, variant: variant ?? self.variant))
+    }
+
+    /// The operating systems that images name.
+    package static let systems = [
+        "linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "dragonfly", "solaris", "illumos",
+        "aix",
+        "android", "ios", "js", "plan9", "wasip1",
+    ]
+    /// The processors that images name.
+    package static let architectures = [
+        "amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "loong64", "mips", "mipsle", "mips64",
+        "mips64le", "ppc64", "wasm",
+    ]
+    /// What `uname`, distributions and vendors call them.
+    private static let otherNames: [String: (String, String?)] = [
+        "x86_64": ("amd64", nil), "x86-64": ("amd64", nil), "x64": ("amd64", nil), "aarch64": ("arm64", nil),
+        "armv8": ("arm64", nil), "armv7": ("arm", "v7"), "armv7l": ("arm", "v7"), "armhf": ("arm", "v7"),
+        "armv6": ("arm", "v6"), "armv6l": ("arm", "v6"), "armel": ("arm", "v6"), "x86": ("386", nil),
+        "i386": ("386", nil), "i686": ("386", nil), "powerpc64le": ("ppc64le", nil),
+        "loongarch64": ("loong64", nil),
+    ]
+
     /// The platform of this host, by `uname`.
     package static var host: Platform {
         var name = utsname()

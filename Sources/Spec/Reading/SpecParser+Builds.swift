@@ -63,6 +63,9 @@ extension SpecParser {
         if text.split(separator: "\n").contains(where: Self.lacksRelease) {
             note(node, message: "{release} is used, and the spec has no 'release'")
         }
+        for (word, meant) in Placeholders.slips(inKubefile: written) {
+            note(node, message: "unknown placeholder {\(word)} in the Kubefile; did you mean {\(meant)}?")
+        }
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         for (number, line) in lines.enumerated() {
             let words = line.split(whereSeparator: \.isWhitespace)

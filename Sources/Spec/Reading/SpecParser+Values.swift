@@ -38,10 +38,28 @@ extension SpecParser {
 
     mutating func platform(_ node: YAMLNode) -> Platform? {
         guard let text = text(node, as: "a platform") else { return nil }
-        do throws(Failure) { return try Platform(text) } catch {
+        let platform: Platform
+        do throws(Failure) { platform = try Platform(text) } catch {
             note(node, message: "'\(text.prefix(60))' is no platform: \(error.reason), like linux/amd64")
             return nil
         }
+        guard let (reason, known) = platform.unknownWord else { return platform }
+        let meant = known ?? Self.nearest(to: platform)
+        let advice = meant.map { "did you mean \($0)?" } ?? "they are called like linux/amd64 or linux/arm64"
+        note(node, message: "'\(text.prefix(60))' is no platform: \(reason); \(advice)")
+        // What else names the platform that was meant is right.
+        return meant
+    }
+
+    /// The platform whose words were probably meant.
+    private static func nearest(to platform: Platform) -> Platform? {
+        func word(_ word: String, of known: [String]) -> String? {
+            known.contains(word) ? word : Suggestion.nearest(to: word, among: known)
+        }
+        guard let os = word(platform.os, of: Platform.systems),
+            let architecture = word(platform.architecture, of: Platform.architectures)
+        else { return nil }
+        return Platform(os: os, architecture: architecture, variant: platform.variant)
     }
 
     mutating func reference(_ node: YAMLNode, as what: String, defaults: Reference.Defaults) -> Reference? {
@@ -204,17 +222,17 @@ extension SpecParser {
         return placeholders(of: text, node) ? text : nil
     }
 
-    /// `text` with `{release}` filled in; `nil` where the spec has no release.
+    /// `text` with `{release}` filled in; `nil` where the spec has no release, or where it has another word in braces.
     mutating func released(_ text: String, node: YAMLNode) -> String? {
-        guard Placeholders.words(in: text).contains("release") else { return text }
-        guard let release = context.release else {
-            note(node, message: "{release} is used, and the spec has no 'release'")
-            return nil
-        }
-        return Placeholders.fill(text, for: nil, release: release)
+        guard text.contains("{") else { return text }
+        guard placeholders(of: text, node, among: ["release"]) else { return nil }
+        return Placeholders.fill(text, for: nil, release: context.release)
     }
 
-    private mutating func placeholders(of text: String, _ node: YAMLNode) -> Bool {
+    /// Whether all words in braces are known; notes the first that is not.
+    private mutating func placeholders(
+        of text: String, _ node: YAMLNode, among known: [String] = Placeholders.known
+    ) -> Bool {
         if text.contains("${") {
             note(
                 node, message: "a placeholder is written without '$', like {arch}; found '\(text.prefix(80))'"
@@ -222,12 +240,8 @@ extension SpecParser {
             return false
         }
         for placeholder in Placeholders.words(in: text) {
-            guard Placeholders.known.contains(placeholder) else {
-                let known = Placeholders.known.map { "{\($0)}" }
-                let meant = Suggestion.nearest(to: placeholder, among: Placeholders.known)
-                let advice =
-                    meant.map { "did you mean {\($0)}?" } ?? "there are \(known.joined(separator: ", "))"
-                note(node, message: "unknown placeholder {\(placeholder)}; \(advice)")
+            guard known.contains(placeholder) else {
+                note(node, message: Self.unknown(placeholder, among: known))
                 return false
             }
             if placeholder == "release", context.release == nil {
@@ -236,5 +250,19 @@ extension SpecParser {
             }
         }
         return true
+    }
+
+    /// What is said of a word in braces that is not filled in.
+    static func unknown(_ placeholder: String, among known: [String]) -> String {
+        if Placeholders.known.contains(placeholder) {
+            return "{\(placeholder)} is not filled in here: an image has one name for all platforms"
+        }
+        guard !placeholder.contains("{") else {
+            return "a brace is not closed; write a placeholder like {\(known[0])}"
+        }
+        let meant = Suggestion.nearest(to: placeholder, among: known)
+        let all = known.map { "{\($0)}" }.joined(separator: ", ")
+        return "unknown placeholder {\(placeholder.prefix(40))}; "
+            + (meant.map { "did you mean {\($0)}?" } ?? "there \(known.count == 1 ? "is" : "are") \(all)")
     }
 }
