@@ -30,15 +30,21 @@ package struct ForeignList: Sendable {
     /// A Helm chart as a spec writes it.
     struct Chart: Sendable {
         let chart: String
-        let repo: String?
-        let version: String
+        var repo: String?
+        /// `nil` for one of this host.
+        var version: String?
+        var valuesFiles: [String] = []
     }
 
     /// A file as a spec writes it.
-    struct WebFile: Sendable {
+    struct NamedFile: Sendable {
         let name: String
-        let url: String
-        let sha256: String?
+        /// Where it comes from: `url` or `path`.
+        let key: String
+        let place: String
+        var sha256: String?
+        /// Whether it names images, which are carried.
+        var namesImages = false
     }
 
     /// The most entries of all its lists together.
@@ -55,7 +61,7 @@ package struct ForeignList: Sendable {
     /// What a spec does not take over, in the order of the places.
     package internal(set) var omissions: [Omission] = []
     var charts: [Chart] = []
-    var files: [WebFile] = []
+    var files: [NamedFile] = []
     /// What can be said in a comment: settings that an option of `collect` replaces.
     package internal(set) var notes: [String] = []
     /// Where the images are in the file; none of a form in which their keys show them.
@@ -97,6 +103,12 @@ package struct ForeignList: Sendable {
         omissions.append(Omission(position: position, text: String(text.prefix(200)), reason: reason))
     }
 
+    /// Notes that a path counts from the folder of the list, as one of the spec does from its own.
+    mutating func notePaths() {
+        let note = "Paths count from the folder of this file: keep it beside the list."
+        if !notes.contains(note) { notes.append(note) }
+    }
+
     /// The images with their places in `bytes`, and what `bytes` is, if it is a form in which the keys alone do not show
     /// images; `nil` for anything else.
     package static func scan(_ bytes: [UInt8], path: String) throws(Failure) -> (
@@ -109,7 +121,7 @@ package struct ForeignList: Sendable {
     }
 
     private static let marks = [
-        "content.hauler.cattle.io/", "ZarfPackageConfig", "ImagesLock", "ImageSetConfiguration",
+        ".hauler.cattle.io/", "ZarfPackageConfig", "ZarfInitConfig", "ImagesLock", "ImageSetConfiguration",
     ]
 
     /// Reads the list in `bytes`.
@@ -128,8 +140,10 @@ package struct ForeignList: Sendable {
         for document in documents {
             let (version, kind) = (document.root["apiVersion"]?.text ?? "", document.kind ?? "")
             let reader = ForeignReader(source)
-            if version.hasPrefix("content.hauler.cattle.io/") { return reader.hauler(documents).inOrder }
-            if kind == "ZarfPackageConfig" { return reader.zarf(documents).inOrder }
+            if version.contains(".hauler.cattle.io/") { return reader.hauler(documents).inOrder }
+            if kind == "ZarfPackageConfig" || kind == "ZarfInitConfig" {
+                return reader.zarf(documents).inOrder
+            }
             if kind == "ImagesLock" { return reader.imgpkg(documents).inOrder }
             if kind == "ImageSetConfiguration" { return reader.ocMirror(documents).inOrder }
         }

@@ -48,14 +48,18 @@ extension ForeignReader {
                 }
             }
             for item in items(mirror?["helm"]?["local"], into: &list) {
-                omit(
-                    item, text: "chart \(item["name"]?.text ?? "")",
-                    reason: "it is in a folder; a spec takes charts from registries and repositories",
-                    into: &list)
+                chart(
+                    of: item["path"]?.text ?? item["name"]?.text ?? "", at: item, into: &list)
             }
             for item in items(mirror?["blockedImages"], into: &list) {
-                guard let text = item["name"]?.text, let blocked = try? Reference(text) else { continue }
-                list.remove(blocked)
+                let text = item["name"]?.text ?? item.text ?? ""
+                if let blocked = try? Reference(text), list.images.contains(blocked) {
+                    list.remove(blocked)
+                } else {
+                    omit(
+                        item, text: "blocked image \(text)",
+                        reason: "it is none of additionalImages; a pattern is not applied", into: &list)
+                }
             }
             let unknown = "only oc-mirror resolves it to images: run its dry run and import mapping.txt"
             omit(mirror?["platform"], text: "platform", reason: unknown, into: &list)

@@ -16,9 +16,18 @@ extension ForeignReader {
         return list
     }
 
+    /// The keys of a component that are read, and those that say nothing of its content.
+    private static let keys: Set<String> = [
+        "images", "charts", "files", "repos", "imageArchives", "manifests", "only", "import", "actions",
+        "dataInjections", "name", "description", "default", "required", "group", "healthChecks",
+        "cosignKeyPath", "deprecatedCosignKeyPath",
+    ]
+
     private func zarf(component: YAMLNode, into list: inout ForeignList) {
         let name = component["name"]?.text ?? ""
-        for item in items(component["images"], into: &list) { image(item, into: &list) }
+        for item in items(component["images"], into: &list) {
+            image(item.entries == nil ? item : item["name"], into: &list)
+        }
         for item in items(component["charts"], into: &list) { zarf(chart: item, into: &list) }
         for item in items(component["files"], into: &list) {
             file(
@@ -54,6 +63,7 @@ extension ForeignReader {
             component["import"], text: "component \(name)",
             reason: "it is imported from another package: import that file",
             into: &list)
+        omitOthers(of: component, than: Self.keys, in: name, into: &list)
         omit(component["actions"], text: "actions of \(name)", reason: "a spec runs no commands", into: &list)
         omit(
             component["dataInjections"], text: "data injections of \(name)",
@@ -64,11 +74,14 @@ extension ForeignReader {
     private func zarf(chart item: YAMLNode, into list: inout ForeignList) {
         let name = item["name"]?.text ?? ""
         let url = item["url"]?.text
+        let values = items(item["valuesFiles"], into: &list).compactMap(\.text)
+        if item["variables"] != nil || item["values"] != nil {
+            omit(
+                item["variables"] ?? item["values"], text: "values of \(name) that Zarf sets when it deploys",
+                reason: "write those that decide on images as 'values' of the chart", into: &list)
+        }
         if let local = item["localPath"]?.text {
-            return omit(
-                item, text: "chart \(name) in \(local)",
-                reason: "it is in a folder; a spec takes charts from registries and repositories", into: &list
-            )
+            return chart(of: local, valuesFiles: values, at: item, into: &list)
         }
         if let url, url.hasSuffix(".git") || url.contains(".git@") || item["gitPath"] != nil {
             return omit(
@@ -79,12 +92,8 @@ extension ForeignReader {
         let inRepository =
             item["repoName"]?.text
             ?? (url?.hasPrefix("oci://") == true ? url?.split(separator: "/").last.map(String.init) : nil)
-        chart(inRepository ?? name, repo: url, version: item["version"]?.text, at: item, into: &list)
-        for file in items(item["valuesFiles"], into: &list) {
-            omit(
-                file, text: "values \(file.text ?? "") of \(name)",
-                reason: "write them as 'values' of the chart",
-                into: &list)
-        }
+        chart(
+            inRepository ?? name, repo: url, version: item["version"]?.text, valuesFiles: values, at: item,
+            into: &list)
     }
 }

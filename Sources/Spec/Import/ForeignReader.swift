@@ -30,34 +30,57 @@ struct ForeignReader {
 
     /// Takes in a chart, if a spec can name it.
     func chart(
-        _ name: String, repo: String?, version: String?, at node: YAMLNode, into list: inout ForeignList
+        _ name: String, repo: String?, version: String?, valuesFiles: [String] = [], at node: YAMLNode,
+        into list: inout ForeignList
     ) {
         guard let version, !version.isEmpty else {
             return list.omit(
                 "chart \(name)", at: place(node),
                 reason: "it has no version, and a spec carries one exact version")
         }
-        let chart =
+        var chart =
             if let repo, repo.hasPrefix("oci://") {
                 ForeignList.Chart(
-                    chart: repo.hasSuffix("/\(name)") ? repo : "\(repo.droppingSlash)/\(name)", repo: nil,
+                    chart: repo.hasSuffix("/\(name)") ? repo : "\(repo.droppingSlash)/\(name)",
                     version: version)
             } else {
                 ForeignList.Chart(chart: name, repo: repo, version: version)
             }
+        chart.valuesFiles = valuesFiles
+        add(chart, called: "\(name) \(version)", at: node, into: &list)
+    }
+
+    /// Takes in a chart of this host, its path relative to the list.
+    func chart(
+        of path: String, valuesFiles: [String] = [], at node: YAMLNode, into list: inout ForeignList
+    ) {
+        let isBare = !["./", "../", "/"].contains(where: path.hasPrefix)
+        let chart = ForeignList.Chart(chart: isBare ? "./" + path : path, valuesFiles: valuesFiles)
+        add(chart, called: path, at: node, into: &list)
+        list.notePaths()
+    }
+
+    private func add(
+        _ chart: ForeignList.Chart, called name: String, at node: YAMLNode, into list: inout ForeignList
+    ) {
         if let fault = SpecText.fault(of: chart) {
-            list.omit("chart \(name) \(version)", at: place(node), reason: fault)
+            list.omit("chart \(name)", at: place(node), reason: fault)
         } else {
             list.charts.append(chart)
+            if !chart.valuesFiles.isEmpty { list.notePaths() }
         }
     }
 
-    /// Takes in a file of the web.
-    func file(_ url: String, name: String?, sha256: String?, at node: YAMLNode, into list: inout ForeignList)
-    {
-        guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
+    /// Takes in a file of the web, or of this host, its path relative to the list.
+    func file(
+        _ url: String, name: String?, sha256: String?, namesImages: Bool = false, at node: YAMLNode,
+        into list: inout ForeignList
+    ) {
+        let isOfWeb = url.hasPrefix("http://") || url.hasPrefix("https://")
+        guard !url.isEmpty, isOfWeb || !url.contains("://") else {
             return list.omit(
-                url, at: place(node), reason: "a file of this host; a spec carries files from the web")
+                "file '\(url)'", at: place(node),
+                reason: "a spec takes files from http://, https:// and this host")
         }
         let last = url.prefix { $0 != "?" && $0 != "#" }.split(separator: "/").last.map(String.init) ?? "file"
         var stem = String(
@@ -70,11 +93,23 @@ struct ForeignReader {
             unique = "\(stem)-\(number)"
             number += 1
         }
-        let file = ForeignList.WebFile(name: unique, url: url, sha256: sha256)
+        let file = ForeignList.NamedFile(
+            name: unique, key: isOfWeb ? "url" : "path", place: url, sha256: sha256, namesImages: namesImages)
         if let fault = SpecText.fault(of: file) {
             list.omit(url, at: place(node), reason: fault)
         } else {
             list.files.append(file)
+            if !isOfWeb { list.notePaths() }
+        }
+    }
+
+    /// Records each key of a mapping that is not one of `known` as left out.
+    func omitOthers(
+        of node: YAMLNode, than known: Set<String>, in what: String, into list: inout ForeignList
+    ) {
+        for entry in node.entries ?? [] {
+            guard let key = entry.key.text, !known.contains(key) else { continue }
+            list.omit("\(key) of \(what)", at: place(entry.key), reason: "a spec has nothing of this kind")
         }
     }
 

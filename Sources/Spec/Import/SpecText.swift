@@ -30,6 +30,10 @@ package enum SpecText {
         ]
         lines += list.notes.map { "# \($0.escapedForDisplay)" }
         if !list.files.isEmpty { lines += ["", "files:"] + list.files.flatMap(self.lines) }
+        let namers = list.files.filter(\.namesImages)
+        if !namers.isEmpty {
+            lines += ["", "imagesFrom:"] + namers.map { "  - \(quoted($0.name))" }
+        }
         if !list.images.isEmpty {
             lines += ["", "images:"] + list.images.map { "  - \(quoted($0.familiar))" }
         }
@@ -47,7 +51,7 @@ package enum SpecText {
     static func fault(of chart: ForeignList.Chart) -> String? { fault(of: ["charts:"] + lines(chart)) }
 
     /// Why a spec does not take the file; `nil` where it does.
-    static func fault(of file: ForeignList.WebFile) -> String? { fault(of: ["files:"] + lines(file)) }
+    static func fault(of file: ForeignList.NamedFile) -> String? { fault(of: ["files:"] + lines(file)) }
 
     private static func fault(of section: [String]) -> String? {
         let text = (["version: 1", "name: x", "platforms: linux/amd64"] + section).joined(separator: "\n")
@@ -59,11 +63,13 @@ package enum SpecText {
 
     private static func lines(_ chart: ForeignList.Chart) -> [String] {
         ["  - chart: \(quoted(chart.chart))"] + (chart.repo.map { ["    repo: \(quoted($0))"] } ?? [])
-            + ["    version: \(quoted(chart.version))"]
+            + (chart.version.map { ["    version: \(quoted($0))"] } ?? [])
+            + (chart.valuesFiles.isEmpty
+                ? [] : ["    valuesFiles:"] + chart.valuesFiles.map { "      - \(quoted($0))" })
     }
 
-    private static func lines(_ file: ForeignList.WebFile) -> [String] {
-        ["  \(quoted(file.name)):", "    url: \(quoted(file.url))"]
+    private static func lines(_ file: ForeignList.NamedFile) -> [String] {
+        ["  \(quoted(file.name)):", "    \(file.key): \(quoted(file.place))"]
             + (file.sha256.map { ["    sha256: \(quoted($0))"] } ?? [])
     }
 

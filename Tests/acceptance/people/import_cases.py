@@ -31,6 +31,14 @@ spec: {{files: [{{path: "https://get.example/install.sh", name: "-a b"}}, {{path
 ---
 apiVersion: content.hauler.cattle.io/v1
 kind: ImageTxts
+spec: {{imageTxts: [{{ref: "https://get.example/images.txt"}}, {{ref: more.txt, sources: {{include: [a]}}}}]}}
+---
+apiVersion: collection.hauler.cattle.io/v1
+kind: ThickCharts
+spec: {{charts: [{{chart: {{name: ./thick-1.tgz}}, extraImages: [{{reference: "busybox:2"}}]}}]}}
+---
+apiVersion: collection.hauler.cattle.io/v1
+kind: K3s
 """
 ZARF = """
 kind: ZarfPackageConfig
@@ -43,8 +51,10 @@ components:
       - {name: g, version: 1.0.0, url: "https://github.com/x/y.git", gitPath: charts/g}
       - {name: h, repoName: web, version: 2.0.0, url: "https://charts.example"}
     manifests: [{name: m, files: [a.yaml]}]
+    imageArchives: [{path: saved.tar, images: ["a:1"]}]
+    extensions: {bigbang: {version: 2.0.0}}
     images: ["nginx:1.27", "ghcr.io/x/y:###ZARF_PKG_TMPL_V###"]
-    files: [{source: "https://get.example/h.tgz", shasum: %s, target: /x}]
+    files: [{source: "https://get.example/h.tgz", shasum: %s, target: /x}, {source: ../own.sh}]
     repos: ["https://github.com/a/b.git"]
     actions: {onDeploy: {}}
   - {name: other, import: {path: ../other}}
@@ -64,8 +74,9 @@ mirror:
   platform: {channels: [{name: stable-4.14}]}
   operators: [{catalog: "registry.example/index:v4.14"}]
   additionalImages: [{name: "registry.example/ubi:8"}, {name: "quay.io/x/y:1"}]
-  blockedImages: [{name: "quay.io/x/y:1"}]
-  helm: {repositories: [{name: pod, url: "https://c.example/p", charts: [{name: podinfo, version: 5.0.0}]}]}
+  blockedImages: [{name: "quay.io/x/y:1"}, {name: "docker.io/library/.*"}]
+  helm: {repositories: [{name: pod, url: "https://c.example/p", charts: [{name: podinfo, version: 5.0.0}]}],
+         local: [{name: own, path: charts/own-1.0.0.tgz}]}
 """
 PODS = json.dumps({"apiVersion": "v1", "kind": "List", "items": [
     {"kind": "Pod", "metadata": {"name": "p", "namespace": "kube-system"}, "spec": {
@@ -77,23 +88,25 @@ LIST = "\ufeffnginx:1.2\r\n# no\n- redis:7\nregistry.k8s.io/pause:3.9   # x\nBAD
 # Name of the file, its text, what `import` calls it, what the spec has, and what it cannot have.
 FORMS = [
     ("hauler.yaml", HAULER, "a Hauler manifest",
-     {"platforms": ["linux/arm64", "linux/amd64"], "images": ["ghcr.io/busybox:latest", f"quay.io/a/b:v1@{DIGEST}"],
+     {"platforms": ["linux/arm64", "linux/amd64"], "images": ["ghcr.io/busybox:latest", f"quay.io/a/b:v1@{DIGEST}", "busybox:2"],
       "charts": [{"chart": "rancher", "repo": "https://r.example/stable", "version": "2.8.2"},
-                 {"chart": "oci://ghcr.io/hauler-dev/hauler", "version": "1.10"}],
-      "files": {"a-b": {"url": "https://get.example/install.sh"}}},
-     ["k.pub|key of", "NO NAME", "chart open", "u:p@get.example", "local.yaml", "ImageTxts"]),
+                 {"chart": "oci://ghcr.io/hauler-dev/hauler", "version": "1.10"}, {"chart": "./thick-1.tgz"}],
+      "files": {"a-b": {"url": "https://get.example/install.sh"}, "local.yaml": {"path": "local.yaml"},
+                "images.txt": {"url": "https://get.example/images.txt"}, "more.txt": {"path": "more.txt"}},
+      "imagesFrom": ["images.txt", "more.txt"]},
+     ["k.pub|key of", "NO NAME", "chart open", "u:p@get.example", "sources of more.txt", "kind K3s"]),
     ("zarf.yaml", ZARF, "a Zarf package",
      {"platforms": ["linux/arm64"], "images": ["nginx:1.27"],
-      "charts": [{"chart": "oci://ghcr.io/s/charts/podinfo", "version": "6.4.0"},
+      "charts": [{"chart": "oci://ghcr.io/s/charts/podinfo", "version": "6.4.0", "valuesFiles": ["v.yaml"]}, {"chart": "./chart"},
                  {"chart": "web", "repo": "https://charts.example", "version": "2.0.0"}],
-      "files": {"h.tgz": {"url": "https://get.example/h.tgz", "sha256": "6b" * 32}}},
-     ["v.yaml", "chart loc", "y.git", "manifests m", "ZARF_PKG", "b.git", "actions of base", "component other"]),
+      "files": {"h.tgz": {"url": "https://get.example/h.tgz", "sha256": "6b" * 32}, "own.sh": {"path": "../own.sh"}}},
+     ["saved.tar", "extensions of base", "y.git", "manifests m", "ZARF_PKG", "b.git", "actions of base", "component other"]),
     ("lock.yml", IMGPKG, "an imgpkg images lock",
      {"platforms": ["linux/amd64"], "images": [f"nginx:1.14.2@{DIGEST}", f"ghcr.io/x/y@{DIGEST}"]}, []),
     ("sets.yaml", OC_MIRROR, "an oc-mirror image set configuration",
      {"platforms": ["linux/amd64"], "images": ["registry.example/ubi:8"],
-      "charts": [{"chart": "podinfo", "repo": "https://c.example/p", "version": "5.0.0"}]},
-     ["platform", "operators of registry.example/index:v4.14"]),
+      "charts": [{"chart": "podinfo", "repo": "https://c.example/p", "version": "5.0.0"}, {"chart": "./charts/own-1.0.0.tgz"}]},
+     ["platform", r"blocked image docker.io/library/\.\*", "operators of registry.example/index:v4.14"]),
     ("pods.json", PODS, "a list of Kubernetes objects",
      {"platforms": ["linux/amd64"], "images": ["busybox:1.36", "registry.k8s.io/pause:3.9", "job:1"]},
      ["Pod kube-system p, container d"]),
