@@ -175,7 +175,8 @@ def the_spec_of_an_operator_builds(world):
 
 @case
 def the_spec_of_a_helm_site_builds(world):
-    """The shipped spec of cert-manager: the chart is an artifact of the bundle, and the sealer image has it unpacked, with Helm."""
+    """The shipped spec of cert-manager: the chart is an artifact of the bundle and names its images, and the sealer image has it
+    unpacked, with Helm."""
     names = [f"jetstack/cert-manager-{name}:v1.16.2" for name in ("controller", "cainjector", "webhook", "startupapicheck", "acmesolver")]
     pushed(world, "quay.io", *names)
     regular = tarfile.REGTYPE
@@ -183,7 +184,11 @@ def the_spec_of_a_helm_site_builds(world):
         ("cert-manager/Chart.yaml", regular, b"apiVersion: v2\nname: cert-manager\nversion: v1.16.2\nappVersion: v1.16.2\n", 0o644),
         ("cert-manager/values.yaml", regular, b"# values\ncrds:\n  enabled: false\nimage: { repository: quay.io/jetstack/cert-manager-controller }\n", 0o644),
         ("cert-manager/templates/deployment.yaml", regular,
-         b"spec:\n  containers:\n  - image: {{ .Values.image.repository }}:{{ .Chart.AppVersion }}\n", 0o644)])
+         b"spec:\n  containers:\n  - image: {{ .Values.image.repository }}:{{ .Chart.AppVersion }}\n    args:\n"
+         b"    - --acme-http01-solver-image=quay.io/jetstack/cert-manager-acmesolver:{{ .Chart.AppVersion }}\n", 0o644),
+        *[(f"cert-manager/templates/{name}.yaml", regular,
+           f"spec:\n  containers:\n  - image: quay.io/jetstack/cert-manager-{name}:{{{{ .Chart.AppVersion }}}}\n".encode(), 0o644)
+          for name in ("cainjector", "webhook", "startupapicheck")]])
     config = images.Blob("application/vnd.cncf.helm.config.v1+json", b'{"name":"cert-manager","version":"v1.16.2"}')
     layer = images.Blob("application/vnd.cncf.helm.chart.content.v1.tar+gzip", chart)
     top = images.manifest(images.OCI, config, [layer])
@@ -193,11 +198,11 @@ def the_spec_of_a_helm_site_builds(world):
     text = shipped(world, ROOT / "bundles/helm-site.yaml", "helm-site", small_base(world, "helm"), "kubernetes:v1.22.15")
     text = text.replace("FROM kubernetes:v1.22.15", f"FROM {world.registry}/shape/helm-site:1")
     sums = f"{hashlib.sha256(helm).hexdigest()}  helm-v3.16.3-linux-{architecture}.tar.gz\n"
-    text = text.replace("https://charts.jetstack.io/charts/cert-manager-{release}.tgz", web(world, "helm-site/chart.tgz", chart))
     text = text.replace("https://get.helm.sh/helm-v3.16.3-{os}-{arch}.tar.gz.sha256sum", web(world, "helm-site/sums", sums.encode()))
     web(world, f"helm-site/helm-v3.16.3-linux-{architecture}.tar.gz", helm)
     text = text.replace("https://get.helm.sh/", f"{world.said['web']}/helm-site/")
-    made, _, store = collected(world, "helm-site", text)
+    made, told, store = collected(world, "helm-site", text)
+    require("cert-manager: 4 images" in told.err, f"how sure the images of the chart are: {told}")
     said = json.loads(world.ok("inspect", made, "--json").out)
     require(any(image["reference"] == "quay.io/jetstack/charts/cert-manager:v1.16.2" for image in said["lock"]["images"]), "the chart")
     target = store.merged("kubernetes-cert-manager:v1.16.2", world.folder("shipped-helm-merged"))
