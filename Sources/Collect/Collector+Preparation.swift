@@ -9,6 +9,7 @@ extension Collector {
     /// Prepares; what a failure leaves of scratch files is removed.
     func prepare(fetchingFiles: Bool = true) async throws -> Prepared {
         let parsed = try options.spec.narrowed(to: options.platforms)
+        try tellMistakesOfText(parsed)
         let named = options.output ?? "\(parsed.spec.name).sealift"
         let hold = try await onThread { () throws(Failure) in try OutputHold(named) }
         do {
@@ -16,6 +17,20 @@ extension Collector {
         } catch {
             ScratchFolder(beside: hold.path).remove()
             throw (error as? Failure).map { Mistakes.joined(to: $0, in: parsed) } ?? error
+        }
+    }
+
+    /// Says what is wrong already before anything is fetched: the network may take its time, and the report comes after it.
+    private func tellMistakesOfText(_ parsed: ParsedSpec) throws(Failure) {
+        let proved = BuildProblems(gathering: true)
+        let spec = parsed.spec
+        let knowsImages =
+            (spec.imagesFrom ?? []).isEmpty && (spec.charts ?? []).isEmpty
+            && (spec.localCharts ?? []).isEmpty
+        try StaticCheck.run(
+            spec, problems: proved, knowsImages: knowsImages, without: AbsentParts(parsed.gaps))
+        for text in Mistakes(parsed, problems: proved.found).texts {
+            events(.note("known before anything is fetched: \(text)"))
         }
     }
 

@@ -48,9 +48,8 @@ struct ImageFiles {
                 "\(file.path) is \(list.form.rawValue); `sealift import \(file.path)` makes a spec of it")
             return scan
         }
-        let isYAML = endings.contains(where: file.path.hasSuffix) || ForeignList.looksLikeYAML(file.bytes)
         let scan: ImageScan =
-            isYAML
+            isYAML(file.path) || ForeignList.looksLikeYAML(file.bytes)
             ? try .yaml(file.bytes, path: file.path, known: known)
             : try .imageList(file.bytes, path: file.path)
         for value in scan.unreadable {
@@ -88,14 +87,24 @@ struct ImageFiles {
                 remedy: "check its owner and mode")
         }
         return names.filter { name in
-            (endings.contains(where: name.hasSuffix) || name == "imageList" || name.hasSuffix("/imageList"))
+            (isYAML(name) || name == "imageList" || name.hasSuffix("/imageList"))
                 && !name.hasPrefix(".") && !name.contains("/.") && isFile("\(path)/\(name)")
         }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "\(path)/\($0)" }
     }
 
+    /// Whether the name of a file ends like one of YAML or JSON.
+    private static func isYAML(_ name: String) -> Bool {
+        endings.contains(where: name.lowercased().hasSuffix)
+    }
+
+    /// Whether it is a file itself; of a link that is passed over it says so.
     private static func isFile(_ path: String) -> Bool {
         var status = stat()
-        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        guard lstat(path, &status) == 0 else { return false }
+        if status.st_mode & S_IFMT == S_IFLNK {
+            Console.say("\(path): passed over, as it is a symbolic link; name the file itself")
+        }
+        return status.st_mode & S_IFMT == S_IFREG
     }
 
     private static func standardInput() throws(Failure) -> [UInt8] {

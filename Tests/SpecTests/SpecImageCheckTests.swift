@@ -106,6 +106,16 @@ import Testing
         #expect(found.contains { $0.message.hasPrefix("'{{ .Values.image }}' is no image reference") })
     }
 
+    /// What a step names is looked at closely: an image in an argument, and a value that should be an image.
+    @Test func doubtsAreToldWhereTheyAreAskedFor() throws {
+        let text = "image: '{{ .Values.image }}'\nargs: [--image=q.io/a/b:1, --image=calico/cni:v3.19.1]\n"
+        let file = ShippedFile(path: "etc/a.yaml", bytes: Array(text.utf8))
+        let found = try ImageListLint.findings(
+            ofBuild: 0, in: Self.parse(), shipped: [file], doubts: .warning
+        ).filter { $0.severity == .warning }
+        #expect(found.map(\.place) == ["etc/a.yaml:1:8", "etc/a.yaml:2:16"], "\(found)")
+    }
+
     @Test func brokenYAMLIsAnErrorWithItsPlace() throws {
         let parsed = try Self.parse()
         let failure = #expect(throws: Failure.self) {

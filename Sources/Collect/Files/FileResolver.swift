@@ -123,7 +123,7 @@ struct FileResolver: Sendable {
         let origin = source.origin(for: platform ?? spec.platforms[0], release: spec.release)
         let path = try await place(of: name, for: platform, source: source)
         let (digest, size) = try await onThread { () throws(Failure) in
-            let file = try File.open(path)
+            let file = try File.open(path, ofSpecIn: folder)
             var hash = ContentHash(source.algorithm ?? .sha256)
             var size: Int64 = 0
             var stream = file.stream(count: try file.size())

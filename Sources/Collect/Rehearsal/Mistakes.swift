@@ -81,6 +81,12 @@ struct Mistakes {
 
     private static let remedy = "correct them here, where everything can still be fetched, and run it again"
 
+    /// Each with its place, in the order of the places.
+    var texts: [String] {
+        lines.sorted { Self.order($0.place) < Self.order($1.place) }
+            .map { "\($0.place): \($0.text)\(platforms(of: $0))" }
+    }
+
     /// Throws all of them as one failure; nothing where there are none.
     func report() throws(Failure) {
         if lines.isEmpty { return }
@@ -91,13 +97,12 @@ struct Mistakes {
             if single.remedy.isEmpty { single.remedy = Self.remedy }
             throw single
         }
-        let sorted = lines.sorted { Self.order($0.place) < Self.order($1.place) }
-        let shown = sorted.prefix(50).map { "\n  \($0.place): \($0.text)\(platforms(of: $0))" }.joined()
-        let more = sorted.count > 50 ? "\n  and \(sorted.count - 50) more" : ""
+        let shown = texts.prefix(50).map { "\n  " + $0 }.joined()
+        let more = lines.count > 50 ? "\n  and \(lines.count - 50) more" : ""
         let kinds = Set(lines.map(\.kind))
         throw Failure(
             kinds.count == 1 ? kinds.first! : .configuration, Self.operation, parsed.path,
-            because: (sorted.count == 1 ? "1 mistake:" : "\(sorted.count) mistakes:") + shown + more,
+            because: (lines.count == 1 ? "1 mistake:" : "\(lines.count) mistakes:") + shown + more,
             remedy: Self.remedy)
     }
 

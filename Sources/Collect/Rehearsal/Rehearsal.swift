@@ -271,7 +271,8 @@ final class Rehearsal: @unchecked Sendable {
             }
             if files.isEmpty { continue }
             let found = try ImageListLint.findings(
-                ofBuild: number, in: parsed, shipped: files, present: present.union(absent.images))
+                ofBuild: number, in: parsed, shipped: files, present: present.union(absent.images),
+                doubts: isNamed ? .warning : .note)
             for finding in found where finding.severity != .note {
                 // A whole layer of the base may hold YAML that is never applied.
                 if finding.severity == .warning || !isNamed {

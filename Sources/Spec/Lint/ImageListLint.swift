@@ -53,10 +53,14 @@ package enum ImageListLint {
     /// domain, has it under the same name.
     ///
     /// Images below `manifests/` need no pattern: sealer saves what it finds there.
-    /// - Parameter present: images that the build has without the spec, in its base.
+    /// - Parameters:
+    ///   - present: images that the build has without the spec, in its base.
+    ///   - doubts: how much weighs what may be an image and is neither carried nor in `notImages`, and what should be
+    ///     one and is none.
     /// - Throws: a ``Failure`` of kind `data` with line and column for a file that is not YAML.
     package static func findings(
-        ofBuild build: Int, in parsed: ParsedSpec, shipped: [ShippedFile], present: Set<Reference> = []
+        ofBuild build: Int, in parsed: ParsedSpec, shipped: [ShippedFile], present: Set<Reference> = [],
+        doubts: SpecFinding.Severity = .note
     ) throws(Failure) -> [SpecFinding] {
         var check = Comparison(parsed, build: build, present: present)
         for file in shipped where file.isImageList { check.list(file.bytes) }
@@ -65,13 +69,7 @@ package enum ImageListLint {
                 file.bytes, path: file.path, known: CarriedImages(parsed.spec.images)
             ).without(parsed.spec.isNoImage)
             for image in scan.references { check.need(image, in: scan.source) }
-            for image in scan.unreadable {
-                check.add(
-                    .note, place: "\(file.path):\(image.position)",
-                    message:
-                        "'\(image.text.prefix(80))' is no image reference (\(image.reason)); it is left as it is"
-                )
-            }
+            check.doubt(scan, severity: doubts)
         }
         check.leftOver(build)
         return check.findings.sorted { ($1.severity, $0.place) < ($0.severity, $1.place) }
@@ -85,13 +83,11 @@ package enum ImageListLint {
         var check = Comparison(parsed, build: nil, present: [])
         var missing: [Reference] = []
         for scan in scans {
-            for image in scan.without(parsed.spec.isNoImage).references
-            where check.need(image, in: scan.source) {
+            let scan = scan.without(parsed.spec.isNoImage)
+            for image in scan.references where check.need(image, in: scan.source) {
                 missing.append(image.reference)
             }
-            for image in scan.possible {
-                check.consider(image, in: scan.source, severity: severityOfPossible)
-            }
+            check.doubt(scan, severity: severityOfPossible)
         }
         return (missing, check.findings)
     }
@@ -193,8 +189,24 @@ private struct Comparison {
         return true
     }
 
+    /// Takes note of what may be an image, and of what should be one and is none.
+    mutating func doubt(_ scan: ImageScan, severity: SpecFinding.Severity) {
+        if severity > .note {
+            for image in scan.possible { consider(image, in: scan.source, severity: severity) }
+        }
+        for value in scan.unreadable where !value.text.isEmpty && told.insert(value.text).inserted {
+            add(
+                severity, place: "\(scan.source.path):\(value.position)",
+                message:
+                    "'\(value.text.prefix(80))' is no image reference (\(value.reason)); it is left as it is",
+                remedy: "write the image there, or add the text to notImages in \(parsed.path)")
+        }
+    }
+
     /// Takes note of what may be an image, unless it is carried or the spec says that it is none.
-    mutating func consider(_ image: PossibleImage, in source: SourceText, severity: SpecFinding.Severity) {
+    private mutating func consider(
+        _ image: PossibleImage, in source: SourceText, severity: SpecFinding.Severity
+    ) {
         let images = parsed.spec.images
         let name = image.reference.repository
         let isCarried =

@@ -32,6 +32,9 @@ def mistakes_of_the_text_and_of_the_builds_are_one_report(world):
         "regstry", "Upper/Case", "rotfs", r"caliko/\*", "nots", r"up\.yaml", "no-such-key", "page .*HTML", "absent.json", "ENV",
         "COPY etc: it has no destination", r"\$unset"], steps, kubefile, change=change)
     require(mistakes(outcome) == 12, f"twelve mistakes: {outcome}")
+    known = "known before anything is fetched: "
+    require(re.search(f"{known}.*regstry", outcome.err) and re.search(f"{known}.*unset", outcome.err), f"first what the text shows: {outcome}")
+    require(outcome.err.count(known) < 12, f"what only the base shows comes later: {outcome}")
 
 
 @case
