@@ -48,7 +48,8 @@ let package = Package(
         .target(name: "Spec", dependencies: ["OCI", "YAML"], swiftSettings: small),
         .target(
             name: "BundleFormat", dependencies: ["OCI", "Spec", "COpenSSL", "CLinux"], swiftSettings: small),
-        .target(name: "Sealer", dependencies: ["OCI", "YAML", "CYaml", "CISAL", "CLinux"], swiftSettings: small),
+        .target(
+            name: "Sealer", dependencies: ["OCI", "YAML", "CYaml", "CISAL", "CLinux"], swiftSettings: small),
         .target(
             name: "Build", dependencies: ["OCI", "YAML", "Spec", "Sealer", "CLinux"], swiftSettings: small),
         .target(
