@@ -141,6 +141,7 @@ import Testing
         ("a: [1, 2\nb: 1\n", "2:2", "the '[' of line 1 is not closed"),
         ("a: {x: 1\nb: 2\n", "2:2", "the '{' of line 1 is not closed"),
         ("a: 'x\nb: 1\n", "3:1", "the quote of line 1 is not closed"),
+        ("a: [b:{c}]\n", "1:6", "a ':' comes right before a bracket or a comma"),
         ("a: @x\n", "1:4", "a value cannot begin with '@'"),
         ("a: *\n", "1:5", "marks of aliases and anchors"),
         ("a: \"\\q\"\n", "1:5", "a backslash comes before what it cannot escape"),

@@ -23,7 +23,7 @@ extension File {
             failure.remedy +=
                 path.hasPrefix("/") && !path.hasPrefix(absolute(folder))
                 ? "correct the path in the spec"
-                : "correct the path in the spec: it counts from the spec's folder, \(absolute(folder.isEmpty ? "." : folder))"
+                : "correct the path in the spec: it counts from the spec's folder, \(absolute(folder))"
             throw failure
         }
     }

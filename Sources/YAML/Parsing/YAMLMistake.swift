@@ -49,6 +49,10 @@ struct YAMLMistake {
             "write KEY: VALUE; put text of several lines in quotes or in a block (|)"
         ),
         (
+            "found unexpected ':'", "", "a ':' comes right before a bracket or a comma",
+            "put the value in quotes: in lists and mappings in brackets, braces and commas are marks"
+        ),
+        (
             "did not find expected ',' or ']'", "", "the '[' of LINE is not closed, or a ',' is missing",
             "put ',' between the items, and ']' behind the last"
         ),
