@@ -91,9 +91,9 @@ import YAML
         let bytes = Array(whole.utf8)
         let root = try #require(try YAMLDocuments.all(SourceText(bytes, path: "s.yaml")).first?.root)
         let places = scalars(root).filter { bytes[$0].first != UInt8(ascii: "-") }
-        // A third of the values at each place, others at the next: all takes a minute and shows no more.
+        // A fifth of the values at each place, others at the next: all takes a minute and shows no more.
         return places.enumerated().flatMap { number, range in
-            others.enumerated().filter { ($0.offset + number) % 3 == 0 }.map { _, other in
+            others.enumerated().filter { ($0.offset + number) % 5 == 0 }.map { _, other in
                 String(
                     decoding: bytes[..<range.lowerBound] + Array(other.utf8) + bytes[range.upperBound...],
                     as: UTF8.self)
@@ -104,7 +104,7 @@ import YAML
     @Test func bothJudgeAlike() throws {
         _ = try SpecReader.read(Array(Self.whole.utf8), path: "s.yaml")
         let specs = try Self.variants()
-        #expect(specs.count > 2500)
+        #expect(specs.count > 1500)
         let lines = Self.whole.split(separator: "\n", omittingEmptySubsequences: false)
         var unlike: [String] = []
         for (spec, taken) in zip(specs, try SpecSchemaTests.verdicts(specs)) {

@@ -15,10 +15,10 @@ loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def verdict(spec):
-    """Whether the schema takes a spec; what has a list or a mapping as a key is no JSON, which no editor takes."""
+    """Whether the schema takes a spec; keys that are no texts are no JSON, which no editor takes."""
     try:
         return validator.is_valid(yaml.load(spec, loader))
-    except yaml.constructor.ConstructorError:
+    except (yaml.YAMLError, TypeError):
         return False
 
 
