@@ -44,7 +44,7 @@ let package = Package(
             name: "OCI", dependencies: ["CArchive", "COpenSSL", "CISAL", "CDeflate", "CLinux"],
             swiftSettings: strict),
         .target(name: "Registry", dependencies: ["OCI", "CCurl"], swiftSettings: small),
-        .target(name: "YAML", dependencies: ["OCI", "CYaml"], swiftSettings: strict),
+        .target(name: "YAML", dependencies: ["OCI", "CYaml"], swiftSettings: small),
         .target(name: "Spec", dependencies: ["OCI", "YAML"], swiftSettings: small),
         .target(
             name: "BundleFormat", dependencies: ["OCI", "Spec", "COpenSSL", "CLinux"], swiftSettings: small),
