@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Build
 internal import FoundationEssentials
 internal import Glibc
 internal import YAML
@@ -13,11 +14,17 @@ struct ImageFiles {
         let bytes: [UInt8]
         /// Whether it was found in a folder, not named.
         var isInFolder = false
+        /// Whether it is an archive, which only a packed chart may be.
+        var isPacked = false
     }
     private let paths: [String]
     private static let endings = [".yaml", ".yml", ".json"]
-    /// A text is held in memory as a whole; this is what memory is for, not a limit of YAML.
-    private static let largest = 1 << 30
+    /// The largest text, which is held in memory as a whole: 256 MiB.
+    private static let largest = 256 << 20
+    /// The largest packed chart: 64 MiB.
+    private static let largestChart = 64 << 20
+    /// So many lines that only Helm understands are shown of a chart.
+    private static let mostLines = 20
 
     /// - Parameter paths: files, folders, and `-` for standard input.
     init(_ paths: [String]) { self.paths = paths }
@@ -27,15 +34,55 @@ struct ImageFiles {
     func forEach(_ body: (Found) throws(Failure) -> Void) throws(Failure) {
         for path in paths {
             if path == "-" {
-                try body(Found(path: "<stdin>", bytes: try Self.standardInput()))
+                let bytes = try Self.standardInput()
+                let form = BinaryForm(bytes[...])
+                if let form, form != .gzip { throw form.failure(reading: "standard input") }
+                try body(Found(path: "<stdin>", bytes: bytes, isPacked: form != nil))
             } else {
                 for file in try Self.files(at: path) {
-                    try body(
-                        Found(
-                            path: file, bytes: try File.open(file).bytes(limit: Self.largest),
-                            isInFolder: file != path))
+                    let opened = try File.open(file)
+                    let isPacked = try opened.binaryForm() == .gzip
+                    let bytes =
+                        isPacked
+                        ? try opened.bytes(limit: Self.largestChart) : try opened.text(limit: Self.largest)
+                    try body(Found(path: file, bytes: bytes, isInFolder: file != path, isPacked: isPacked))
                 }
             }
+        }
+    }
+
+    /// The images of a packed chart, read without Helm, those of each of its files; reports by which means, and what is
+    /// not known.
+    static func scans(ofChart file: Found) throws(Failure) -> [ImageScan] {
+        let chart = try chart(file)
+        var found: [String: [(Reference, Int)]] = [:]
+        for (text, place) in chart.images {
+            do throws(Failure) {
+                found[place.file, default: []].append((try Reference(text), place.line))
+            } catch {
+                Console.say("\(place): '\(text)' is no image reference: \(error.reason)")
+            }
+        }
+        Console.say(
+            "\(file.path) is a packed chart; its images are by \(chart.source.rawValue), and `helm template \(file.path) | sealift images -` lists what Helm makes of it"
+        )
+        for (text, place) in chart.unknown.prefix(mostLines) {
+            Console.say("\(place): '\(text)' may name an image, which only Helm can tell")
+        }
+        if chart.unknown.count > mostLines {
+            Console.say("and \(chart.unknown.count - mostLines) more such lines")
+        }
+        return found.sorted { $0.key < $1.key }.map { .found($0.value, inFileAt: $0.key) }
+    }
+
+    /// Reads a packed chart.
+    /// - Throws: a ``Failure`` of kind `data` for an archive of something else.
+    static func chart(_ file: Found) throws(Failure) -> ChartReading {
+        do { return try ChartReading(packed: file.bytes, path: file.path, values: []) } catch {
+            throw Failure(
+                .data, "read the images of", file.path,
+                because: "it is \(BinaryForm.gzip.rawValue), and no packed chart: \(error.reason)",
+                remedy: "unpack it, and name the files in it that name images")
         }
     }
 

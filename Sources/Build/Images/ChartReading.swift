@@ -14,14 +14,24 @@ package struct ChartReading {
         case templates = "its templates, read without Helm"
     }
 
+    /// Where a chart names something.
+    package struct Place: Sendable, Equatable, CustomStringConvertible {
+        /// The file, from the archive or the folder on.
+        package let file: String
+        /// The line; 0 for a list, in which lines say nothing.
+        package let line: Int
+
+        package var description: String { line == 0 ? file : "\(file):\(line)" }
+    }
+
     /// The chart's name and version, as `Chart.yaml` has them.
     package let name: String, version: String
     /// Where the images are from.
     package let source: Source
     /// The names of images, each with its place in the chart.
-    package let images: [(text: String, place: String)]
+    package let images: [(text: String, place: Place)]
     /// What names an image only after Helm has rendered it, with its place.
-    package let unknown: [(text: String, place: String)]
+    package let unknown: [(text: String, place: Place)]
 
     /// Reads the packed chart `bytes`.
     /// - Parameters:
@@ -74,8 +84,8 @@ package struct ChartReading {
         // A list says what blocks come to; what is outside of them is needed whatever a list says.
         let isListed = source != .templates
         images = scan.mentions.filter { !isListed || $0.line == 0 || !$0.isInBlock }.map {
-            ($0.text, $0.place)
+            ($0.text, Place(file: $0.file, line: $0.line))
         }
-        unknown = scan.templated.map { ($0.text, $0.place) }
+        unknown = scan.templated.map { ($0.text, Place(file: $0.file, line: $0.line)) }
     }
 }

@@ -28,7 +28,7 @@ struct ChartValuesFiles: Sendable {
         var (paths, contents): ([String], [[UInt8]]) = ([], [])
         for file in rendering.valuesFiles ?? [] {
             let path = file.hasPrefix("/") ? file : folder + file
-            contents.append(try File.open(path, ofSpecIn: folder).bytes(limit: Self.largestFile))
+            contents.append(try File.open(path, ofSpecIn: folder).text(limit: Self.largestFile))
             // Helm takes a path that looks like a URL for one.
             paths.append(absolute(path))
         }

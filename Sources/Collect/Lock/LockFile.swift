@@ -22,7 +22,7 @@ package struct LockFile: Sendable {
     /// - Throws: a `Failure` of kind `configuration` for a file that is not a lock.
     package func load() throws(Failure) -> Lock? {
         guard access(path, F_OK) == 0 else { return nil }
-        return try Lock.decode(File.open(path).bytes(limit: 64 << 20), path: path)
+        return try Lock.decode(File.open(path).text(limit: 64 << 20), path: path)
     }
 
     /// The spec with the images that its lock has from files and charts; as it is where it takes none from there.

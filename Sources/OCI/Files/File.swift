@@ -26,11 +26,15 @@ package final class File: Sendable {
         var status = stat()
         guard fstat(file.descriptor, &status) == 0 else { throw Failure.system("examine", artifact: path) }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw Failure(
-                .input, "open", path, because: "it is \(kind(of: status.st_mode)), and a file is expected",
-                remedy: "name a file; copy into one what comes from elsewhere")
+            throw isNoFile(path, status.st_mode, verb: "open")
         }
         return file
+    }
+
+    private static func isNoFile(_ path: String, _ mode: mode_t, verb: String) -> Failure {
+        Failure(
+            .input, verb, path, because: "it is \(kind(of: mode)), and a file is expected",
+            remedy: "name a file; copy into one what comes from elsewhere")
     }
 
     static func kind(of mode: mode_t) -> String {
@@ -86,7 +90,15 @@ package final class File: Sendable {
         opening path: String, flags: Int32, verb: String, mode: UInt32 = 0
     ) throws(Failure) {
         let descriptor = Glibc.open(path, flags, mode)
-        guard descriptor >= 0 else { throw Failure.system(verb, artifact: path) }
+        guard descriptor >= 0 else {
+            let code = errno
+            // A socket, or a device that nothing is behind.
+            var status = stat()
+            if code == ENXIO || code == ENODEV, stat(path, &status) == 0 {
+                throw Self.isNoFile(path, status.st_mode, verb: verb)
+            }
+            throw Failure.system(verb, artifact: path, code: code)
+        }
         self.init(taking: descriptor, path: path)
     }
 
@@ -234,7 +246,7 @@ extension Failure {
     package static func system(_ operation: String, artifact: String, code: Int32) -> Failure {
         let (kind, remedy): (Kind, String) =
             switch code {
-            case ENOENT, ENOTDIR: (.input, "check the path")
+            case ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG: (.input, "check the path")
             case EACCES, EPERM: (.denied, "check its owner and mode, or run as a user that may")
             case EROFS: (.denied, "the file system is read-only: name another place")
             case ENOSPC, EDQUOT:

@@ -26,7 +26,7 @@ package final class Htpasswd: Sendable {
     /// for nothing.
     /// - Throws: a `Failure` of kind `configuration` that names the line with any other form of hash.
     package convenience init(path: String) throws(Failure) {
-        try self.init(String(decoding: File.open(path).bytes(limit: 1 << 20), as: UTF8.self), path: path)
+        try self.init(String(decoding: File.open(path).text(limit: 1 << 20), as: UTF8.self), path: path)
     }
 
     /// Reads `text`, the content of such a file; `path` names it in errors.

@@ -12,9 +12,12 @@ extension ForeignList {
     package static func images(
         in bytes: [UInt8], path: String, known: CarriedImages = CarriedImages()
     ) throws(Failure) -> (scan: ImageScan, notTaken: [String]) {
-        if bytes.prefix(4096).contains(0) || String(validating: bytes, as: UTF8.self) == nil {
+        let form = BinaryForm(bytes[...])
+        if form != nil || String(validating: bytes, as: UTF8.self) == nil {
             throw Failure(
-                .data, "read the images of", path, because: "it is not a text in UTF-8",
+                .data, "read the images of", path,
+                because: form.map { "it is \($0.rawValue), and no text in UTF-8" }
+                    ?? "it is not a text in UTF-8",
                 remedy:
                     "save it as UTF-8; of an archive, say which members name images: { file: NAME, members: [manifests/*.yaml] }"
             )

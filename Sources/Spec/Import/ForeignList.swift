@@ -13,6 +13,7 @@ package struct ForeignList: Sendable {
         case objects = "a list of Kubernetes objects"
         case manifests = "YAML that names images"
         case lines = "a list of images, one a line"
+        case chart = "a packed chart"
     }
 
     /// What a spec does not take over.
@@ -86,6 +87,24 @@ package struct ForeignList: Sendable {
     /// Whether it is a form of its own, in which images are not only found by their keys.
     package var isForeign: Bool { form != .manifests && form != .lines }
 
+    /// The images of a packed chart.
+    /// - Parameters:
+    ///   - images: as they are written, with the place of each.
+    ///   - unknown: what may name an image and only Helm can tell.
+    package init(
+        chart images: [(text: String, place: String)], unknown: [(text: String, place: String)], path: String
+    ) {
+        self.init(.chart, path: path)
+        for (text, place) in images {
+            do throws(Failure) { add(try Reference(text)) } catch {
+                omit(text, at: nil, reason: "\(place): \(error.reason)")
+            }
+        }
+        for (text, place) in unknown {
+            omit(text, at: nil, reason: "\(place): only Helm can tell which image it names")
+        }
+    }
+
     mutating func add(_ image: Reference) {
         if seen.insert(image).inserted { images.append(image) }
     }
@@ -152,13 +171,26 @@ package struct ForeignList: Sendable {
 
     /// Whether text has a key or begins a document: references have neither.
     package static func looksLikeYAML(_ bytes: [UInt8]) -> Bool {
-        String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).contains { line in
-            var text = line.drop { $0 == " " }
-            if let comment = text.firstRange(of: " #") { text = text[..<comment.lowerBound] }
-            return !text.hasPrefix("#")
-                && (text.contains(": ") || text.hasSuffix(":") || text.hasPrefix("---")
-                    || text.hasPrefix("{"))
+        var start = 0
+        while start < bytes.count {
+            let end = bytes[start...].firstIndex { $0 == 0x0A || $0 == 0x0D } ?? bytes.count
+            if isYAML(line: bytes[start..<end].drop { $0 == 0x20 }) { return true }
+            start = end + 1
         }
+        return false
+    }
+
+    private static func isYAML(line: ArraySlice<UInt8>) -> Bool {
+        if line.starts(with: "---".utf8) || line.starts(with: "{".utf8) { return true }
+        let (colon, space, mark) = (UInt8(ascii: ":"), UInt8(ascii: " "), UInt8(ascii: "#"))
+        var last: UInt8?
+        for byte in line {
+            // A comment ends what counts.
+            if byte == mark, last ?? space == space { return false }
+            if last == colon, byte == space { return true }
+            last = byte
+        }
+        return last == colon
     }
 
     /// YAML in which images are found by the keys that name them.

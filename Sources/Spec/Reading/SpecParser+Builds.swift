@@ -89,7 +89,7 @@ extension SpecParser {
         else { return nil }
         let place = path.hasPrefix("/") ? path : (parts.last?.source.folder ?? "") + path
         do throws(Failure) {
-            let bytes = try File.open(place).bytes(limit: SpecReader.largestSpec)
+            let bytes = try File.open(place).text(limit: SpecReader.largestSpec, kind: .configuration)
             guard let text = String(validating: bytes, as: UTF8.self) else {
                 note(at, message: "the Kubefile \(path) is not UTF-8")
                 return nil

@@ -95,7 +95,9 @@ extension SpecParser {
         do throws(Failure) {
             (count, inner) = (
                 parts.count,
-                SourceText(try File.open(place).bytes(limit: SpecReader.largestSpec), path: place)
+                SourceText(
+                    try File.open(place).text(limit: SpecReader.largestSpec, kind: .configuration),
+                    path: place)
             )
         } catch {
             note(item, message: "the included spec \(path) cannot be read: \(error.reason)")

@@ -34,6 +34,7 @@ package enum SpecReader {
 
     private static func bytes(_ path: String) throws(Failure) -> [UInt8] {
         let file = try File.open(path)
+        if let form = try file.binaryForm() { throw form.failure(reading: path, kind: .configuration) }
         let size = try file.size()
         guard size <= largestSpec else {
             throw Failure(

@@ -138,6 +138,20 @@ package struct ImageScan: Sendable {
         return scan
     }
 
+    /// The images that a reader of another form has found, with the line of each in the file at `path`; an empty text where
+    /// lines are all that is known of it. A rewrite leaves them alone.
+    package static func found(
+        _ images: [(reference: Reference, line: Int)], inFileAt path: String
+    ) -> ImageScan {
+        var scan = ImageScan(SourceText([], path: path), isYAML: true)
+        scan.references = images.map { image in
+            ImageMention(
+                reference: image.reference, text: "\(image.reference)", range: 0..<0,
+                position: SourcePosition(line: max(1, image.line), column: 1))
+        }
+        return scan
+    }
+
     private mutating func append(listed line: ArraySlice<UInt8>) throws(Failure) {
         let text = String(decoding: line, as: UTF8.self)
         func refuse(_ reason: String, remedy: String) -> Failure {

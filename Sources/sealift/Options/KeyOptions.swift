@@ -37,7 +37,7 @@ struct PassphraseOptions: ParsableArguments {
     /// - Throws: a ``Failure`` of kind `usage` where there is no one to ask.
     func passphrase(for path: String, twice: Bool = false) throws(Failure) -> [UInt8] {
         if let passphraseFile {
-            let bytes = try File.open(passphraseFile).bytes(limit: 4096)
+            let bytes = try File.open(passphraseFile).text(limit: 4096)
             return Array(bytes.prefix { $0 != 0x0A && $0 != 0x0D })
         }
         guard let first = Console.ask("passphrase of \(path): ", isSecret: true) else {

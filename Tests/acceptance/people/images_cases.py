@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """images: what YAML, imageLists and rendered charts name, and what a spec misses of it."""
 
+import gzip
+import io
 import json
 import subprocess
+import tarfile
 
 import contents
 from harness import case, equal, require
@@ -48,6 +51,49 @@ def images_are_listed_once(world):
     (folder / "a-broken.yaml").write_text("{{ if .Values.x }}\nimage: [\n")
     told = world.run("images", folder)
     equal((told.code, told.out.splitlines()[:3]), (65, NAMED), "what stands beside a file that is not YAML")
+
+
+def packed_chart(path):
+    """Writes a packed chart that names an image of its values, one that only Helm can tell, and one in a part."""
+    files = {"web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n", "web/values.yaml": "image: quay.io/a/web:1\n",
+             "web/templates/a.yaml": "kind: Pod\nimage: {{ .Values.image }}\nimage: {{ include \"x\" . }}\n",
+             "web/charts/db/Chart.yaml": "name: db\n", "web/charts/db/values.yaml": "",
+             "web/charts/db/templates/a.yaml": "image: quay.io/a/db:2\n"}
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return path
+
+
+@case
+def packed_charts_are_read_and_binary_files_named(world):
+    """images and import read a packed chart; what is no text is refused by its kind, and none of it is shown."""
+    folder = world.folder("packed")
+    chart = packed_chart(folder / "web-1.0.0.tgz")
+    wanted = ["quay.io/a/db:2", "quay.io/a/web:1"]
+    for arguments, source in ((("images", chart), None), (("images", "-"), chart.read_bytes())):
+        told = subprocess.run([world.sealift, *arguments], input=source, capture_output=True)
+        equal((told.returncode, sorted(told.stdout.decode().splitlines())), (0, wanted), f"{arguments}: {told}")
+        require("templates/a.yaml:3" in told.stderr.decode() and "helm template" in told.stderr.decode(), f"what is open: {told}")
+    places = json.loads(world.ok("images", chart, "--json").out)
+    equal(sorted((place["path"].split("/")[-2:], place["line"]) for place in places),
+          [(["templates", "a.yaml"], 1), (["templates", "a.yaml"], 2)], "the places")
+    told = world.run("images", "--check", world.spec(world.folder("packed-spec")), chart)
+    equal((told.code, sorted(told.out.splitlines())), (78, wanted), "what a spec misses of it")
+    spec = world.ok("import", chart, "--name", "web").out
+    require(all(f"  - {image}\n" in spec for image in wanted) and "only Helm can tell" in spec, f"the spec: {spec}")
+    (folder / "other.tgz").write_bytes(gzip.compress(b"no tar"))
+    for name, kind, content in (("a.zip", "a zip archive", b"PK\3\4" + bytes(range(256))), ("a.png", "a picture", b"\x89PNG\r\n\1\2"),
+                                ("a.yaml", "binary data", b"a: b\0\x1b[31m"), ("ls", "a program", b"\x7fELF\2\1"),
+                                ("utf16.yaml", "UTF-16", "a: b".encode("utf-16")), ("other.tgz", "no packed chart", None)):
+        path = folder / name
+        if content:
+            path.write_bytes(content)
+        for command, code in ((["images"], 65), (["import"], 65), (["images", "--rewrite", "sea.hub:5000"], 65), (["check"], 78)):
+            said = world.refused(code, ["gzip archive" if name == "other.tgz" else kind], *command, path, unchanged=[folder])
+            require("\x1b" not in said.err and "\\u" not in said.err, f"some of it is shown: {said}")
 
 
 @case

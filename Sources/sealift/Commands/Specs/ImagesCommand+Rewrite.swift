@@ -56,6 +56,7 @@ struct ImagesRewrite: ParsableArguments {
         var seen: Set<String> = []
         try ImageFiles(paths).forEach { (file) throws(Failure) in
             guard seen.insert(try File.resolve(file.path)).inserted else { return }
+            if file.isPacked { throw BinaryForm.gzip.failure(reading: file.path) }
             do throws(Failure) { scans.append(try ImageFiles.scan(file, known: known)) } catch {
                 guard error.kind == .data, ImageFiles.isTemplate(file, anywhere: true) else { throw error }
                 ImageFiles.reportTemplate(file.path)

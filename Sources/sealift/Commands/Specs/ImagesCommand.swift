@@ -11,7 +11,8 @@ struct ImagesCommand: AsyncParsableCommand {
         abstract: "List the image references in Kubernetes YAML and imageLists, or rewrite them.",
         discussion: """
             Lists each image once, one a line. Of a folder, the YAML and JSON files and imageLists at any depth; templates of \
-            charts are passed over. What Helm renders: helm template CHART | sealift images -
+            charts are passed over. Of a packed chart, what it lists itself or its templates say. What Helm renders: \
+            helm template CHART | sealift images -
 
             What only may be an image (in env, arguments, annotations, text, or without a tag) is counted on stderr, and \
             listed with --possible.
@@ -80,7 +81,11 @@ struct ImagesCommand: AsyncParsableCommand {
         let known = try rewriting.known()
         try ImageFiles(paths).forEach { (file) throws(Failure) in
             do throws(Failure) {
-                scans.append(try ImageFiles.scan(file, known: known))
+                if file.isPacked {
+                    scans += try ImageFiles.scans(ofChart: file)
+                } else {
+                    scans.append(try ImageFiles.scan(file, known: known))
+                }
             } catch {
                 if ImageFiles.isTemplate(file, anywhere: false) {
                     return ImageFiles.reportTemplate(file.path)

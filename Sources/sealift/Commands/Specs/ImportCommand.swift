@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
+internal import Build
 internal import OCI
 internal import Spec
 
@@ -8,7 +9,7 @@ struct ImportCommand: AsyncParsableCommand {
         commandName: "import", abstract: "Make a spec from another tool's list of images, charts and files.",
         discussion: """
             Reads a list of images, Hauler manifests, Zarf packages, imgpkg images locks, oc-mirror image set \
-            configurations, Kubernetes YAML, and what `kubectl get pods -A -o json` prints. What a spec cannot carry \
+            configurations, Kubernetes YAML, a packed chart, and what `kubectl get pods -A -o json` prints. What a spec cannot carry \
             is reported with its place, and listed in a comment of the spec.
 
             EXAMPLES:
@@ -34,7 +35,10 @@ struct ImportCommand: AsyncParsableCommand {
             if file != "-" { _ = try File.open(file) }
             var lists: [ForeignList] = []
             try ImageFiles([file]).forEach { (found) throws(Failure) in
-                lists.append(try ForeignList.read(found.bytes, path: found.path))
+                lists.append(
+                    found.isPacked
+                        ? ForeignList(try ImageFiles.chart(found), path: found.path)
+                        : try ForeignList.read(found.bytes, path: found.path))
             }
             return lists[0]
         }
@@ -49,6 +53,13 @@ struct ImportCommand: AsyncParsableCommand {
 }
 
 extension ForeignList {
+    /// The images of a packed chart at `path`.
+    fileprivate init(_ chart: ChartReading, path: String) {
+        self.init(
+            chart: chart.images.map { ($0.text, "\($0.place)") },
+            unknown: chart.unknown.map { ($0.text, "\($0.place)") }, path: path)
+    }
+
     /// What a spec takes over and what it does not, in numbers.
     fileprivate var summary: String {
         let taken = "\(count == 1 ? "1 entry" : "\(count) entries") taken over"
