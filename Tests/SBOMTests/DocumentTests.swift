@@ -183,6 +183,22 @@ import Testing
         var packages: [Package], relationships: [Relationship]
     }
 
+    /// Each layer may be within its own bound, and all together beyond what memory is for.
+    @Test func textOfAllLayersIsBounded() throws {
+        let scratch = try Scratch()
+        let bundle = try Self.bundle(in: scratch.path)
+        func survey(_ most: Int) throws -> LayerSurvey {
+            try LayerSurvey(of: SBOMSubject(bundle), content: bundle, scratch: scratch.path, mostText: most)
+        }
+        let layers = try survey(DatabaseBound.texts).layers.values
+        let (all, largest) = (layers.reduce(0) { $0 + $1.text }, layers.map(\.text).max() ?? 0)
+        #expect(largest < all)
+        _ = try survey(all)
+        let refused = #expect(throws: Failure.self) { try survey(all - 1) }
+        #expect(
+            refused?.kind == .data && refused?.reason.contains("more than \(all - 1) bytes of text") == true)
+    }
+
     @Test func theDocumentIsWholeAndTheSameAgain() throws {
         let scratch = try Scratch()
         let bundle = try Self.bundle(in: scratch.path)

@@ -139,6 +139,21 @@ import YAML
         }
     }
 
+    /// Tables, elements and dotted keys are each taken in once, up to a bound.
+    @Test(.timeLimit(.minutes(2))) func manyTablesAreReadOnce() throws {
+        for line in ["[a.b%]\n", "[[l]]\n", "a.b%.c = 1\n", "k% = {}\n"] {
+            func text(_ count: Int) -> String {
+                (0..<count).map { line.replacing("%", with: "\($0)") }.joined()
+            }
+            let before = text(20_000)
+            #expect(try Self.edit(before, change: .set(FieldPath("zz"), .literal("1"))).count > before.count)
+            let refused = #expect(throws: Failure.self) {
+                try Self.edit(text(50_001), change: .set(FieldPath("zz"), .literal("1")))
+            }
+            #expect(refused?.reason.contains("more than 50000 values") == true, "\(refused as Any)")
+        }
+    }
+
     @Test func appendsAndRemoves() throws {
         let list = try FieldPath("\(Self.cri).ignored")
         let made = try Self.edit(Self.version2, change: .append(list, .text("c")))

@@ -19,12 +19,25 @@ extension BuildImageScan {
         (lock["images"]?.elements ?? []).compactMap { $0["image"]?.string }
     }
 
+    /// What was found, by the paths of the charts that it is a part of.
+    func byChart(_ found: [Mention]) -> [String: [Mention]] {
+        let paths = Set(charts.map(\.path))
+        var parts: [String: [Mention]] = [:]
+        for mention in found {
+            var rest = mention.file[...]
+            while let slash = rest.lastIndex(of: "/") {
+                rest = rest[..<slash]
+                if paths.contains(String(rest)) { parts[String(rest), default: []].append(mention) }
+            }
+        }
+        return parts
+    }
+
     /// Notes the images of a chart's own values that no line of its templates comes to: a helper may put them together.
-    mutating func addValues(_ bytes: [UInt8], file: String, chart: String) {
+    /// - Parameter named: what the chart's files name.
+    mutating func addValues(_ bytes: [UInt8], file: String, named: [Mention]) {
         guard let scan = try? ImageScan.yaml(bytes, path: file) else { return }
-        var seen = Set(
-            mentions.filter { $0.file.hasPrefix(chart + "/") }.compactMap { try? Reference($0.text) }
-                .map(\.nameWithDomain))
+        var seen = Set(named.compactMap { try? Reference($0.text) }.map(\.nameWithDomain))
         let all =
             scan.references.map { ($0.position, $0.reference, $0.text) }
             + scan.possible.map { ($0.position, $0.reference, $0.text) }
@@ -36,17 +49,19 @@ extension BuildImageScan {
 
     /// For each chart, how sure the list of its images is, and by which means.
     var certainty: [String] {
-        charts.map { chart in
-            let unknown = templated.filter { $0.file.hasPrefix(chart.path + "/") }.map(\.line)
+        let (known, open) = (byChart(mentions), byChart(templated))
+        return charts.map { chart in
+            let named = known[chart.path] ?? []
+            let unknown = (open[chart.path] ?? []).map(\.line)
             let lines = unknown.prefix(20).map(String.init).joined(separator: ", ")
-            let open =
+            let rest =
                 !unknown.isEmpty
                 ? "unknown in lines \(lines)"
-                : mentions.contains { $0.file.hasPrefix(chart.path + "/") }
+                : !named.isEmpty
                     ? "all of its lines are understood" : "no line of it that is understood names one"
-            let count = Set(mentions.filter { $0.file.hasPrefix(chart.path + "/") }.map(\.text)).count
-            let named = "\(count) \(count == 1 ? "image" : "images")"
-            return "\(chart.path): \(named) by \(chart.source.rawValue); \(open)"
+            let count = Set(named.map(\.text)).count
+            return
+                "\(chart.path): \(count) \(count == 1 ? "image" : "images") by \(chart.source.rawValue); \(rest)"
         }
     }
 }

@@ -46,6 +46,8 @@ struct BuildImageScan: Sendable {
     /// What `Chart.yaml` of the chart at that path says.
     func facts(ofChart path: String) -> Tree { facts[path] ?? .null }
 
+    /// The most charts, those within others included.
+    private static let mostCharts = 2000
     /// The largest file that is read.
     private static let largestFile = 16 << 20
 
@@ -81,6 +83,14 @@ struct BuildImageScan: Sendable {
                 unread.append("\(path): it is not read as a chart: \(error.reason)")
             }
         }
+        let count = files.count { $0.path.hasSuffix("/Chart.yaml") }
+        guard count <= Self.mostCharts else {
+            throw Failure(
+                .data, "read the charts of", files[0].path,
+                because:
+                    "there are \(count) with the charts that they hold, and at most \(Self.mostCharts) are read",
+                remedy: "take out of charts/ what no cluster needs")
+        }
         let byPath = Dictionary(uniqueKeysWithValues: files.map { ($0.path, $0.file) })
         var values = ChartValues(given: given ?? .object([])) { chart in
             guard byPath["\(chart)/Chart.yaml"] != nil else { return nil }
@@ -104,10 +114,13 @@ struct BuildImageScan: Sendable {
             facts[chart] = Self.tree(path, in: file)
             addListed(chart, facts: facts(ofChart: chart), files: byPath)
         }
+        let named = byChart(mentions)
         for (chart, _) in self.charts {
             let path = "\(chart)/values.yaml"
             try byPath[path].map { (file) throws(Failure) in
-                addValues(try file.bytes(limit: Self.largestFile, artifact: path), file: path, chart: chart)
+                addValues(
+                    try file.bytes(limit: Self.largestFile, artifact: path), file: path,
+                    named: named[chart] ?? [])
             }
         }
         for (path, file) in loose.sorted(by: { Self.walks($0.path, before: $1.path) })

@@ -10,15 +10,29 @@ internal import YAML
 /// sealer renders with helm's engine and the release name `dryrun`. What needs more than this (`include`, `tpl`, a
 /// loop's own variable, …) is reported as unknown, never guessed.
 struct ChartTemplate {
-    private let values: Tree
-    private let chart: Tree
+    private let values: Field
+    private let chart: Field
+    /// A library speaks of the values of the chart that takes it.
+    private let isLibrary: Bool
 
     /// - Parameters:
-    ///   - values: the chart's `values.yaml`.
+    ///   - values: the chart's `values.yaml`; null where they are not known.
     ///   - chart: its `Chart.yaml`.
     init(values: Tree, chart: Tree) {
-        self.values = values
-        self.chart = chart
+        self.values = Field(values)
+        self.chart = Field(chart)
+        isLibrary = chart["type"]?.string == "library"
+    }
+
+    /// A value whose fields are found at once: a chart may have as many as lines that ask for them.
+    private final class Field {
+        let tree: Tree
+        private lazy var fields: [String: Field] = .init(
+            tree.members.map { ($0.key, Field($0.value)) }, uniquingKeysWith: { $1 })
+
+        init(_ tree: Tree) { self.tree = tree }
+
+        subscript(key: String) -> Field? { fields[key] }
     }
 
     /// Needs more than is known here.
@@ -26,8 +40,7 @@ struct ChartTemplate {
 
     /// `line` with its actions replaced; `nil` where one of them is beyond this.
     func rendered(_ line: String) -> String? {
-        // A library speaks of the values of the chart that takes it.
-        if line.contains("{{"), chart["type"]?.string == "library" { return nil }
+        if isLibrary, line.contains("{{") { return nil }
         var result = ""
         var rest = line[...]
         while let open = rest.firstRange(of: "{{") {
@@ -220,19 +233,20 @@ struct ChartTemplate {
         let keys = path.split(separator: ".").map(String.init)
         guard let root = keys.first else { throw Unknown() }
         if root == "Release", keys.dropFirst() == ["Name"] { return "dryrun" }
-        var tree: Tree
+        var field: Field
         switch root {
-        case "Values": tree = values
-        case "Chart": tree = chart
+        case "Values" where values.tree == .null: throw Unknown()
+        case "Values": field = values
+        case "Chart": field = chart
         default: throw Unknown()
         }
         for (depth, key) in keys.enumerated().dropFirst() {
             // The fields of Chart are Go's: AppVersion for appVersion.
             let name = root == "Chart" && depth == 1 ? key.prefix(1).lowercased() + key.dropFirst() : key
-            guard let next = tree[name] else { return nil }
-            tree = next
+            guard let next = field[name] else { return nil }
+            field = next
         }
-        switch tree {
+        switch field.tree {
         case .null: return nil
         case .string(let text):
             // The tree does not say what was in quotes; only numbers differ then.

@@ -10,6 +10,8 @@ struct ChartValues {
     private let given: Tree
     private let own: (_ chart: String) -> Tree?
     private var known: [String: Tree] = [:]
+    /// How many values may still be merged: each part of a chart may have those of all its parts once more.
+    private var left = 1_000_000
 
     /// - Parameters:
     ///   - given: what replaces the values of charts that are no part of another.
@@ -19,7 +21,8 @@ struct ChartValues {
         self.own = own
     }
 
-    /// The values of the chart at `path`, `…/charts/NAME` where it is a part of another.
+    /// The values of the chart at `path`, `…/charts/NAME` where it is a part of another; nothing where the charts have more
+    /// values together than are read without Helm.
     mutating func values(of path: String) -> Tree {
         // From the outermost chart to this one.
         var chain = [path]
@@ -35,6 +38,8 @@ struct ChartValues {
             if !isOutermost, let global = values["global"] {
                 merged = Tree.fields(["global": global]).merged(over: merged)
             }
+            left -= Self.count(in: merged, upTo: left)
+            if left == 0 { merged = .null }
             known[chart] = merged
             (values, isOutermost) = (merged, false)
         }
@@ -49,6 +54,16 @@ struct ChartValues {
             if own(String(rest)) != nil { return String(rest) }
         }
         return nil
+    }
+
+    private static func count(in tree: Tree, upTo limit: Int) -> Int {
+        var (count, pending) = (0, [tree])
+        while count < limit, let next = pending.popLast() {
+            count += 1
+            pending += next.members.map(\.value)
+            pending += next.elements
+        }
+        return count
     }
 
     private static func name(of path: String) -> String { String(path.split(separator: "/").last ?? "") }

@@ -69,13 +69,13 @@ final class LayerBound {
 }
 
 /// Bounds of what is read of databases.
-enum DatabaseBound {
+package enum DatabaseBound {
     /// Packages of one layer; Debian's whole archive has 70,000.
     static let packages = 200_000
     /// Bytes of text that is kept of one layer's databases.
     static let text = 64 << 20
     /// Bytes of text that is kept of all layers.
-    static let texts = 512 << 20
+    package static let texts = 512 << 20
     /// Bytes of one line that are looked at; what follows them is passed over.
     static let line = 1 << 16
     /// Bytes of one rpm header.

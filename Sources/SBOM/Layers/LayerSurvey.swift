@@ -12,11 +12,12 @@ package struct LayerSurvey: Sendable {
     /// Reads the layers of `subject` from `content`, as many at once as there are cores.
     /// - Parameters:
     ///   - scratch: a folder for files without a name.
+    ///   - mostText: the most bytes of text that are kept of all their databases.
     ///   - progress: is given the packed bytes of each layer that has been read, from any thread.
-    /// - Throws: a ``Failure`` of kind `data` for a layer that is not that of its digest.
+    /// - Throws: a ``Failure`` of kind `data` for a layer that is not that of its digest, and beyond `mostText`.
     package init(
         of subject: SBOMSubject, content: any ContentSource, scratch: String,
-        progress: @Sendable (Int64) -> Void = { _ in }
+        mostText: Int = DatabaseBound.texts, progress: @Sendable (Int64) -> Void = { _ in }
     ) throws(Failure) {
         let wanted = subject.layers
         let state = Mutex((next: 0, text: 0, found: [Digest: LayerContents](), failure: Failure?.none))
@@ -38,8 +39,8 @@ package struct LayerSurvey: Sendable {
                     case .success(let contents):
                         state.found[layer.digest] = contents
                         state.text += contents.text
-                        if state.text > DatabaseBound.texts {
-                            state.failure = state.failure ?? Self.tooMuch
+                        if state.text > mostText {
+                            state.failure = state.failure ?? Self.tooMuch(mostText)
                         }
                     case .failure(let failure): state.failure = state.failure ?? failure
                     }
@@ -51,10 +52,12 @@ package struct LayerSurvey: Sendable {
         layers = found
     }
 
-    private static let tooMuch = Failure(
-        .data, "list the packages of", "the layers",
-        because: "their package databases have more than \(DatabaseBound.texts) bytes of text",
-        remedy: "do not trust the bundle: databases made to fill the memory look like this")
+    private static func tooMuch(_ most: Int) -> Failure {
+        Failure(
+            .data, "list the packages of", "the layers",
+            because: "their package databases have more than \(most) bytes of text",
+            remedy: "do not trust the bundle: databases made to fill the memory look like this")
+    }
 
     private static func read(
         _ layer: Descriptor, isLeftOut: Bool, _ content: any ContentSource, _ scratch: String

@@ -5,10 +5,13 @@ internal import OCI
 struct TOMLParser {
     /// How deep tables and lists may nest, and how many parts a key may have.
     static let deepest = 100
+    /// How many headers and values a file may have. An edit has all of them in memory, twice.
+    static let mostValues = 50_000
 
     let source: SourceText
     var at: Int
     private var depth = 0
+    private var count = 0
     var bytes: [UInt8] { source.bytes }
 
     init(_ source: SourceText) {
@@ -26,6 +29,7 @@ struct TOMLParser {
         let start = at
         let statement: TOMLStatement
         if bytes[at] == UInt8(ascii: "[") {
+            try countOne()
             let isArray = at + 1 < bytes.count && bytes[at + 1] == UInt8(ascii: "[")
             at += isArray ? 2 : 1
             let key = try key()
@@ -93,6 +97,7 @@ struct TOMLParser {
     private mutating func value() throws(Failure) -> TOMLNode {
         depth += 1
         defer { depth -= 1 }
+        try countOne()
         guard depth <= Self.deepest else { throw fault("it is nested over \(Self.deepest) levels deep") }
         let start = at
         let content: TOMLNode.Content
@@ -164,6 +169,11 @@ struct TOMLParser {
             )
         }
         return text
+    }
+
+    private mutating func countOne() throws(Failure) {
+        count += 1
+        guard count <= Self.mostValues else { throw fault("it has more than \(Self.mostValues) values") }
     }
 
     // MARK: bytes

@@ -14,17 +14,24 @@ struct TOMLTables {
         init(_ origin: Origin) { self.origin = origin }
     }
 
+    /// The elements of an array of tables.
+    private final class Tables {
+        var all: [Table]
+
+        init(_ first: Table) { all = [first] }
+    }
+
     private enum Field {
         case value(TOMLTree)
         case table(Table)
-        case tables([Table])
+        case tables(Tables)
     }
 
     private let root = Table(.header)
     private var current: Table
     private var path: [FieldPath.Part] = []
     /// The tables that dotted keys below the current header have made.
-    private var made: [ObjectIdentifier] = []
+    private var made: Set<ObjectIdentifier> = []
 
     init() { current = root }
 
@@ -53,9 +60,9 @@ struct TOMLTables {
                 table.fields[key] = .table(next)
                 table = next
             case .table(let next): table = next
-            case .tables(let all):
-                path.append(.index(all.count - 1))
-                table = all[all.count - 1]
+            case .tables(let list):
+                path.append(.index(list.all.count - 1))
+                table = list.all[list.all.count - 1]
             case .value: throw Fault(reason: "'\(key)' has a value already and is no table")
             }
         }
@@ -63,15 +70,15 @@ struct TOMLTables {
         path.append(.key(key))
         let next = Table(.header)
         switch table.fields[key] {
-        case nil: table.fields[key] = isArray ? .tables([next]) : .table(next)
-        case .tables(let all) where isArray: table.fields[key] = .tables(all + [next])
+        case nil: table.fields[key] = isArray ? .tables(Tables(next)) : .table(next)
+        case .tables(let list) where isArray: list.all.append(next)
         case .table(let there) where !isArray && there.origin == .implied:
             there.origin = .header
             (current, self.path, made) = (there, path, [])
             return
         default: throw Fault(reason: "'\(key)' is there already")
         }
-        if isArray, case .tables(let all) = table.fields[key] { path.append(.index(all.count - 1)) }
+        if isArray, case .tables(let list) = table.fields[key] { path.append(.index(list.all.count - 1)) }
         (current, self.path, made) = (next, path, [])
     }
 
@@ -81,13 +88,13 @@ struct TOMLTables {
             switch table.fields[key] {
             case nil:
                 let next = Table(.dotted)
-                made.append(ObjectIdentifier(next))
+                made.insert(ObjectIdentifier(next))
                 table.fields[key] = .table(next)
                 table = next
             case .table(let next) where next.origin == .implied || made.contains(ObjectIdentifier(next)):
                 if next.origin == .implied {
                     next.origin = .dotted
-                    made.append(ObjectIdentifier(next))
+                    made.insert(ObjectIdentifier(next))
                 }
                 table = next
             default: throw Fault(reason: "'\(key)' is there already, and a dotted key cannot add to it")
@@ -108,7 +115,7 @@ struct TOMLTables {
                 switch field {
                 case .value(let value): value
                 case .table(let table): tree(of: table)
-                case .tables(let all): .array(all.map(tree))
+                case .tables(let list): .array(list.all.map(tree))
                 }
             })
     }

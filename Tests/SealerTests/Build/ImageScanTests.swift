@@ -105,7 +105,7 @@ import Testing
             ], path: "web",
             values: [bytes("db: { tag: v1 }\n"), bytes("db: { tag: v2, in: { tag: v3, own: y } }\n")])
         #expect(reading.images.map(\.text) == ["a/b:v3-z1-y"])
-        #expect(reading.unknown.map(\.place) == ["web/charts/db/templates/a.yaml:1"])
+        #expect(reading.unknown.map(\.place.description) == ["web/charts/db/templates/a.yaml:1"])
         #expect((reading.name, reading.version) == ("web", "1.2.3"))
         #expect(throws: Failure.self) {
             try ChartReading(files: [("web/values.yaml", [])], path: "web", values: [])
@@ -124,6 +124,50 @@ import Testing
             files: files.map { ($0, Array($1.utf8)) }, path: "web", values: [])
         #expect(reading.images.map(\.text) == ["q.io/a/one:1", "q.io/a/two:2", "q.io/a/three:3"])
         #expect(reading.unknown.isEmpty)
+    }
+
+    /// As many values as lines that ask for them, and as many charts as may be.
+    @Test(.timeLimit(.minutes(2))) func largeChartsAreReadOnce() throws {
+        func read(_ files: [(String, String)]) throws -> ChartReading {
+            let files = [("web/Chart.yaml", "name: web\nversion: 1.0.0\n")] + files
+            return try ChartReading(files: files.map { ($0, Array($1.utf8)) }, path: "web", values: [])
+        }
+        let numbers = 0..<20_000
+        let large = try read([
+            ("web/values.yaml", numbers.map { "v\($0): a/b:\($0)\n" }.joined()),
+            ("web/templates/a.yaml", numbers.map { "image: {{ .Values.v\($0) }}\n" }.joined()),
+        ])
+        #expect(large.images.map(\.text) == numbers.map { "a/b:\($0)" })
+        let parts = (0..<1500).flatMap { number in
+            [("Chart.yaml", "name: p\(number)\n"), ("templates/a.yaml", "image: a/b:\(number)\n")]
+                .map { ("web/charts/p\(number)/\($0)", $1) }
+        }
+        #expect(try read(parts).images.count == 1500)
+        let refused = #expect(throws: Failure.self) {
+            try read((0..<2000).map { ("web/charts/p\($0)/Chart.yaml", "name: p\n") })
+        }
+        #expect(refused?.reason.contains("2001") == true, "\(refused as Any)")
+    }
+
+    /// Each part takes the global values of all once more: what memory is not for is left to Helm.
+    @Test func valuesThatPartsHaveOnceMoreAreBounded() throws {
+        let keys = (0..<30_000).map { "    k\($0): v\n" }.joined()
+        var files = [
+            ("web/Chart.yaml", "name: web\nversion: 1.0.0\n"),
+            ("web/values.yaml", "global:\n  deep:\n\(keys)"),
+        ]
+        for number in 10..<50 {
+            files += [
+                ("web/charts/p\(number)/Chart.yaml", "name: p\(number)\n"),
+                ("web/charts/p\(number)/values.yaml", "tag: v1\nglobal: { deep: { own: x } }\n"),
+                ("web/charts/p\(number)/templates/a.yaml", "image: a/b:{{ .Values.tag }}\n"),
+            ]
+        }
+        let reading = try ChartReading(files: files.map { ($0, Array($1.utf8)) }, path: "web", values: [])
+        let count = reading.images.count { $0.text == "a/b:v1" }
+        #expect((20..<40).contains(count), "\(count)")
+        // What is beyond the bound is listed as not known.
+        #expect(reading.images.count + reading.unknown.count >= 40)
     }
 
     @Test func helpersBlocksAndValuesAreNamedAsUnknown() throws {
@@ -158,7 +202,7 @@ import Testing
             path: "web", values: [])
         #expect(reading.images.isEmpty)
         #expect(
-            Set(reading.unknown.map(\.place)) == [
+            Set(reading.unknown.map(\.place.description)) == [
                 "web/templates/_helpers.tpl:5", "web/templates/pod.yaml:2", "web/templates/pod.yaml:4",
                 "web/templates/pod.yaml:6", "web/templates/pod.yaml:10", "web/values.yaml:1",
                 "web/values.yaml:2", "web/templates/pod.yaml:1",
