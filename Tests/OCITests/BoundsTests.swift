@@ -86,6 +86,22 @@ import Testing
     ])
     func honestJSONPasses(_ text: String) { #expect(JSONText.fault(in: Array(text.utf8)) == nil) }
 
+    @Test func manyValuesAreNotDecoded() throws {
+        let list = "[" + String(repeating: "{},", count: 999) + "\"a,[{\\\",\"]"
+        struct Item: Decodable {}
+        func decode(_ most: Int) throws {
+            _ = try JSONText.decode([Item?].self, from: Array(list.utf8), values: most)
+        }
+        let refused = #expect(throws: DecodingError.self) { try decode(1999) }
+        #expect(Manifest.explain(try #require(refused)) == "it has more than 1999 values")
+        try decode(2000)
+        let layers = #"{"schemaVersion":2,"layers":["# + String(repeating: "{},", count: 300_000) + "{}]}"
+        let failure = #expect(throws: Failure.self) {
+            try Manifest(parsing: Array(layers.utf8), type: nil, artifact: "a test")
+        }
+        #expect(failure?.reason.contains("values") == true, "\(failure as Any)")
+    }
+
     @Test func nestedManifestsDoNotOverflowTheStack() {
         for open in ["[", "{\"a\":", "{\"layers\":["] {
             let bytes = Array(String(repeating: open, count: 100_000).utf8)

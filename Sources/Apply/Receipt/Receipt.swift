@@ -91,7 +91,7 @@ package struct Receipt: Sendable, Codable, Equatable {
     static func load(_ path: String) throws(Failure) -> Receipt? {
         guard access(path, F_OK) == 0 else { return nil }
         let bytes = try File.open(path).bytes(limit: largestSize)
-        guard var receipt = try? JSONDecoder().decode(Receipt.self, from: Data(bytes)), receipt.version == 2
+        guard var receipt = try? JSONText.decode(Receipt.self, from: bytes), receipt.version == 2
         else {
             return nil
         }

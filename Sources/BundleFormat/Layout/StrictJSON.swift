@@ -32,7 +32,7 @@ enum StrictJSON {
         }
         let value: Value
         do {
-            value = try JSONDecoder().decode(type, from: Data(bytes))
+            value = try JSONText.decode(type, from: bytes)
         } catch {
             let line = (error as? DecodingError).flatMap { JSONShape(bytes)?.line(of: $0.place) }
             throw refuse((line.map { "line \($0), " } ?? "") + Manifest.explain(error))

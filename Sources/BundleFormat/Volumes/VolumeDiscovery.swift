@@ -162,7 +162,7 @@ struct IndexHead: Decodable {
 
     /// Reads the beginning of an index. Of one as it is written, what follows is not looked at: it is compared later.
     init(parsing bytes: [UInt8]) throws {
-        self = try JSONDecoder().decode(IndexHead.self, from: Data(Self.head(of: bytes) ?? bytes))
+        self = try JSONText.decode(IndexHead.self, from: Self.head(of: bytes) ?? bytes)
     }
 
     /// An index as it is written, without what follows its first manifest; `nil` for any other text.

@@ -28,7 +28,7 @@ struct BaseLayers: Sendable {
         }
         let fields: Fields
         do {
-            fields = try JSONDecoder().decode(Fields.self, from: Data(config))
+            fields = try JSONText.decode(Fields.self, from: config)
         } catch {
             throw refuse("its config is not that of a sealer image: \(Manifest.explain(error))")
         }
@@ -52,7 +52,7 @@ struct BaseLayers: Sendable {
             struct Layer: Decodable { var id: String? }
             var spec: Spec
         }
-        return (try? JSONDecoder().decode(Fields.self, from: Data(config))) != nil
+        return (try? JSONText.decode(Fields.self, from: config)) != nil
     }
 
     /// The layer that `selector` pins for this platform, if it pins one.

@@ -22,7 +22,7 @@ struct DockerArchiveReader {
     init(_ files: ArchiveFiles) throws(Failure) {
         self.files = files
         let bytes = try files.bytes("manifest.json", limit: Int(Manifest.largestSize))
-        do { entries = try JSONDecoder().decode([Entry].self, from: Data(bytes)) } catch {
+        do { entries = try JSONText.decode([Entry].self, from: bytes) } catch {
             throw files.refuse("its manifest.json: \(Manifest.explain(error))")
         }
     }

@@ -129,7 +129,7 @@ package enum DockerArchive {
             var rootfs: RootFS
         }
         do {
-            return try JSONDecoder().decode(Config.self, from: Data(config)).rootfs.diff_ids
+            return try JSONText.decode(Config.self, from: config).rootfs.diff_ids
         } catch {
             throw Failure(
                 .data, "archive", name,

@@ -11,8 +11,8 @@ struct ImageLayout {
     init(_ files: ArchiveFiles) throws(Failure) {
         struct Marker: Decodable { var imageLayoutVersion: String }
         self.files = files
-        let marker = Data(try files.bytes("oci-layout", limit: 4096))
-        guard (try? JSONDecoder().decode(Marker.self, from: marker))?.imageLayoutVersion == "1.0.0" else {
+        let marker = try files.bytes("oci-layout", limit: 4096)
+        guard (try? JSONText.decode(Marker.self, from: marker))?.imageLayoutVersion == "1.0.0" else {
             throw files.refuse("its oci-layout is not of version 1.0.0")
         }
         let index = try Manifest(

@@ -186,7 +186,7 @@ package struct PlatformFields: Sendable, Hashable, Codable {
 
     /// What a config says that its image runs on; `nil` for bytes that are no JSON object with such fields.
     package init?(config: [UInt8]) {
-        guard let fields = try? JSONDecoder().decode(PlatformFields.self, from: Data(config)) else {
+        guard let fields = try? JSONText.decode(PlatformFields.self, from: config) else {
             return nil
         }
         self = fields

@@ -12,7 +12,7 @@ extension Manifest {
         struct Fields: Decodable { var annotations: [String: String]? }
         return Descriptor(
             mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size,
-            annotations: (try? JSONDecoder().decode(Fields.self, from: Data(raw)))?.annotations,
+            annotations: (try? JSONText.decode(Fields.self, from: raw))?.annotations,
             artifactType: artifactType)
     }
 }

@@ -48,6 +48,8 @@ package struct Manifest: Sendable {
 
     /// The largest manifest that is read: 4 MiB, as registries bound it.
     package static let largestSize: Int64 = 4 << 20
+    /// The most values in a manifest: more than 4 MiB of descriptors have.
+    static let mostValues = 200_000
     /// The deepest nesting of indexes that is followed.
     package static let deepestNesting = 4
 
@@ -77,7 +79,8 @@ package struct Manifest: Sendable {
         do {
             let json = try JSONNode(unambiguous: raw)
             // The decoder says what is wrong, and takes what few manifests have.
-            fields = try Fields(json, in: raw) ?? JSONDecoder().decode(Fields.self, from: Data(raw))
+            fields = try Fields(json, in: raw) ?? JSONText.decode(
+                Fields.self, from: raw, values: Self.mostValues)
         } catch {
             throw refuse((error as? JSONFault)?.sentence ?? Self.explain(error))
         }

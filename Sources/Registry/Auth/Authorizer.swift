@@ -146,7 +146,7 @@ actor Authorizer {
 
     private static func parse(_ answer: HTTPResponse, artifact: String) throws(AttemptError) -> Entry {
         if answer.head?.isPage == true { throw AttemptError.page(answer.address, artifact: artifact) }
-        let fields = try? JSONDecoder().decode(TokenAnswer.self, from: Data(answer.body))
+        let fields = try? JSONText.decode(TokenAnswer.self, from: answer.body)
         guard let text = fields?.token, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else {
             throw AttemptError(

@@ -43,7 +43,7 @@ struct CredentialHelper {
             var Username: String
             var Secret: String
         }
-        guard let login = try? JSONDecoder().decode(Answer.self, from: Data(answer)) else {
+        guard let login = try? JSONText.decode(Answer.self, from: answer) else {
             throw refuse("its answer for \(server) is not the JSON of a login")
         }
         if login.Secret.isEmpty { return nil }

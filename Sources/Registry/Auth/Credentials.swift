@@ -74,7 +74,7 @@ struct Credentials: Sendable {
             throw failure
         }
         do {
-            return try JSONDecoder().decode(AuthFile.self, from: Data(bytes))
+            return try JSONText.decode(AuthFile.self, from: bytes)
         } catch {
             // The decoder's own words may quote the file, which holds secrets.
             throw Failure(

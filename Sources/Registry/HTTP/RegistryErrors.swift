@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import FoundationEssentials
+internal import OCI
 
 /// What the body of an error says: the code and the words of a registry (OCI distribution specification, "Error Codes"),
 /// or the words of a token server.
@@ -12,7 +12,7 @@ struct RegistryErrors: Equatable {
     /// - Parameter secrets: what was sent; words in which one occurs are not taken, since a hostile server may send a login
     ///   back to have it shown.
     init(_ body: [UInt8], hiding secrets: [String]) {
-        guard let fields = try? JSONDecoder().decode(Fields.self, from: Data(body)) else { return }
+        guard let fields = try? JSONText.decode(Fields.self, from: body) else { return }
         let entries = fields.errors.prefix(3)
         code = entries.first?.code.flatMap { code in
             let isPlain = code.utf8.allSatisfy { $0 == 0x5F || (0x41...0x5A).contains($0) }

@@ -14,7 +14,7 @@ enum CreationTime {
         for config in images.flatMap(\.instances).compactMap(\.config)
         where seen.insert(config.digest).inserted && config.size <= 4 << 20 {
             let bytes = try content.bytes(of: config)
-            guard let text = (try? JSONDecoder().decode(Config.self, from: Data(bytes)))?.created,
+            guard let text = (try? JSONText.decode(Config.self, from: bytes))?.created,
                 let time = date(text), time > newest
             else { continue }
             newest = time

@@ -125,7 +125,7 @@ struct CatalogBuilder {
         manifests[descriptor.digest] = stored
         parsed[descriptor.digest] = manifest?.children ?? []
         if manifest == nil || manifest?.subject != nil,
-            let fields = try? JSONDecoder().decode(SubjectFields.self, from: Data(bytes)),
+            let fields = try? JSONText.decode(SubjectFields.self, from: bytes),
             let subject = fields.subject
         {
             let referrer = Descriptor(

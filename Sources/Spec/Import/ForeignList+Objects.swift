@@ -3,10 +3,14 @@ internal import FoundationEssentials
 internal import OCI
 
 extension ForeignList {
+    /// The most values of such a list: 30,000 pods have fewer.
+    private static let mostValues = 10_000_000
+
     /// What `kubectl get … -o json` prints; `nil` for anything else.
     static func objects(_ bytes: [UInt8], path: String) throws(Failure) -> ForeignList? {
         guard bytes.first(where: { $0 > 0x20 }) == UInt8(ascii: "{"),
-            let list = try? JSONDecoder().decode(ObjectList.self, from: Data(bytes)), let items = list.items
+            let list = try? JSONText.decode(ObjectList.self, from: bytes, values: mostValues),
+            let items = list.items
         else { return nil }
         var found = ForeignList(.objects, path: path)
         for item in items {

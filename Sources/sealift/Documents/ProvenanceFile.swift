@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import BundleFormat
 internal import Collect
-internal import FoundationEssentials
 internal import Glibc
 internal import OCI
 
@@ -42,20 +41,18 @@ struct ProvenanceFile: Encodable {
     init?(beside bundle: Bundle) {
         file = Self.path(of: bundle.path)
         if access(file, F_OK) != 0 { return nil }
-        guard let bytes = try? File.open(file).bytes(limit: 256 << 20),
-            let record = try? JSONDecoder().decode(Record.self, from: Data(bytes)),
-            record.schema == "provenance/1"
-        else {
+        guard let bytes = try? File.open(file).text(limit: Self.largest), let record = Record(bytes) else {
             (state, digest, ended, servers) = (.unreadable, nil, nil, [])
             return
         }
-        state = record.bundle.digest == bundle.indexDigest ? .matches : .other
+        state = record.bundle == bundle.indexDigest ? .matches : .other
         digest = Digest(of: bytes)
         ended = record.ended
-        let answers = record.blobs.flatMap { $0.answers ?? [] }
-        let hosts = answers.map { $0.answered.split(separator: "/").dropFirst().first.map(String.init) ?? "" }
-        servers = Set(hosts).subtracting([""]).sorted()
+        servers = record.servers.sorted()
     }
+
+    /// The largest record that is read, in bytes: that of 80,000 blobs.
+    private static let largest = 64 << 20
 
     /// In words, for people.
     var summary: String {
@@ -67,14 +64,54 @@ struct ProvenanceFile: Encodable {
         }
     }
 
-    private struct Record: Decodable {
-        struct Made: Decodable { let digest: Digest }
-        struct Answer: Decodable { let answered: String }
-        struct Blob: Decodable { let answers: [Answer]? }
-        let schema: String
-        let bundle: Made
-        let ended: String
-        let blobs: [Blob]
+    /// What is shown of a record. Nothing else of it is kept: it lies beside the bundle, and no signature covers it.
+    private struct Record: JSONHandler {
+        private(set) var bundle: Digest?
+        private(set) var ended: String?
+        private(set) var servers: Set<String> = []
+        private var schema = ""
+        private let bytes: [UInt8]
+        /// The keys of what is open, empty for elements of lists, and the last key of the innermost.
+        private var path: [String] = []
+        private var last = ""
+        /// So many servers are shown.
+        private static let mostServers = 100
+
+        /// - Returns: `nil` where the bytes are not such a record.
+        init?(_ bytes: [UInt8]) {
+            self.bytes = bytes
+            let bounds = JSONBounds(depth: JSONText.deepest, repeatedKeys: true)
+            guard (try? JSONParser.parse(bytes, within: bounds, into: &self)) != nil,
+                schema == "provenance/1",
+                bundle != nil, ended != nil
+            else { return nil }
+        }
+
+        mutating func beginObject(at offset: Int) { begin() }
+        mutating func beginArray(at offset: Int) { begin() }
+        mutating func key(_ text: String, range: Range<Int>) { last = text }
+        mutating func end(before offset: Int) {
+            path.removeLast()
+            last = ""
+        }
+
+        private mutating func begin() {
+            path.append(last)
+            last = ""
+        }
+
+        mutating func scalar(_ kind: JSONScalar, range: Range<Int>) {
+            guard kind == .string else { return }
+            switch (path.count, last) {
+            case (1, "schema"): schema = JSONText.string(bytes[range])
+            case (1, "ended"): ended = JSONText.string(bytes[range])
+            case (2, "digest") where path[1] == "bundle": bundle = try? Digest(JSONText.string(bytes[range]))
+            case (5, "answered") where path[1] == "blobs" && path[3] == "answers":
+                let host = JSONText.string(bytes[range]).split(separator: "/").dropFirst().first
+                if let host, servers.count < Self.mostServers { servers.insert(String(host)) }
+            default: break
+            }
+        }
     }
 }
 

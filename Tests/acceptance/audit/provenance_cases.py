@@ -140,6 +140,12 @@ def a_record_is_only_beside_its_own_bundle(world):
         beside.write_text(text)
         equal(of_form(world.ok("inspect", folder / "s.sealift", "--json").out)["provenance"]["state"], "unreadable", text)
         require("cannot be read" in world.ok("inspect", folder / "s.sealift").out, "in words")
+    # A record of 9 MB that says nothing, three million times.
+    digest = json.loads(old)["bundle"]["digest"]
+    beside.write_text(f'{{"schema":"provenance/1","ended":"","bundle":{{"digest":"{digest}"}},"blobs":[{"{}," * 3_000_000}{{}}]}}')
+    said = world.ok("inspect", folder / "s.sealift", "--json", prefix=["/usr/bin/time", "-f", "%M", "-o", folder / "peak"])
+    equal(of_form(said.out)["provenance"]["state"], "matches", "a long record")
+    require(int((folder / "peak").read_text()) < 100 << 10, f"it took {(folder / 'peak').read_text()} KiB")
     beside.unlink()
     beside.mkdir()
     equal(of_form(world.ok("inspect", folder / "s.sealift", "--json").out)["provenance"]["state"], "unreadable", "a folder")
