@@ -31,9 +31,12 @@ trap 'rm -f "$log"' EXIT
 
 if [ "${1:-}" = --sanitize ]; then
   # Leaks at the end are no fault, and a test that ends its own process reports none.
-  export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0} SWIFT_BACKTRACE=enable=no
+  # Foundation's Process, which only tests use, copies entries of folders beyond their end.
+  echo 'interceptor_via_fun:*findMaximumOpenFromProcSelfFD*' >"$log"
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}:suppressions=$log SWIFT_BACKTRACE=enable=no
   swift build --build-tests --sanitize address --scratch-path .build-sanitize
-  swift test --skip-build --sanitize address --scratch-path .build-sanitize --skip MutationTests
+  # One test takes all memory away, without which the sanitizer ends the program.
+  swift test --skip-build --sanitize address --scratch-path .build-sanitize --skip MutationTests --skip noFurtherThreadIsAFailure
   TEST_FUZZ_SECONDS=${2:-10} swift test --skip-build --sanitize address --scratch-path .build-sanitize --filter MutationTests
   exit
 fi

@@ -42,7 +42,9 @@ struct Sealift: AsyncParsableCommand {
     /// still run work with.
     static func main() async {
         // Before there is a handler that needs a thread.
-        if let failure = faultOfThreads(8 + 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN))) ?? faultOfArguments() {
+        if let failure = faultOfOpenFiles(64) ?? faultOfThreads(8 + 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+            ?? faultOfArguments()
+        {
             Console.report(failure)
             _exit(failure.kind.exitCode)
         }

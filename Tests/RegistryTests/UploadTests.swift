@@ -90,6 +90,12 @@ struct MemorySource: ContentSource {
         return try await client.claim(of: blob, in: reference(kind))?.agrees(with: blob) ?? false
     }
 
+    @Test func aHEADThatSaysNothingProvesNothing() async throws {
+        #expect(try await !isThere("vague"))
+        try await push("vague")
+        #expect(try await methods().contains("POST"))
+    }
+
     @Test func smallBlobsGoInOnePUT() async throws {
         for size in [0, 1, 64 << 10, 64 << 10 + 1, 300_000] {
             let bytes = Array(Self.content.prefix(size))

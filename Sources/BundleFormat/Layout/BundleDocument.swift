@@ -125,7 +125,7 @@ struct BundleDocument: Codable, Equatable {
             let rest: [UInt8] =
                 bytes[..<locked.start] + none + bytes[locked.end..<named.start] + none
                 + bytes[named.end...end]
-            var document = try JSONDecoder().decode(BundleDocument.self, from: Data(rest))
+            var document = try JSONText.decode(BundleDocument.self, from: rest)
             guard try StrictJSON.compact(document) == rest else { return nil }
             document.lock.images = locked.images
             document.spec.images = named.images

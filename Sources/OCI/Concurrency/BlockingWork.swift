@@ -68,6 +68,20 @@ package func faultOfThreads(_ count: Int) -> Failure? {
     return failure
 }
 
+/// Looks whether this process may have `count` files open, and raises its own limit to that where the host's allows it. The
+/// system's libraries end a program that can open none.
+/// - Returns: why it may not; `nil` where it may.
+package func faultOfOpenFiles(_ count: UInt) -> Failure? {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(7), &limit) == 0, limit.rlim_cur < count else { return nil }
+    limit.rlim_cur = min(limit.rlim_max, count)
+    guard limit.rlim_cur < count || setrlimit(__rlimit_resource_t(7), &limit) != 0 else { return nil }
+    return Failure(
+        .configuration, "start", "sealift",
+        because: "it may have \(limit.rlim_cur) files open, and needs \(count)",
+        remedy: "raise the limit: ulimit -n 1024")
+}
+
 private final class OutcomeBox<Value: Sendable>: Sendable {
     let outcome = Mutex<Swift.Result<Value, Failure>?>(nil)
 }

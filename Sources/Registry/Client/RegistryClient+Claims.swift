@@ -16,8 +16,9 @@ package struct ContentClaim: Sendable, Hashable {
     /// What content that was read says of itself.
     init(of bytes: [UInt8]) { (digest, size) = (Digest(of: bytes), Int64(bytes.count)) }
 
-    /// Whether nothing that is claimed contradicts `content`. Digests of different algorithms do not.
+    /// Whether something is claimed and nothing of it contradicts `content`. Digests of different algorithms do not.
     package func agrees(with content: Descriptor) -> Bool {
+        guard size != nil || digest != nil else { return false }
         if let size, size != content.size { return false }
         guard let digest, digest.algorithm == content.digest.algorithm else { return true }
         return digest == content.digest

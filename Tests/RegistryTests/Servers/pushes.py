@@ -287,6 +287,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def no_repository(self):
         return self.answer(404, b'{"errors":[{"code":"NAME_UNKNOWN"}]}')
 
+    def vague(self):
+        """Says of anything that it is there, and neither its size nor its digest."""
+        if self.command == 'HEAD':
+            self.take()
+            self.entry['status'] = 200
+            self.send_response(200)
+            self.end_headers()
+            return True
+
     def head_forbidden(self):
         return self.command == 'HEAD' and self.answer(403)
 

@@ -115,6 +115,9 @@ def too_few_threads_are_a_failure(world):
         require(outcome.code == 0 or "ulimit" in outcome.err, f"{limit} processes: {outcome}")
         codes.append(outcome.code)
     equal((codes[0], codes[-1]), (75, 0), "the codes of the smallest and the largest limit")
+    for limit, code in (("5:5", 78), ("8:8", 78), ("63:63", 78), ("64:64", 0), ("8:1024", 0)):
+        outcome = world.run("verify", bundle, prefix=["prlimit", f"--nofile={limit}"], timeout=60)
+        equal((outcome.code, "ulimit -n" in outcome.err), (code, code != 0), f"{limit} open files: {outcome}")
 
 
 @case
