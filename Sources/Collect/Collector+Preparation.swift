@@ -39,7 +39,6 @@ extension Collector {
     private func prepare(
         _ parsed: ParsedSpec, hold: OutputHold, fetchingFiles: Bool
     ) async throws -> Prepared {
-        let output = hold.path
         let lock = try LockFile(forSpec: parsed.path).load()
         let path = parsed.path
         let sources = try await onThread { () throws(Failure) in try Provenance.Sources(spec: path) }
@@ -47,8 +46,49 @@ extension Collector {
             events(.note("no lock: tags are taken as they are now; `sealift lock \(parsed.path)` pins them"))
         }
         let content = try await ContentCache(
-            client: client, bundles: options.reuse, trusting: options.trust, at: output)
-        let scratch = ScratchFolder(beside: output).path
+            client: client, bundles: options.reuse, trusting: options.trust, at: hold.path)
+        let scratch = ScratchFolder(beside: hold.path).path
+        let found = try await read(
+            parsed, lock: lock, content: content, scratch: scratch, fetchingFiles: fetchingFiles)
+        let (parsed, spec) = (found.parsed, found.parsed.spec)
+        var faults = try faults(of: found, lock: lock)
+        let images = try await images(of: found, faults: &faults)
+        let base = images.first { $0.reference == spec.base?.image }
+        if let base { try await provePins(of: base, parsed: parsed, content: content, faults: &faults) }
+        let resolved = Lock(
+            images: images.map(\.locked), files: found.files.files.map(\.locked), charts: found.charts.records
+        )
+        if let lacking = lock?.described(lackingOf: resolved) { events(.note(lacking)) }
+        for (place, failure) in resolved.pinFaults(of: parsed) { faults.note(failure, at: place) }
+        let canProveMore = base != nil || !spec.builds.isEmpty || !spec.files.isEmpty
+        if !canProveMore { try Mistakes(parsed, problems: faults.problems).report() }
+        let bundled = try images.map { (image) throws(Failure) in try image.bundled }
+        let had = try await had(base: base, content)
+        let plan = try BundlePlan(
+            spec: spec, lock: resolved, images: bundled, have: had, volumeSize: options.volumeSize,
+            tools: options.tools.map(\.tool))
+        return Prepared(
+            parsed: parsed, sources: sources, lock: resolved, images: images, files: found.files.files,
+            bundled: bundled, had: had,
+            plan: plan, hold: hold, content: content, tools: options.tools.map(\.tool),
+            faults: faults, unknown: found.files.unknown)
+    }
+
+    /// What the spec names once its files and charts are read.
+    private struct Findings {
+        let files: FileResolver.Known
+        let named: ImagesOfFiles.Outcome
+        let charts: ChartImages.Found
+        let resolver: ImageResolver
+
+        /// The spec with the images that its files and charts name.
+        var parsed: ParsedSpec { charts.parsed }
+    }
+
+    /// Finds the files, and reads the images that files and charts name.
+    private func read(
+        _ parsed: ParsedSpec, lock: Lock?, content: ContentCache, scratch: String, fetchingFiles: Bool
+    ) async throws -> Findings {
         var files = try await FileResolver(
             client: client, lock: lock, spec: parsed.spec, folder: parsed.folder, scratch: scratch,
             mirrors: options.fileMirrors, fetches: fetchingFiles, takesUnlocked: options.takesUnlocked
@@ -68,44 +108,25 @@ extension Collector {
             parsed: named.parsed, resolver: resolver(of: named.parsed.spec),
             renewsLock: false, helm: Helm(at: options.helm), scratch: scratch, note: { events(.note($0)) }
         ).found()
-        let (parsed, spec) = (charts.parsed, charts.parsed.spec)
-        var faults = try faults(of: parsed, files: files, named: named, charts: charts)
-        if let lock, !options.takesUnlocked {
-            for file in files.files.map(\.locked) where !lock.pins(file) {
-                faults.note(Lock.lacking("the file \(file.name)"), ofFile: file.name)
-            }
+        return Findings(
+            files: files, named: named, charts: charts, resolver: resolver(of: charts.parsed.spec))
+    }
+
+    /// The base, the container images and the charts in the versions that are taken, and what is attached to them.
+    private func images(of found: Findings, faults: inout SpecFaults) async throws -> [ResolvedImage] {
+        let spec = found.parsed.spec
+        var images = try await resolve(spec, with: found.resolver, faults: &faults) + found.charts.charts
+        for index in images.indices {
+            images[index].origins = found.named.origins[images[index].reference] ?? []
         }
-        let resolver = resolver(of: spec)
-        var images = try await resolve(spec, with: resolver, faults: &faults) + charts.charts
-        for index in images.indices { images[index].origins = named.origins[images[index].reference] ?? [] }
-        let attached = AttachedContent(spec: spec, resolver: resolver)
+        let attached = AttachedContent(spec: spec, resolver: found.resolver)
         if let bare = attached.describedWithout(images) { events(.note(bare)) }
-        images += try await attached.of(images)
-        let base = images.first { $0.reference == spec.base?.image }
-        if let base { try await provePins(of: base, parsed: parsed, content: content, faults: &faults) }
-        let resolved = Lock(
-            images: images.map(\.locked), files: files.files.map(\.locked), charts: charts.records)
-        if let lacking = lock?.described(lackingOf: resolved) { events(.note(lacking)) }
-        for (place, failure) in resolved.pinFaults(of: parsed) { faults.note(failure, at: place) }
-        let canProveMore = base != nil || !spec.builds.isEmpty || !spec.files.isEmpty
-        if !canProveMore { try Mistakes(parsed, problems: faults.problems).report() }
-        let bundled = try images.map { (image) throws(Failure) in try image.bundled }
-        let had = try await had(base: base, content)
-        let plan = try BundlePlan(
-            spec: spec, lock: resolved, images: bundled, have: had, volumeSize: options.volumeSize,
-            tools: options.tools.map(\.tool))
-        return Prepared(
-            parsed: parsed, sources: sources, lock: resolved, images: images, files: files.files,
-            bundled: bundled, had: had,
-            plan: plan, hold: hold, content: content, tools: options.tools.map(\.tool),
-            faults: faults, unknown: files.unknown)
+        return images + (try await attached.of(images))
     }
 
     /// The mistakes that show once the files are there.
-    private func faults(
-        of parsed: ParsedSpec, files: FileResolver.Known, named: ImagesOfFiles.Outcome,
-        charts: ChartImages.Found
-    ) throws(Failure) -> SpecFaults {
+    private func faults(of found: Findings, lock: Lock?) throws(Failure) -> SpecFaults {
+        let (parsed, files, named, charts) = (found.parsed, found.files, found.named, found.charts)
         let proved = BuildProblems(gathering: true)
         let sources = parsed.spec.imagesFrom ?? []
         let areNamed =
@@ -123,6 +144,11 @@ extension Collector {
         }
         // What else is wrong is reported with it, but for what the images that are not known would show.
         if !areNamed { faults.lackImages(named.origins.keys) }
+        if let lock, !options.takesUnlocked {
+            for file in files.files.map(\.locked) where !lock.pins(file) {
+                faults.note(Lock.lacking("the file \(file.name)"), ofFile: file.name)
+            }
+        }
         return faults
     }
 

@@ -131,7 +131,25 @@ package struct Collector: Sendable {
                     "\(output) is there and \(writer.damaged.count) of its blobs are damaged, the first of \(first): what is whole is copied, the rest is fetched again"
                 ))
         }
-        let sources = Sources(prepared)
+        let (came, rehearsal, proof) = try await bringAll(of: prepared, into: writer)
+        events(.deriving)
+        let final = try await onThread { () throws(Failure) in
+            try proof.finish(prepared.parsed)
+            let final = try prepared.plan(with: rehearsal.derive(), options.volumeSize)
+            try writer.finish(as: final)
+            return final
+        }
+        var made = collected(
+            prepared, plan: final, fetched: came.clampedTotal(\.fetched), copied: came.clampedTotal(\.copied))
+        made.provenance = options.log.record(of: final, prepared, since: options.since)
+        return made
+    }
+
+    /// Brings every blob that `writer` lacks: first what proves the spec, which then is proved, then the rest.
+    private func bringAll(
+        of prepared: Prepared, into writer: BundleWriter
+    ) async throws -> (came: [Came], rehearsal: Rehearsal, proof: LayerProof) {
+        let (plan, sources) = (prepared.plan, Sources(prepared))
         let pending = sources.spread(writer.pending)
         let present = plan.size - pending.clampedTotal { $0.size - writer.received(of: $0.digest) }
         events(.planned(size: plan.size, blobs: plan.blobs.count, present: present, names: sources.names))
@@ -146,17 +164,7 @@ package struct Collector: Sendable {
             if proof.awaits(blob.digest) { try await onThread { () throws(Failure) in proof.verify(blob) } }
             return came
         }
-        events(.deriving)
-        let final = try await onThread { [rehearsal] () throws(Failure) in
-            try proof.finish(prepared.parsed)
-            let final = try prepared.plan(with: rehearsal.derive(), options.volumeSize)
-            try writer.finish(as: final)
-            return final
-        }
-        var made = collected(
-            prepared, plan: final, fetched: came.clampedTotal(\.fetched), copied: came.clampedTotal(\.copied))
-        made.provenance = options.log.record(of: final, prepared, since: options.since)
-        return made
+        return (came, rehearsal, proof)
     }
 
     private func collected(

@@ -33,28 +33,11 @@ extension Pusher {
         let found = try await inParallel(plan.items, width: client.requestsAtOnce) { item in
             try await digest(at: item.reference, among: [item.top] + [item.narrowed].compactMap(\.self))
         }
-        var settled = Settled()
-        for (item, found) in zip(plan.items, found) where !options.asksForAll {
-            let state = PushSurvey.ItemState(item: item, missing: [], found: found)
-            guard state.isInPlace(exact: options.isExact) else { continue }
-            settled.add(item.manifests.map(\.descriptor.digest), in: item.reference)
-            settled.add(item.manifests.flatMap(\.blobs).map(\.digest), in: item.reference)
-        }
+        var settled = settledByTags(found)
         let known = settled
         let missing = try await inParallel(Array(zip(plan.items, found)), width: client.requestsAtOnce) {
             item, found in
-            var missing: [Manifest] = []
-            for child in item.children where !known.has(child.descriptor.digest, in: item.reference) {
-                guard asksForBlobs || found != nil else {
-                    missing.append(child)
-                    continue
-                }
-                let pinned = item.reference.pinned(child.descriptor.digest)
-                if try await digest(at: pinned, among: [child]) != child.descriptor.digest {
-                    missing.append(child)
-                }
-            }
-            return missing
+            try await absentChildren(of: item, settled: known, asks: asksForBlobs || found != nil)
         }
         for (item, missing) in zip(plan.items, missing) where !options.asksForAll {
             let absent = Set(missing.map(\.descriptor.digest))
@@ -71,6 +54,34 @@ extension Pusher {
             moves.filter { !$0.places.isEmpty }, states: states,
             present: moves.reduce(0) { $0 + $1.holders.count },
             exact: options.isExact)
+    }
+
+    /// What tags prove that point to what the bundle has, whole.
+    /// - Parameter found: what the tag of each item of the plan points to.
+    private func settledByTags(_ found: [Digest?]) -> Settled {
+        var settled = Settled()
+        for (item, found) in zip(plan.items, found) where !options.asksForAll {
+            let state = PushSurvey.ItemState(item: item, missing: [], found: found)
+            guard state.isInPlace(exact: options.isExact) else { continue }
+            settled.add(item.manifests.map(\.descriptor.digest), in: item.reference)
+            settled.add(item.manifests.flatMap(\.blobs).map(\.digest), in: item.reference)
+        }
+        return settled
+    }
+
+    /// The manifests below `item` that the registry does not have.
+    /// - Parameter asks: whether it is asked for those that are not settled; else they all are missing.
+    private func absentChildren(of item: PushPlan.Item, settled: Settled, asks: Bool) async throws
+        -> [Manifest]
+    {
+        var missing: [Manifest] = []
+        for child in item.children where !settled.has(child.descriptor.digest, in: item.reference) {
+            let pinned = item.reference.pinned(child.descriptor.digest)
+            let isThere =
+                asks ? try await digest(at: pinned, among: [child]) == child.descriptor.digest : false
+            if !isThere { missing.append(child) }
+        }
+        return missing
     }
 
     /// - Parameter existing: repositories that have something: they more probably have a blob than others.

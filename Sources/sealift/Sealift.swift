@@ -42,7 +42,7 @@ struct Sealift: AsyncParsableCommand {
     /// still run work with.
     static func main() async {
         // Before there is a handler that needs a thread.
-        if let failure = faultOfOpenFiles(64) ?? faultOfThreads(8 + 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        if let failure = faultOfOpenFiles(64) ?? faultOfThreads(8 + 2 * processorCount)
             ?? faultOfArguments()
         {
             Console.report(failure)
@@ -64,29 +64,33 @@ struct Sealift: AsyncParsableCommand {
             } else {
                 try command.run()
             }
-        } catch let failure as Failure {
-            SignalHandling.beginEnd()
-            Console.report(failure)
-            _exit(failure.kind.exitCode)
         } catch {
             SignalHandling.beginEnd()
-            if exitCode(for: error) == .validationFailure {
-                if !options.used.isEmpty {
-                    Console.say("used from the environment: \(options.used.joined(separator: ", "))")
-                }
-                let failure = usageFailure(error, arguments: options.arguments)
-                Console.report(failure)
-                _exit(failure.kind.exitCode)
-            }
-            let text = fullMessage(for: error)
-            if exitCode(for: error) == .success {
-                Console.printText(text + "\n")
-            } else if !text.isEmpty {
-                Console.say(text)
-            }
-            _exit(exitCode(for: error).rawValue)
+            _exit(report(error))
         }
         _exit(0)
+    }
+
+    /// Says what ended the program, and gives its exit code.
+    private static func report(_ error: any Error) -> Int32 {
+        var failure = error as? Failure
+        if failure == nil, exitCode(for: error) == .validationFailure {
+            if !options.used.isEmpty {
+                Console.say("used from the environment: \(options.used.joined(separator: ", "))")
+            }
+            failure = usageFailure(error, arguments: options.arguments)
+        }
+        if let failure {
+            Console.report(failure)
+            return failure.kind.exitCode
+        }
+        let text = fullMessage(for: error)
+        if exitCode(for: error) == .success {
+            Console.printText(text + "\n")
+        } else if !text.isEmpty {
+            Console.say(text)
+        }
+        return exitCode(for: error).rawValue
     }
 
     /// Why the arguments, or the variables that set options, cannot be used as they were given; `nil` where they

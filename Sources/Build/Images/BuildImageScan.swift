@@ -74,15 +74,7 @@ struct BuildImageScan: Sendable {
     private mutating func scanCharts(
         _ loose: [(path: String, file: FileNode)], values given: Tree? = nil
     ) throws(Failure) {
-        var files = loose
-        for (path, file) in loose where PackedChart.isOne(path) {
-            do throws(Failure) {
-                files += try PackedChart(file.bytes(limit: Self.largestFile, artifact: path), path: path)
-                    .files
-            } catch {
-                unread.append("\(path): it is not read as a chart: \(error.reason)")
-            }
-        }
+        let files = loose + unpacked(loose)
         let count = files.count { $0.path.hasSuffix("/Chart.yaml") }
         guard count <= Self.mostCharts else {
             throw Failure(
@@ -92,23 +84,7 @@ struct BuildImageScan: Sendable {
                 remedy: "take out of charts/ what no cluster needs")
         }
         let byPath = Dictionary(uniqueKeysWithValues: files.map { ($0.path, $0.file) })
-        var values = ChartValues(given: given ?? .object([])) { chart in
-            guard byPath["\(chart)/Chart.yaml"] != nil else { return nil }
-            let path = "\(chart)/values.yaml"
-            return byPath[path].map { Self.tree(path, in: $0) } ?? .object([])
-        }
-        var charts: [Substring: ChartTemplate] = [:]
-        for (path, file) in files where !path.hasSuffix("/NOTES.txt") && !PackedChart.isOne(path) {
-            guard let at = path.firstRange(of: "/templates/"), case let chart = path[..<at.lowerBound],
-                let facts = byPath["\(chart)/Chart.yaml"],
-                given != nil || byPath["\(chart)/values.yaml"] != nil
-            else { continue }
-            if charts[chart] == nil {
-                let own = Self.tree("\(chart)/Chart.yaml", in: facts)
-                charts[chart] = ChartTemplate(values: values.values(of: String(chart)), chart: own)
-            }
-            try addYAML(Self.lines(of: path, in: file), file: path, chart: charts[chart])
-        }
+        try scanTemplates(of: files, byPath: byPath, values: given)
         for (path, file) in files where path.hasSuffix("/Chart.yaml") {
             let chart = String(path.dropLast("/Chart.yaml".count))
             facts[chart] = Self.tree(path, in: file)
@@ -126,6 +102,44 @@ struct BuildImageScan: Sendable {
         for (path, file) in loose.sorted(by: { Self.walks($0.path, before: $1.path) })
         where kubeVersion == nil && path.hasSuffix("/Chart.yaml") {
             kubeVersion = Self.tree(path, in: file)["kubeVersion"]?.string
+        }
+    }
+
+    /// The files of the packed charts among `files`; one that cannot be read is noted.
+    private mutating func unpacked(
+        _ files: [(path: String, file: FileNode)]
+    ) -> [(path: String, file: FileNode)] {
+        var found: [(path: String, file: FileNode)] = []
+        for (path, file) in files where PackedChart.isOne(path) {
+            do throws(Failure) {
+                found += try PackedChart(file.bytes(limit: Self.largestFile, artifact: path), path: path)
+                    .files
+            } catch {
+                unread.append("\(path): it is not read as a chart: \(error.reason)")
+            }
+        }
+        return found
+    }
+
+    private mutating func scanTemplates(
+        of files: [(path: String, file: FileNode)], byPath: [String: FileNode], values given: Tree?
+    ) throws(Failure) {
+        var values = ChartValues(given: given ?? .object([])) { chart in
+            guard byPath["\(chart)/Chart.yaml"] != nil else { return nil }
+            let path = "\(chart)/values.yaml"
+            return byPath[path].map { Self.tree(path, in: $0) } ?? .object([])
+        }
+        var charts: [Substring: ChartTemplate] = [:]
+        for (path, file) in files where !path.hasSuffix("/NOTES.txt") && !PackedChart.isOne(path) {
+            guard let at = path.firstRange(of: "/templates/"), case let chart = path[..<at.lowerBound],
+                let facts = byPath["\(chart)/Chart.yaml"],
+                given != nil || byPath["\(chart)/values.yaml"] != nil
+            else { continue }
+            if charts[chart] == nil {
+                let own = Self.tree("\(chart)/Chart.yaml", in: facts)
+                charts[chart] = ChartTemplate(values: values.values(of: String(chart)), chart: own)
+            }
+            try addYAML(Self.lines(of: path, in: file), file: path, chart: charts[chart])
         }
     }
 

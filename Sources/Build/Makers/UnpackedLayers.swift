@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dispatch
-internal import Glibc
 package import OCI
 internal import Sealer
 internal import Synchronization
@@ -46,15 +44,14 @@ package final class UnpackedLayers: @unchecked Sendable {
     /// - Returns: what is wrong with them, in their order.
     package func unpack(_ layers: [Layer]) -> [Failure] {
         let order = Set(layers).sorted { ($0.blob.size, $0.id.hex) > ($1.blob.size, $1.id.hex) }
-        let isOnePerCore = order.count >= sysconf(Int32(_SC_NPROCESSORS_ONLN))
-        let failures = Mutex<[Layer: Failure]>([:])
-        DispatchQueue.concurrentPerform(iterations: order.count) { number in
-            let layer = order[number]
-            do throws(Failure) { _ = try tree(of: layer, onTwoThreads: !isOnePerCore) } catch {
-                failures.withLock { $0[layer] = error }
-            }
+        let isOnePerCore = order.count >= processorCount
+        let failures = onAllCores(order) { layer -> Failure? in
+            do throws(Failure) {
+                _ = try tree(of: layer, onTwoThreads: !isOnePerCore)
+                return nil
+            } catch { return error }
         }
-        let found = failures.withLock { $0 }
+        let found = Dictionary(uniqueKeysWithValues: zip(order, failures)).compactMapValues(\.self)
         var seen: Set<Layer> = []
         return layers.filter { seen.insert($0).inserted }.compactMap { found[$0] }
     }

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dispatch
-internal import Glibc
 package import OCI
 internal import Synchronization
 
@@ -27,35 +25,21 @@ extension Bundle {
     ///   - progress: given the bytes read so far, from any thread.
     /// - Returns: the damaged blobs in the order of their places; none when nothing is damaged.
     package func verify(jobs: Int = 0, progress: @Sendable (Int64) -> Void = { _ in }) -> [Damage] {
-        struct Shared {
-            var next = 0
-            var read: Int64 = 0
-            var damages: [Int: Damage] = [:]
-        }
-        let shared = Mutex(Shared())
+        let read = Mutex<Int64>(0)
         // The largest first, so that no core is left with one of them at the end.
         let items = readable
         let order = items.indices.sorted { items[$0].descriptor.size > items[$1].descriptor.size }
-        let count = jobs > 0 ? jobs : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-        DispatchQueue.concurrentPerform(iterations: min(count, max(1, order.count))) { _ in
-            while let turn = shared.withLock({ shared -> Int? in
-                defer { shared.next += 1 }
-                return shared.next < order.count ? shared.next : nil
-            }) {
-                let blob = items[order[turn]]
-                let failure = examine(blob) { count in
-                    progress(
-                        shared.withLock { shared in
-                            shared.read += Int64(count)
-                            return shared.read
-                        })
-                }
-                guard let failure else { continue }
-                let damage = damage(of: blob, failure)
-                shared.withLock { $0.damages[order[turn]] = damage }
+        let damages = onAllCores(order, width: jobs > 0 ? jobs : processorCount) { index in
+            let failure = examine(items[index]) { count in
+                progress(
+                    read.withLock { read in
+                        read += Int64(count)
+                        return read
+                    })
             }
+            return failure.map { (index: index, damage: damage(of: items[index], $0)) }
         }
-        return shared.withLock { $0.damages }.sorted { $0.key < $1.key }.map(\.value)
+        return damages.compactMap(\.self).sorted { $0.index < $1.index }.map(\.damage)
     }
 
     /// Drops what the system keeps of the bundle's files in memory, so that the next reads come from the medium:

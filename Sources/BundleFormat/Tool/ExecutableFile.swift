@@ -33,42 +33,60 @@ package struct ExecutableFile: Sendable {
         platform = Self.processors[Self.number(header, at: 18, as: UInt16.self)].map {
             Platform(os: "linux", architecture: $0)
         }
-        let size = Int(Self.number(header, at: 54, as: UInt16.self))
-        let count = Int(Self.number(header, at: 56, as: UInt16.self))
-        let length = try file.size()
-        func holds(_ count: UInt64, at offset: UInt64) -> Bool {
-            let length = UInt64(max(0, length))
-            return count <= length && offset <= length - count
-        }
-        let start = Self.number(header, at: 32, as: UInt64.self)
-        guard size == 56, holds(UInt64(size * count), at: start) else { return nil }
-        let table = try Self.bytes(of: file, at: Int64(start), count: size * count)
-        guard table.count == size * count else { return nil }
+        let length = UInt64(max(0, try file.size()))
+        guard let segments = try Self.segments(of: file, header: header, length: length) else { return nil }
         var (loader, version): (String?, String?)
-        let sections =
-            UInt64(Self.number(header, at: 58, as: UInt16.self))
-            * UInt64(Self.number(header, at: 60, as: UInt16.self))
-        var isWhole = holds(sections, at: Self.number(header, at: 40, as: UInt64.self))
-        for entry in (0..<count).map({ $0 * size }) {
-            let kind = Self.number(table, at: entry, as: UInt32.self)
-            let offset = Self.number(table, at: entry + 8, as: UInt64.self)
-            let count = Self.number(table, at: entry + 32, as: UInt64.self)
-            guard holds(count, at: offset) else {
-                isWhole = false
-                continue
-            }
-            guard [Self.interpreter, Self.note].contains(kind) else { continue }
-            let segment = try Self.bytes(
-                of: file, at: Int64(offset), count: Int(min(count, UInt64(Self.largestSegment))))
-            if kind == Self.interpreter {
-                loader = String(decoding: segment.prefix { $0 != 0 }, as: UTF8.self)
+        for segment in segments where segment.isWhole && [Self.interpreter, Self.note].contains(segment.kind)
+        {
+            let bytes = try Self.bytes(
+                of: file, at: Int64(segment.offset),
+                count: Int(min(segment.count, UInt64(Self.largestSegment))))
+            if segment.kind == Self.interpreter {
+                loader = String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             } else {
-                version = version ?? Self.version(in: segment)
+                version = version ?? Self.version(in: bytes)
             }
         }
         self.loader = loader
         self.version = version
-        self.isWhole = isWhole
+        let sections =
+            UInt64(Self.number(header, at: 58, as: UInt16.self))
+            * UInt64(Self.number(header, at: 60, as: UInt16.self))
+        isWhole =
+            Self.lies(sections, at: Self.number(header, at: 40, as: UInt64.self), in: length)
+            && segments.allSatisfy(\.isWhole)
+    }
+
+    /// A part of the file that the program headers name.
+    private struct Segment {
+        let kind: UInt32
+        let offset, count: UInt64
+        /// Whether it lies in the file.
+        let isWhole: Bool
+    }
+
+    /// What the program headers name; `nil` where they are not those of a 64-bit executable.
+    private static func segments(
+        of file: File, header: [UInt8], length: UInt64
+    ) throws(Failure) -> [Segment]? {
+        let size = Int(number(header, at: 54, as: UInt16.self))
+        let count = Int(number(header, at: 56, as: UInt16.self))
+        let start = number(header, at: 32, as: UInt64.self)
+        guard size == 56, lies(UInt64(size * count), at: start, in: length) else { return nil }
+        let table = try bytes(of: file, at: Int64(start), count: size * count)
+        guard table.count == size * count else { return nil }
+        return (0..<count).map { entry in
+            let at = entry * size
+            let offset = number(table, at: at + 8, as: UInt64.self)
+            let count = number(table, at: at + 32, as: UInt64.self)
+            return Segment(
+                kind: number(table, at: at, as: UInt32.self), offset: offset, count: count,
+                isWhole: lies(count, at: offset, in: length))
+        }
+    }
+
+    private static func lies(_ count: UInt64, at offset: UInt64, in length: UInt64) -> Bool {
+        count <= length && offset <= length - count
     }
 
     /// Whether `text` can be a version: at most 32 letters, digits, dots, and signs that versions have.

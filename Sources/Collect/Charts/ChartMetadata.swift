@@ -59,15 +59,20 @@ struct ChartMetadata {
         return all
     }
 
+    private static func text(_ key: String, in node: YAMLNode) -> Tree? {
+        node[key]?.cleanText.flatMap(Tree.text)
+    }
+
+    private static func list(_ key: String, in node: YAMLNode) -> Tree? {
+        Tree.list((node[key]?.items ?? []).map { $0.cleanText ?? "" })
+    }
+
+    private static func many(_ node: YAMLNode?, _ one: (YAMLNode) -> Tree) -> Tree? {
+        let all = (node?.items ?? []).map(one)
+        return all.isEmpty ? nil : .array(all)
+    }
+
     private static func config(_ fields: YAMLNode, _ dependencies: YAMLNode?) -> Tree {
-        func text(_ key: String, in node: YAMLNode) -> Tree? { node[key]?.cleanText.flatMap(Tree.text) }
-        func list(_ key: String, in node: YAMLNode) -> Tree? {
-            Tree.list((node[key]?.items ?? []).map { $0.cleanText ?? "" })
-        }
-        func many(_ node: YAMLNode?, _ one: (YAMLNode) -> Tree) -> Tree? {
-            let all = (node?.items ?? []).map(one)
-            return all.isEmpty ? nil : .array(all)
-        }
         let annotations = (fields["annotations"]?.entries ?? []).reduce(into: [String: String]()) {
             if let key = $1.key.text { $0[key] = $1.value.goText ?? "" }
         }
@@ -88,17 +93,18 @@ struct ChartMetadata {
             "appVersion": text("appVersion", in: fields),
             "deprecated": fields["deprecated"]?.isTrue == true ? .bool(true) : nil,
             "annotations": Tree.map(annotations), "kubeVersion": text("kubeVersion", in: fields),
-            "dependencies": many(dependencies) { one in
-                .fields([
-                    "name": .string(one["name"]?.cleanText ?? ""), "version": text("version", in: one),
-                    "repository": .string(one["repository"]?.cleanText ?? ""),
-                    "condition": text("condition", in: one),
-                    "tags": list("tags", in: one),
-                    "enabled": one["enabled"]?.isTrue == true ? .bool(true) : nil,
-                    "import-values": many(one["import-values"]) { $0.tree }, "alias": text("alias", in: one),
-                ])
-            },
+            "dependencies": many(dependencies, dependency),
             "type": text("type", in: fields),
+        ])
+    }
+
+    private static func dependency(_ fields: YAMLNode) -> Tree {
+        .fields([
+            "name": .string(fields["name"]?.cleanText ?? ""), "version": text("version", in: fields),
+            "repository": .string(fields["repository"]?.cleanText ?? ""),
+            "condition": text("condition", in: fields), "tags": list("tags", in: fields),
+            "enabled": fields["enabled"]?.isTrue == true ? .bool(true) : nil,
+            "import-values": many(fields["import-values"]) { $0.tree }, "alias": text("alias", in: fields),
         ])
     }
 }

@@ -97,25 +97,37 @@ struct FileResolver: Sendable {
         }
         if lock != nil, !takesUnlocked { throw Lock.lacking("the file \(name)") }
         let promised = try await promise(name, for: platform, source: source, urls: urls)
+        let title = name + (platform.map { " for \($0)" } ?? "")
         if let promised, let size = try await client.examine(urls: urls).size {
             return resolved(promised, size: size)
         }
         guard fetches else {
-            let title = name + (platform.map { " for \($0)" } ?? "")
             return .unknown(title: title, size: try await client.examine(urls: urls).size)
         }
-        try makeFolder(scratch)
         let path = "\(scratch)/\(name)-\((platform?.description ?? "any").replacing("/", with: "-"))"
-        let sink = try ScratchSink(path, by: source.algorithm ?? .sha256)
-        try await client.fetch(urls: urls, into: sink)
-        let (digest, size) = sink.outcome
+        let (digest, size) = try await fetch(urls, to: path, by: source.algorithm ?? .sha256)
         if let promised, promised != digest {
-            throw Failure(
-                .data, "collect the file", name,
-                because: "it is \(digest), but the spec promises \(promised)",
-                remedy: "find out which is right; then correct the digest in the spec or the URL \(urls[0])")
+            throw Self.broken(promise: promised, of: name, is: digest, place: "the URL \(urls[0])")
         }
         return resolved(digest, size: size, local: path)
+    }
+
+    private func fetch(
+        _ urls: [String], to path: String, by algorithm: Digest.Algorithm
+    ) async throws -> (Digest, Int64) {
+        try makeFolder(scratch)
+        let sink = try ScratchSink(path, by: algorithm)
+        try await client.fetch(urls: urls, into: sink)
+        return sink.outcome
+    }
+
+    private static func broken(
+        promise promised: Digest, of name: String, is digest: Digest, place: String
+    ) -> Failure {
+        Failure(
+            .data, "collect the file", name,
+            because: "it is \(digest), but the spec promises \(promised)",
+            remedy: "find out which is right; then correct the digest in the spec or \(place)")
     }
 
     /// A file of this host, or a text of the spec.
@@ -134,10 +146,7 @@ struct FileResolver: Sendable {
             return (hash.digest(), size)
         }
         if let promised = source.digest(for: platform ?? spec.platforms[0]), promised != digest {
-            throw Failure(
-                .data, "collect the file", name,
-                because: "it is \(digest), but the spec promises \(promised)",
-                remedy: "find out which is right; then correct the digest in the spec or the file")
+            throw Self.broken(promise: promised, of: name, is: digest, place: "the file")
         }
         let locked = Lock.File(name: name, platform: platform, url: origin, digest: digest, size: size)
         let before = lock?.files.first { $0.name == name && $0.platform == platform && $0.url == origin }

@@ -106,23 +106,7 @@ struct ImagesOfFiles: Sendable {
     private func scan(
         _ source: Spec.ImagesFrom, file: inout ResolvedFile, number: Int, in parsed: ParsedSpec
     ) async throws -> [ImageScan] {
-        let path = try await place(of: &file)
-        let (shown, locked) = (Self.shown(file), file.locked)
-        let platform = locked.platform ?? parsed.spec.platforms[0]
-        let patterns = source.filled(for: platform, release: parsed.spec.release).members
-        let scratch = "\(scratch)/images-\(number)-\(locked.title)"
-        let texts = try await onThread { () throws(Failure) -> [Text] in
-            let opened = try File.open(path)
-            guard let patterns else {
-                let bytes = try opened.bytes(limit: Self.largestText)
-                return [Text(shown: shown, bytes: bytes, isOptional: false)]
-            }
-            try makeFolder(self.scratch)
-            defer { unlink(scratch) }
-            return try ArchiveText.read(opened, called: shown, matching: patterns, scratch: scratch).map {
-                Text(shown: "\(shown)/\($0.path)", bytes: $0.bytes, isOptional: !$0.isNamed)
-            }
-        }
+        let texts = try await texts(of: source, in: &file, number: number, parsed.spec)
         let known = CarriedImages(parsed.spec.images)
         var scans: [ImageScan] = []
         for text in texts {
@@ -139,12 +123,35 @@ struct ImagesOfFiles: Sendable {
             let count = scans.reduce(0) { $0 + $1.possible.count }
             tell(scans, of: parsed)
             throw Failure(
-                .data, "take the images of", shown,
+                .data, "take the images of", Self.shown(file),
                 because: count == 0
                     ? "it names none" : "it names none for sure, and \(count) that may be some",
                 remedy: "write its images into 'images', or take it out of 'imagesFrom'")
         }
         return scans
+    }
+
+    /// The text of `file`, or those of its members that are meant.
+    private func texts(
+        of source: Spec.ImagesFrom, in file: inout ResolvedFile, number: Int, _ spec: Spec
+    ) async throws -> [Text] {
+        let path = try await place(of: &file)
+        let (shown, locked) = (Self.shown(file), file.locked)
+        let platform = locked.platform ?? spec.platforms[0]
+        let patterns = source.filled(for: platform, release: spec.release).members
+        let scratch = "\(scratch)/images-\(number)-\(locked.title)"
+        return try await onThread { () throws(Failure) -> [Text] in
+            let opened = try File.open(path)
+            guard let patterns else {
+                let bytes = try opened.bytes(limit: Self.largestText)
+                return [Text(shown: shown, bytes: bytes, isOptional: false)]
+            }
+            try makeFolder(self.scratch)
+            defer { unlink(scratch) }
+            return try ArchiveText.read(opened, called: shown, matching: patterns, scratch: scratch).map {
+                Text(shown: "\(shown)/\($0.path)", bytes: $0.bytes, isOptional: !$0.isNamed)
+            }
+        }
     }
 
     /// Where the content of a file is; one that is not on this host yet is copied from a bundle at hand, or fetched.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Build
 internal import Dispatch
-internal import Glibc
 internal import OCI
 internal import Spec
 internal import Synchronization
@@ -30,7 +29,7 @@ final class LayerProof: Sendable {
     private let content: any ContentSource
     private let state = Mutex(State())
     /// Inflating more at once than there are cores would only take memory.
-    private let turns = DispatchSemaphore(value: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    private let turns = DispatchSemaphore(value: processorCount)
 
     init(_ layers: [Layer], content: any ContentSource) {
         self.layers = Dictionary(grouping: layers) { $0.blob.digest }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CDeflate
 internal import Dispatch
-internal import Glibc
 
 /// Writes gzip (RFC 1952) on all cores, whose bytes depend on the input and on libdeflate's version, not on the time,
 /// a name, how the input was cut into pieces, the processor or how many cores there are.
@@ -15,7 +14,7 @@ package final class GzipWriter {
     private static let member = 1 << 20
 
     private let sink: (UnsafeRawBufferPointer) throws(Failure) -> Void
-    private let batch = 2 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    private let batch = 2 * processorCount
     private var members: [[UInt8]] = []
     private var current: [UInt8] = []
     private var hasWritten = false

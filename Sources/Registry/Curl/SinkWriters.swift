@@ -74,7 +74,7 @@ final class SinkWriters: Sendable {
         limitOfOne = max(2, limit / 2)
         self.onRoom = onRoom
         let state = state
-        for _ in 0..<max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) {
+        for _ in 0..<max(2, processorCount) {
             guard let failure = spawnThread({ Self.work(state, onRoom: onRoom) }) else { continue }
             state.locked { $0.stopped = true }
             state.wake()

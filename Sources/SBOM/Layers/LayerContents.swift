@@ -91,22 +91,7 @@ package struct LayerContents: Sendable {
             case .apk: return .packages(.apk, try ApkInstalled.packages(of: &tar, into: list))
             case .journal:
                 return header.size == 0 ? nil : .unreadable("\(path) holds changes, which are not read")
-            case .rpm, .osRelease:
-                guard header.size > 0 else { return nil }
-                guard header.size <= DatabaseBound.file else {
-                    throw .database(
-                        path, "it has \(header.size) bytes, and at most \(DatabaseBound.file) are read")
-                }
-                let file = try File.unnamed(in: scratch)
-                var end: Int64 = 0
-                try tar.forEachChunk { (bytes) throws(Failure) in
-                    try file.write(bytes, at: end)
-                    end += Int64(bytes.count)
-                }
-                return .packages(
-                    .rpm,
-                    try RPMDatabase.packages(
-                        of: DatabaseFile(file, size: header.size, path: path), into: list))
+            case .rpm, .osRelease: return try rpm(list, header, &tar, scratch)
             }
         } catch {
             guard error.kind == .data, error.operation == Failure.database("", "").operation else {
@@ -114,6 +99,25 @@ package struct LayerContents: Sendable {
             }
             return .unreadable("\(path) could not be read: \(error.reason)")
         }
+    }
+
+    /// The packages of rpm's database, which is read from a scratch file as its pages are in no order.
+    private func rpm(
+        _ list: PackageList, _ header: TarHeader, _ tar: inout TarReader, _ scratch: String
+    ) throws(Failure) -> Entry? {
+        guard header.size > 0 else { return nil }
+        guard header.size <= DatabaseBound.file else {
+            throw .database(
+                list.path, "it has \(header.size) bytes, and at most \(DatabaseBound.file) are read")
+        }
+        let file = try File.unnamed(in: scratch)
+        var end: Int64 = 0
+        try tar.forEachChunk { (bytes) throws(Failure) in
+            try file.write(bytes, at: end)
+            end += Int64(bytes.count)
+        }
+        let database = DatabaseFile(file, size: header.size, path: list.path)
+        return .packages(.rpm, try RPMDatabase.packages(of: database, into: list))
     }
 }
 

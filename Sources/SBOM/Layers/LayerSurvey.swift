@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dispatch
-internal import Glibc
 package import OCI
 internal import Synchronization
 
@@ -19,35 +17,26 @@ package struct LayerSurvey: Sendable {
         of subject: SBOMSubject, content: any ContentSource, scratch: String,
         mostText: Int = DatabaseBound.texts, progress: @Sendable (Int64) -> Void = { _ in }
     ) throws(Failure) {
-        let wanted = subject.layers
-        let state = Mutex((next: 0, text: 0, found: [Digest: LayerContents](), failure: Failure?.none))
-        let width = min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), max(1, wanted.count))
-        DispatchQueue.concurrentPerform(iterations: width) { _ in
-            while true {
-                let layer = state.withLock { state -> Descriptor? in
-                    guard state.failure == nil, state.next < wanted.count else { return nil }
-                    state.next += 1
-                    return wanted[state.next - 1]
-                }
-                guard let layer else { return }
-                let read = Result { () throws(Failure) in
-                    try Self.read(layer, isLeftOut: subject.leftOut.contains(layer.digest), content, scratch)
-                }
-                if !subject.leftOut.contains(layer.digest) { progress(layer.size) }
-                state.withLock { state in
-                    switch read {
-                    case .success(let contents):
-                        state.found[layer.digest] = contents
-                        state.text += contents.text
-                        if state.text > mostText {
-                            state.failure = state.failure ?? Self.tooMuch(mostText)
-                        }
-                    case .failure(let failure): state.failure = state.failure ?? failure
-                    }
+        let state = Mutex((text: 0, found: [Digest: LayerContents](), failure: Failure?.none))
+        _ = onAllCores(subject.layers) { layer in
+            // After a failure the rest is not read.
+            if state.withLock({ $0.failure != nil }) { return }
+            let isLeftOut = subject.leftOut.contains(layer.digest)
+            let read = Result { () throws(Failure) in
+                try Self.read(layer, isLeftOut: isLeftOut, content, scratch)
+            }
+            if !isLeftOut { progress(layer.size) }
+            state.withLock { state in
+                switch read {
+                case .success(let contents):
+                    state.found[layer.digest] = contents
+                    state.text += contents.text
+                    if state.text > mostText { state.failure = state.failure ?? Self.tooMuch(mostText) }
+                case .failure(let failure): state.failure = state.failure ?? failure
                 }
             }
         }
-        let (_, _, found, failure) = state.withLock { $0 }
+        let (_, found, failure) = state.withLock { $0 }
         if let failure { throw failure }
         layers = found
     }

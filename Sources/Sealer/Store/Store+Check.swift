@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dispatch
 internal import Glibc
 package import OCI
-internal import Synchronization
 
 /// Something in a store that is not as it should be.
 package struct StoreFinding: Sendable, Codable, Equatable {
@@ -78,21 +76,10 @@ extension Store {
         _ layers: [StoreSurvey.Layer], progress: @escaping @Sendable (Int64) -> Void
     ) -> [StoreFinding] {
         // The largest first, so that no core is left with one of them at the end.
-        let order = layers.sorted { $0.size > $1.size }
-        let found = Mutex<(next: Int, findings: [StoreFinding])>((0, []))
-        let threads = min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), max(1, order.count))
-        DispatchQueue.concurrentPerform(iterations: threads) { _ in
-            while let turn = found.withLock({ found -> Int? in
-                defer { found.next += 1 }
-                return found.next < order.count ? found.next : nil
-            }) {
-                let layer = order[turn]
-                let condition = LayerCheck(layer.id, in: self, progress: progress).condition()
-                guard let finding = layer.finding(condition) else { continue }
-                found.withLock { $0.findings.append(finding) }
-            }
+        let findings = onAllCores(layers.sorted { $0.size > $1.size }) { layer in
+            layer.finding(LayerCheck(layer.id, in: self, progress: progress).condition())
         }
-        return found.withLock { $0.findings }.sorted { $0.artifact < $1.artifact }
+        return findings.compactMap(\.self).sorted { $0.artifact < $1.artifact }
     }
 
     /// A shared lock against sealift's own writers; `nil` where no writer was here yet, nothing may be

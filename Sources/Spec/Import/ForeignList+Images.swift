@@ -32,6 +32,11 @@ extension ForeignList {
             return (scan, notTaken)
         }
         if looksLikeYAML(bytes) { return (try .yaml(bytes, path: path, known: known), []) }
+        return (try textList(bytes, path: path), [])
+    }
+
+    /// The images of a list, one a line.
+    private static func textList(_ bytes: [UInt8], path: String) throws(Failure) -> ImageScan {
         let source = SourceText(bytes, path: path)
         var (found, faults): ([(Reference, Range<Int>)], [(place: String, text: String)]) = ([], [])
         for entry in ImageListEntries(bytes).entries {
@@ -48,15 +53,19 @@ extension ForeignList {
                     ))
             }
         }
-        if faults.isEmpty { return (.found(found, in: source), []) }
+        guard faults.isEmpty else { throw unreadable(path, faults: faults) }
+        return .found(found, in: source)
+    }
+
+    private static func unreadable(_ path: String, faults: [(place: String, text: String)]) -> Failure {
         let remedy = "correct the list: one image a line, comments begin with '#'"
         if faults.count == 1 {
-            throw Failure(
+            return Failure(
                 .data, "read the image in", faults[0].place, because: faults[0].text, remedy: remedy)
         }
         let shown = faults.prefix(20).map { "\n    \($0.place): \($0.text)" }.joined()
         let more = faults.count > 20 ? "\n    and \(faults.count - 20) more" : ""
-        throw Failure(
+        return Failure(
             .data, "read the images of", path, because: "\(faults.count) lines are no images:\(shown)\(more)",
             remedy: remedy)
     }

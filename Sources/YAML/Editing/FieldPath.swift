@@ -38,18 +38,7 @@ package struct FieldPath: Sendable, Hashable {
         var selector: Substring?
         var parts: [Part] = []
         while true {
-            if rest.first == "[" {
-                let digits = rest.dropFirst().prefix { $0 != "]" }
-                guard let index = Int(digits), index >= 0, digits.count + 2 <= rest.count else {
-                    throw refuse("'\(digits)' in brackets is no place in a list")
-                }
-                parts.append(.index(index))
-                rest = rest.dropFirst(digits.count + 2)
-            } else {
-                guard let key = Self.key(&rest) else { throw refuse("a quote is not closed") }
-                guard !key.isEmpty else { throw refuse("a part of it is empty") }
-                parts.append(.key(key))
-            }
+            do throws(PartFault) { parts.append(try Self.part(&rest)) } catch { throw refuse(error.reason) }
             guard let next = rest.first else { break }
             switch next {
             case "[": continue
@@ -67,6 +56,25 @@ package struct FieldPath: Sendable, Hashable {
         kind = halves.first.map(String.init)
         name = halves.count > 1 ? String(halves[1]) : nil
         self.parts = parts
+    }
+
+    private struct PartFault: Error {
+        let reason: String
+    }
+
+    /// Takes one part from the front of `rest`.
+    private static func part(_ rest: inout Substring) throws(PartFault) -> Part {
+        guard rest.first == "[" else {
+            guard let key = key(&rest) else { throw PartFault(reason: "a quote is not closed") }
+            guard !key.isEmpty else { throw PartFault(reason: "a part of it is empty") }
+            return .key(key)
+        }
+        let digits = rest.dropFirst().prefix { $0 != "]" }
+        guard let index = Int(digits), index >= 0, digits.count + 2 <= rest.count else {
+            throw PartFault(reason: "'\(digits)' in brackets is no place in a list")
+        }
+        rest = rest.dropFirst(digits.count + 2)
+        return .index(index)
     }
 
     /// Takes one key from the front of `rest`, its backslashes resolved; `nil` for one in quotes that are not closed.

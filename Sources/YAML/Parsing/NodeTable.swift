@@ -82,16 +82,7 @@ struct NodeTable {
                     drop(from: last.node)
                 }
             case YAML_ALIAS_EVENT:
-                let name = YAMLEventParser.text(event.data.alias.anchor) ?? ""
-                guard let target = anchors[name] else {
-                    let isOpen = open.contains { $0.anchor == name }
-                    throw refuse(
-                        start,
-                        reason:
-                            "the alias *\(name) \(isOpen ? "refers to a value that holds it" : "refers to no anchor")",
-                        remedy: "define &\(name) before it")
-                }
-                targets[nodes.count] = (name, target)
+                targets[nodes.count] = try target(of: event, at: start, anchors: anchors, open: open)
                 append(.alias, start: start, end: end, inFlow: open.last?.isFlow ?? false)
             case YAML_SCALAR_EVENT:
                 scalar(event, start: start, end: end, anchors: &anchors, inFlow: open.last?.isFlow ?? false)
@@ -107,6 +98,20 @@ struct NodeTable {
                     start, reason: "it ends where a value is expected", remedy: "complete the document")
             }
         } while !open.isEmpty
+    }
+
+    /// What an alias refers to.
+    private func target(
+        of alias: yaml_event_t, at start: Int, anchors: [String: Int], open: [Open]
+    ) throws(Failure) -> (name: String, node: Int) {
+        let name = YAMLEventParser.text(alias.data.alias.anchor) ?? ""
+        if let node = anchors[name] { return (name, node) }
+        let isOpen = open.contains { $0.anchor == name }
+        throw refuse(
+            start,
+            reason:
+                "the alias *\(name) \(isOpen ? "refers to a value that holds it" : "refers to no anchor")",
+            remedy: "define &\(name) before it")
     }
 
     /// Whether the innermost open node is the list `items` of the root.

@@ -61,17 +61,7 @@ struct ApplyCommand: AsyncParsableCommand {
                 "\(bundle.path) has no base and no builds, so the store gets nothing: `sealift serve` or `sealift push` brings its images to a cluster"
             )
         }
-        if dryRun {
-            let plan = try await onThread { [applier] () throws(Failure) in
-                try applier.estimated(applier.plan())
-            }
-            if json {
-                try Console.printJSON(plan, schema: "apply-plan/1")
-            } else {
-                plan.lines.forEach(Console.print)
-            }
-            return try await onThread { [applier] () throws(Failure) in try applier.checkComplete(plan) }
-        }
+        if dryRun { return try await showPlan(of: applier) }
         if applier.needsConsent, try await agrees(to: applier) {
             settings.allowsRun = true
             applier = try prepare()
@@ -90,6 +80,16 @@ struct ApplyCommand: AsyncParsableCommand {
         if json { return try Console.printJSON(receipt) }
         for line in receipt.lines { Console.print(line) }
         Console.say("receipt: \(receipt.path)")
+    }
+
+    private func showPlan(of applier: Applier) async throws {
+        let plan = try await onThread { () throws(Failure) in try applier.estimated(applier.plan()) }
+        if json {
+            try Console.printJSON(plan, schema: "apply-plan/1")
+        } else {
+            plan.lines.forEach(Console.print)
+        }
+        try await onThread { () throws(Failure) in try applier.checkComplete(plan) }
     }
 
     /// Shows the commands that the builds run and asks whether they may; `false` where there is no one to ask, or no

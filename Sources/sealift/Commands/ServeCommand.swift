@@ -67,16 +67,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let opened = try await onThread { () throws(Failure) in
-            let trust = try keys.trust()
-            var opened: [BundleShelf] = []
-            for path in bundles {
-                opened.append(BundleShelf(bundle: try Bundle(opening: path, trusting: trust)))
-                // What opening has read is gone: the next bundle, and then the clients, get its memory.
-                giveBackFreeMemory()
-            }
-            return opened
-        }
+        let opened = try await open()
         if let client = printConfig.flatMap(ClientConfiguration.Client.init) {
             return try showSettings(for: client, of: opened)
         }
@@ -96,12 +87,12 @@ struct ServeCommand: AsyncParsableCommand {
             throw error
         }
         let here = ListenAddress(host: settings.address.host, port: server.port)
-        let scheme = settings.tls == nil ? "http" : "https"
-        log.add("serving \(opened.map(\.path).joined(separator: ", ")) at \(scheme)://\(here)/")
+        let url = "\(settings.tls == nil ? "http" : "https")://\(here)/"
+        log.add("serving \(opened.map(\.path).joined(separator: ", ")) at \(url)")
         if json {
             try Console.printJSON(
                 Ready(
-                    url: "\(scheme)://\(here)/", bundles: opened.map { .init($0) },
+                    url: url, bundles: opened.map { .init($0) },
                     certificate: tlsSelfSigned.map { "\($0).crt" }, missing: catalog.missing.count),
                 schema: "serve/1")
         }
@@ -109,6 +100,19 @@ struct ServeCommand: AsyncParsableCommand {
         log.add("stopping: running downloads have 10 s to finish; a second signal ends them now")
         await server.stop(within: .seconds(10))
         await log.drain(within: .seconds(1))
+    }
+
+    private func open() async throws(Failure) -> [BundleShelf] {
+        try await onThread { () throws(Failure) in
+            let trust = try keys.trust()
+            var opened: [BundleShelf] = []
+            for path in bundles {
+                opened.append(BundleShelf(bundle: try Bundle(opening: path, trusting: trust)))
+                // What opening has read is gone: the next bundle, and then the clients, get its memory.
+                giveBackFreeMemory()
+            }
+            return opened
+        }
     }
 
     /// What `--json` prints.

@@ -97,52 +97,46 @@ struct ImagesCommand: AsyncParsableCommand {
     }
 
     private func list(_ scans: [ImageScan]) {
-        if json {
-            var places: [(SourcePosition, Place)] = []
-            var all: [Place] = []
-            for scan in scans {
-                let path = scan.source.path
-                places = scan.references.map { image in
-                    (
-                        image.position,
-                        Place(reference: "\(image.reference)", path: path, position: image.position)
-                    )
-                }
-                if possible {
-                    places += scan.possible.map { image in
-                        (
-                            image.position,
-                            Place(
-                                reference: image.name, path: path, position: image.position,
-                                possible: image.reason)
-                        )
-                    }
-                    places.sort { $0.0 < $1.0 }
-                }
-                all += places.map(\.1)
-            }
-            try? Console.printJSON(["images": all], schema: "images/1")
-        } else {
-            var seen: Set<String> = []
-            for scan in scans {
-                for image in scan.references where seen.insert("\(image.reference)").inserted {
-                    Console.print("\(image.reference)")
-                }
-            }
-            for scan in scans where possible {
-                for image in scan.possible {
-                    Console.say(
-                        "\(scan.source.path):\(image.position): '\(image.text)' may be an image: \(image.reason)"
-                    )
-                    if seen.insert(image.name).inserted { Console.print(image.name) }
-                }
-            }
-        }
+        if json { try? Console.printJSON(scans.flatMap(places)) } else { printNames(scans) }
         let count = scans.reduce(0) { $0 + $1.possible.count }
         if !possible, count > 0 {
             Console.say(
                 "\(count) more \(count == 1 ? "value may be an image" : "values may be images"); see --possible"
             )
+        }
+    }
+
+    /// The images of a file where they stand, in its order.
+    private func places(in scan: ImageScan) -> [Place] {
+        let path = scan.source.path
+        var places = scan.references.map { image in
+            let place = Place(reference: "\(image.reference)", path: path, position: image.position)
+            return (position: image.position, place: place)
+        }
+        guard possible else { return places.map(\.place) }
+        places += scan.possible.map { image in
+            let place = Place(
+                reference: image.name, path: path, position: image.position, possible: image.reason)
+            return (image.position, place)
+        }
+        return places.sorted { $0.position < $1.position }.map(\.place)
+    }
+
+    /// Each name once; of what only may be an image also why.
+    private func printNames(_ scans: [ImageScan]) {
+        var seen: Set<String> = []
+        for scan in scans {
+            for image in scan.references where seen.insert("\(image.reference)").inserted {
+                Console.print("\(image.reference)")
+            }
+        }
+        for scan in scans where possible {
+            for image in scan.possible {
+                Console.say(
+                    "\(scan.source.path):\(image.position): '\(image.text)' may be an image: \(image.reason)"
+                )
+                if seen.insert(image.name).inserted { Console.print(image.name) }
+            }
         }
     }
 
