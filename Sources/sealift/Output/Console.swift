@@ -152,7 +152,7 @@ enum Console {
     }
 
     /// Prints `value` as JSON, keys sorted, for programs.
-    /// - Parameter schema: the name and version of its form (``JSONDocument``); `nil` for a file of its own format: a lock, a receipt.
+    /// - Parameter schema: the name and version of its form (``JSONDocument``); `nil` for a list, which has no room for it.
     static func printJSON(_ value: some Encodable, schema: String? = nil) throws {
         let bytes =
             if let schema { try json(JSONDocument(schema: schema, value: value)) } else { try json(value) }

@@ -66,12 +66,12 @@ def documents_have_their_form(world):
     for command in (["inspect", world.bundle], ["verify", world.bundle], ["diff", world.bundle, world.bundle],
                     ["collect", spec, "--dry-run", *world.network],
                     ["apply", world.bundle, "--store", folder / "store", "--platform", world.own, "--dry-run"],
-                    ["store", "ls", "--store", world.store], ["store", "check", "--store", world.store],
-                    ["store", "gc", "--dry-run", "--store", world.store],
+                    ["store", "ls", "--store", world.store],
                     ["apply", "--rollback", "--dry-run", "--store", world.store]):
         of_form(world.ok(*command, "--json").out)
-    of_form(world.ok("images", ROOT / "bundles/demo/network", "--json").out)
-    of_form(world.run("images", "--check", spec, ROOT / "bundles/demo/network", "--json").out)
+    of_form(world.ok("images", ROOT / "bundles/demo/network", "--json").out, "images")
+    of_form(world.ok("store", "check", "--store", world.store, "--json").out, "store-check")
+    of_form(world.ok("store", "gc", "--dry-run", "--store", world.store, "--json").out, "store-gc")
     of_form(world.ok("lock", spec, "--json", *world.network).out, "lock")
     told = world.ok("collect", spec, "-o", folder / "new.sealift", "--reuse", world.bundle, "--json", *world.network)
     of_form(told.out)

@@ -37,7 +37,7 @@ def images_are_listed_once(world):
     for text, wanted in ((RENDERED, NAMED), ("calico/node:v3.19.1\n", NAMED[2:])):
         said = subprocess.run([world.sealift, "images", "-"], input=text, text=True, capture_output=True)
         equal((said.returncode, said.stdout.splitlines()), (0, wanted), "standard input")
-    places = json.loads(world.ok("images", folder / "all.yaml", "--json").out)["images"]
+    places = json.loads(world.ok("images", folder / "all.yaml", "--json").out)
     equal(places[0], {"reference": NAMED[0], "path": f"{folder}/all.yaml", "line": 7, "column": 40}, "the first place")
     (folder / "may.yaml").write_text("env:\n- name: X\n  value: quay.io/a/b:1\n")
     told = world.ok("images", folder / "may.yaml")
@@ -45,7 +45,7 @@ def images_are_listed_once(world):
     told = world.ok("images", folder / "may.yaml", "--possible")
     equal(told.out, "quay.io/a/b:1\n", "what may be an image")
     require("may.yaml:3:10: 'quay.io/a/b:1' may be an image" in told.err, f"no place: {told}")
-    places = json.loads(world.ok("images", folder / "may.yaml", "--possible", "--json").out)["images"]
+    places = json.loads(world.ok("images", folder / "may.yaml", "--possible", "--json").out)
     equal([(p["reference"], p["line"], p["column"], "possible" in p) for p in places],
           [("quay.io/a/b:1", 3, 10, True)], "its place")
     (folder / "a-broken.yaml").write_text("{{ if .Values.x }}\nimage: [\n")

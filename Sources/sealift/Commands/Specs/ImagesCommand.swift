@@ -143,7 +143,7 @@ struct ImagesCommand: AsyncParsableCommand {
     private func report(_ outcome: (missing: [Reference], findings: [SpecFinding])) throws {
         for finding in outcome.findings where finding.severity != .error { Console.say("\(finding)") }
         if json {
-            try Console.printJSON(["missing": outcome.missing], schema: "images-missing/1")
+            try Console.printJSON(outcome.missing)
         } else {
             var seen: Set<Reference> = []
             for reference in outcome.missing where seen.insert(reference).inserted {

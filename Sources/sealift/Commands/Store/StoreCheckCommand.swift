@@ -23,7 +23,7 @@ struct StoreCheckCommand: AsyncParsableCommand {
     func run() async throws {
         let findings = try await store.open().checked()
         if json {
-            try Console.printJSON(["findings": findings], schema: "store-check/1")
+            try Console.printJSON(findings)
         } else {
             for line in findings.flatMap(\.lines) { Console.print(line) }
         }

@@ -33,7 +33,7 @@ struct StoreCleanCommand: AsyncParsableCommand {
             try writer.transaction { () throws(Failure) in try writer.remove(store.garbage(keeping: kept)) }
             return left
         }
-        if json { return try Console.printJSON(["removed": garbage], schema: "store-gc/1") }
+        if json { return try Console.printJSON(garbage) }
         for item in garbage { Console.print("\(item.artifact)  \(item.bytes.asBytes)") }
         let sum = garbage.clampedTotal(\.bytes)
         Console.say("\(garbage.count) things, \(sum.asBytes)\(dryRun ? " would be" : "") freed")
