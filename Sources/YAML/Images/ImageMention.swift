@@ -146,7 +146,7 @@ package struct ImageScan: Sendable {
         var scan = ImageScan(SourceText([], path: path), isYAML: true)
         scan.references = images.map { image in
             ImageMention(
-                reference: image.reference, text: "\(image.reference)", range: 0..<0,
+                NamedImage(image.reference, text: "\(image.reference)"), range: 0..<0,
                 position: SourcePosition(line: max(1, image.line), column: 1))
         }
         return scan
