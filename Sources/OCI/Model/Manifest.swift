@@ -79,8 +79,10 @@ package struct Manifest: Sendable {
         do {
             let json = try JSONNode(unambiguous: raw)
             // The decoder says what is wrong, and takes what few manifests have.
-            fields = try Fields(json, in: raw) ?? JSONText.decode(
-                Fields.self, from: raw, values: Self.mostValues)
+            fields =
+                try Fields(json, in: raw)
+                ?? JSONText.decode(
+                    Fields.self, from: raw, values: Self.mostValues)
         } catch {
             throw refuse((error as? JSONFault)?.sentence ?? Self.explain(error))
         }
