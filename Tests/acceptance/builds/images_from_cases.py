@@ -152,7 +152,7 @@ def odd_files_of_images_are_refused(world):
     files = "".join(f"  {name}: {{ path: ./{name} }}\n" for name in names.split(", "))
     spec = spec_of(world, folder, f"files:\n{files}imagesFrom: [{names}]\n")
     world.refused((65, 66, 78), [
-        r"list:2:1: 'UPPER/x'", r"list:3:1", r"packed.*not a text.*members", r"empty: it names none", r"bad\.yaml:2:4",
+        r"list:2:1: 'UPPER/x'", r"list:3:1", r"packed.*gzip archive, and no text.*members", r"empty: it names none", r"bad\.yaml:2:4",
         r"possible\.yaml: it names none for sure, and 1 that may be", r"gone", r"rawdocker\.yaml:11:45"],
         "check", spec, *world.network, cwd=folder)
     (folder / "x.tgz").write_bytes(tar_of([("a/list", tarfile.REGTYPE, b"a:1\n", 0o644)]))
