@@ -42,7 +42,7 @@ let package = Package(
 
         .target(
             name: "OCI", dependencies: ["CArchive", "COpenSSL", "CISAL", "CDeflate", "CLinux"],
-            swiftSettings: strict),
+            swiftSettings: small),
         .target(name: "Registry", dependencies: ["OCI", "CCurl"], swiftSettings: small),
         .target(name: "YAML", dependencies: ["OCI", "CYaml"], swiftSettings: small),
         .target(name: "Spec", dependencies: ["OCI", "YAML"], swiftSettings: small),
