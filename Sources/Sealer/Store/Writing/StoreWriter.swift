@@ -25,19 +25,18 @@ package final class StoreWriter: Sendable {
         _ = try store.list()
         let made = try store.makePlaces()
         do throws(Failure) {
-            lock = try Self.takeLock(of: store)
+            try store.proveFileSystem()
         } catch {
-            // Where another one writes, the places are its own by now.
-            if error.kind != .busy { Store.removePlaces(made) }
+            Store.removePlaces(made)
             throw error
         }
+        lock = try Self.takeLock(of: store)
         changes = Mutex(StoreChanges(places: made))
         do throws(Failure) {
             try store.refuseRunningSealers()
             // With the lock held, whatever is in staging was left by a writer that is gone.
             try removeTree(at: staging)
             guard mkdir(staging, 0o700) == 0 else { throw Failure.system("create", artifact: staging) }
-            try store.proveFileSystem(in: staging)
         } catch {
             changes.withLock { $0.isUndone = true }
             throw error
