@@ -95,11 +95,12 @@ extension Store {
 
     /// Proves that the store's file system keeps modes, owners, times, links and names: where it does not, layers would
     /// get other ids than theirs.
+    /// - Parameter staging: where it is tried: what a kill leaves there is gone with the next writer.
     /// - Throws: a ``Failure`` of kind `configuration` that names what it does not keep.
-    func proveFileSystem() throws(Failure) {
-        var name = Array("\(path)/.sealift/probe-XXXXXX".utf8CString)
+    func proveFileSystem(in staging: String) throws(Failure) {
+        var name = Array("\(staging)/probe-XXXXXX".utf8CString)
         guard mkdtemp(&name) != nil else {
-            throw Failure.system("create", artifact: "\(path)/.sealift/probe-XXXXXX")
+            throw Failure.system("create", artifact: "\(staging)/probe-XXXXXX")
         }
         let probe = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         defer { try? removeTree(at: probe) }

@@ -24,19 +24,24 @@ package final class StoreWriter: Sendable {
         try store.refuseForeignFolder()
         _ = try store.list()
         let made = try store.makePlaces()
+        var held: FileLock? = try Self.takeLock(of: store)
+        let staging = "\(store.path)/.sealift/staging"
         do throws(Failure) {
-            try store.proveFileSystem()
-        } catch {
-            Store.removePlaces(made)
-            throw error
-        }
-        lock = try Self.takeLock(of: store)
-        changes = Mutex(StoreChanges(places: made))
-        do throws(Failure) {
-            try store.refuseRunningSealers()
             // With the lock held, whatever is in staging was left by a writer that is gone.
             try removeTree(at: staging)
             guard mkdir(staging, 0o700) == 0 else { throw Failure.system("create", artifact: staging) }
+            try store.proveFileSystem(in: staging)
+        } catch {
+            try? removeTree(at: staging)
+            // Where FUSE serves the files, one that is open keeps its folder.
+            held = nil
+            Store.removePlaces(made)
+            throw error
+        }
+        lock = held!
+        changes = Mutex(StoreChanges(places: made))
+        do throws(Failure) {
+            try store.refuseRunningSealers()
         } catch {
             changes.withLock { $0.isUndone = true }
             throw error
