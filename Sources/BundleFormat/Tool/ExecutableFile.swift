@@ -53,7 +53,7 @@ package struct ExecutableFile: Sendable {
             UInt64(Self.number(header, at: 58, as: UInt16.self))
             * UInt64(Self.number(header, at: 60, as: UInt16.self))
         isWhole =
-            Self.lies(sections, at: Self.number(header, at: 40, as: UInt64.self), in: length)
+            Self.isWithin(sections, at: Self.number(header, at: 40, as: UInt64.self), of: length)
             && segments.allSatisfy(\.isWhole)
     }
 
@@ -61,7 +61,7 @@ package struct ExecutableFile: Sendable {
     private struct Segment {
         let kind: UInt32
         let offset, count: UInt64
-        /// Whether it lies in the file.
+        /// Whether all of it is in the file.
         let isWhole: Bool
     }
 
@@ -72,7 +72,7 @@ package struct ExecutableFile: Sendable {
         let size = Int(number(header, at: 54, as: UInt16.self))
         let count = Int(number(header, at: 56, as: UInt16.self))
         let start = number(header, at: 32, as: UInt64.self)
-        guard size == 56, lies(UInt64(size * count), at: start, in: length) else { return nil }
+        guard size == 56, isWithin(UInt64(size * count), at: start, of: length) else { return nil }
         let table = try bytes(of: file, at: Int64(start), count: size * count)
         guard table.count == size * count else { return nil }
         return (0..<count).map { entry in
@@ -81,11 +81,11 @@ package struct ExecutableFile: Sendable {
             let count = number(table, at: at + 32, as: UInt64.self)
             return Segment(
                 kind: number(table, at: at, as: UInt32.self), offset: offset, count: count,
-                isWhole: lies(count, at: offset, in: length))
+                isWhole: isWithin(count, at: offset, of: length))
         }
     }
 
-    private static func lies(_ count: UInt64, at offset: UInt64, in length: UInt64) -> Bool {
+    private static func isWithin(_ count: UInt64, at offset: UInt64, of length: UInt64) -> Bool {
         count <= length && offset <= length - count
     }
 

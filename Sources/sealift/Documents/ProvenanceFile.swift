@@ -64,7 +64,7 @@ struct ProvenanceFile: Encodable {
         }
     }
 
-    /// What is shown of a record. Nothing else of it is kept: it lies beside the bundle, and no signature covers it.
+    /// What is shown of a record. Nothing else of it is kept: it is next to the bundle, and no signature covers it.
     private struct Record: JSONHandler {
         private(set) var bundle: Digest?
         private(set) var ended: String?
