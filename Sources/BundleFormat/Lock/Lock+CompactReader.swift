@@ -24,10 +24,7 @@ extension Lock.Image {
 
 extension Lock.Instance {
     fileprivate init(_ text: inout CompactReader) throws(CompactReader.OtherForm) {
-        try text.take("{\"digest\":")
-        digest = try text.digest()
-        try text.take(",\"mediaType\":")
-        mediaType = MediaType.shared(try text.string())
+        (digest, mediaType) = try text.beginManifest()
         try text.take(",\"platform\":")
         let name = try text.string()
         guard let found = try? Platform(name), found.description == name else {
@@ -42,12 +39,19 @@ extension Lock.Instance {
 
 extension Lock.Part {
     fileprivate init(_ text: inout CompactReader) throws(CompactReader.OtherForm) {
-        try text.take("{\"digest\":")
-        digest = try text.digest()
-        try text.take(",\"mediaType\":")
-        mediaType = MediaType.shared(try text.string())
+        (digest, mediaType) = try text.beginManifest()
         try text.take(",\"size\":")
         size = try text.size()
         try text.take("}")
+    }
+}
+
+extension CompactReader {
+    /// The keys that a manifest of a lock begins with.
+    fileprivate mutating func beginManifest() throws(OtherForm) -> (digest: Digest, mediaType: String) {
+        try take("{\"digest\":")
+        let digest = try digest()
+        try take(",\"mediaType\":")
+        return (digest, MediaType.shared(try string()))
     }
 }
