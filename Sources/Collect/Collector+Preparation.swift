@@ -160,18 +160,7 @@ extension Collector {
             !spec.platforms(of: $0).isEmpty && !faults.absent.images.contains($0)
         }
         let base = faults.absent.isBaseMissing ? nil : spec.base?.image
-        let wanted = (base.map { [$0] } ?? []) + carried
-        let found = try await inParallel(wanted, width: resolver.content.worksAtOnce) { reference in
-            try await attempted { try await resolver.image(reference) }
-        }
-        var images: [ResolvedImage] = []
-        for (reference, result) in zip(wanted, found) {
-            switch result {
-            case .success(let image): images.append(image)
-            case .failure(let failure): faults.note(failure, ofImage: reference, in: spec)
-            }
-        }
-        return images
+        return try await resolver.images((base.map { [$0] } ?? []) + carried, noting: &faults)
     }
 
     /// Notes where the base has not the layers that the spec pins, which its configs show.

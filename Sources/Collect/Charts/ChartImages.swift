@@ -27,7 +27,6 @@ struct ChartImages: Sendable {
         var charts: [ResolvedImage] = []
         /// What is wrong with a chart, with its place.
         var failures: [(place: SpecPath, failure: Failure)] = []
-
     }
 
     /// One chart of the spec.

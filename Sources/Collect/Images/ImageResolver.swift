@@ -54,10 +54,19 @@ struct ImageResolver: Sendable {
     /// Whether what the lock does not have is taken as it is now.
     var takesUnlocked = true
 
-    /// Resolves all of `references`, several at a time; the result has their order.
-    /// - Throws: a `Failure` of kind `data` where the upstream has drifted from the lock, naming both digests.
-    func images(_ references: [Reference]) async throws -> [ResolvedImage] {
-        try await inParallel(references, width: content.worksAtOnce) { try await image($0) }
+    /// Resolves `references`, several at a time; the result has their order. Those that cannot be are noted.
+    func images(_ references: [Reference], noting faults: inout SpecFaults) async throws -> [ResolvedImage] {
+        let results = try await inParallel(references, width: content.worksAtOnce) { reference in
+            try await attempted { try await image(reference) }
+        }
+        var images: [ResolvedImage] = []
+        for (reference, result) in zip(references, results) {
+            switch result {
+            case .success(let image): images.append(image)
+            case .failure(let failure): faults.note(failure, ofImage: reference, in: spec)
+            }
+        }
+        return images
     }
 
     private func place(ofArchive reference: Reference) -> String? {

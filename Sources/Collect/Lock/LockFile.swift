@@ -149,17 +149,7 @@ package struct Locker: Sendable {
         let known = Set(kept.map(\.reference))
         let wanted = spec.images.filter { !known.contains($0) }
         let base = spec.base.flatMap { known.contains($0.image) && wanted.isEmpty ? nil : $0.image }
-        let all = (base.map { [$0] } ?? []) + wanted
-        let results = try await inParallel(all, width: resolver.content.worksAtOnce) { reference in
-            try await attempted { try await resolver.image(reference) }
-        }
-        var images: [ResolvedImage] = []
-        for (reference, result) in zip(all, results) {
-            switch result {
-            case .success(let image): images.append(image)
-            case .failure(let failure): faults.note(failure, ofImage: reference, in: spec)
-            }
-        }
+        var images = try await resolver.images((base.map { [$0] } ?? []) + wanted, noting: &faults)
         try Mistakes(parsed, problems: faults.problems).report()
         if let base, let resolved = images.first(where: { $0.reference == base }) {
             try await ImageListCheck(parsed: parsed, content: resolver.content, note: note).run(
