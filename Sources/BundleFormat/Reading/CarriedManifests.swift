@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dispatch
 internal import OCI
-internal import Synchronization
 
 /// The manifests of a bundle: they are found in the order of the layout, then each is read, verified and parsed once, on
 /// all cores.
@@ -26,7 +24,7 @@ struct CarriedManifests {
     /// - Throws: a `Failure` of kind `data` where one is not there.
     init(of lock: Lock, in members: MemberTable) throws(Failure) {
         reader = members.reader
-        wrappers = try Self.onAllCores(lock.images) { (images) throws(Failure) in
+        wrappers = try Self.inParts(lock.images) { (images) throws(Failure) in
             var wrappers: [Manifest?] = []
             for image in images { wrappers.append(try image.wrapper()) }
             return wrappers
@@ -53,7 +51,7 @@ struct CarriedManifests {
     /// - Throws: a `Failure` of kind `data` for the first manifest whose bytes are not those of its digest, or that is
     ///   none, and for an image that does not agree with it.
     func images(of lock: Lock) throws(Failure) -> [BundleImage] {
-        let parsed = try Self.onAllCores(all) { (part) throws(Failure) in try parse(part) }
+        let parsed = try Self.inParts(all) { (part) throws(Failure) in try parse(part) }
         func manifest(_ descriptor: Descriptor) throws(Failure) -> Manifest {
             guard let place = places[descriptor] else {
                 throw Failure(.fault, "read", "\(descriptor.digest)", because: "it was not asked for")
@@ -90,20 +88,17 @@ struct CarriedManifests {
 
     /// What `body` makes of parts of `items`, in the order of the items.
     /// - Throws: what the first part throws that fails.
-    private static func onAllCores<Item: Sendable, Made: Sendable>(
+    private static func inParts<Item: Sendable, Made: Sendable>(
         _ items: [Item], _ body: @Sendable (ArraySlice<Item>) throws(Failure) -> [Made]
     ) throws(Failure) -> [Made] {
-        let results = Mutex([Int: Result<[Made], Failure>]())
-        let count = (items.count + step - 1) / step
-        DispatchQueue.concurrentPerform(iterations: count) { turn in
-            let part = items[(turn * step)..<min(items.count, (turn + 1) * step)]
-            let result = Result { () throws(Failure) in try body(part) }
-            results.withLock { $0[turn] = result }
+        let parts = stride(from: 0, to: items.count, by: step).map { start in
+            items[start..<min(items.count, start + step)]
         }
-        let found = results.withLock { $0 }
         var made: [Made] = []
         made.reserveCapacity(items.count)
-        for turn in 0..<count { made += try found[turn]?.get() ?? [] }
+        for result in onAllCores(parts, { part in Result { () throws(Failure) in try body(part) } }) {
+            made += try result.get()
+        }
         return made
     }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CDeflate
-internal import Dispatch
 
 /// Writes gzip (RFC 1952) on all cores, whose bytes depend on the input and on libdeflate's version, not on the time,
 /// a name, how the input was cut into pieces, the processor or how many cores there are.
@@ -66,15 +65,7 @@ package final class GzipWriter {
         members = []
         guard !inputs.isEmpty else { return }
         hasWritten = true
-        let outputs = Outputs(inputs.count)
-        if inputs.count == 1 {
-            outputs.set(0, bytes: Self.compressed(inputs[0]))
-        } else {
-            DispatchQueue.concurrentPerform(iterations: inputs.count) { index in
-                outputs.set(index, bytes: Self.compressed(inputs[index]))
-            }
-        }
-        for output in outputs.all {
+        for output in onAllCores(inputs, { Self.compressed($0) }) {
             guard let output else {
                 throw Failure(
                     .busy, "compress", "", because: "there is no memory for it",
@@ -98,24 +89,5 @@ package final class GzipWriter {
             }
         }
         return output.isEmpty ? nil : output
-    }
-
-    /// What the cores have made, each at a place of its own.
-    // Unchecked: each element is written by one thread, and read when all of them are done.
-    private final class Outputs: @unchecked Sendable {
-        private let storage: UnsafeMutableBufferPointer<[UInt8]?>
-
-        init(_ count: Int) {
-            storage = .allocate(capacity: count)
-            storage.initialize(repeating: nil)
-        }
-
-        deinit {
-            storage.deinitialize()
-            storage.deallocate()
-        }
-
-        func set(_ index: Int, bytes: [UInt8]?) { storage[index] = bytes }
-        var all: [[UInt8]?] { Array(storage) }
     }
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dispatch
 package import OCI
-internal import Synchronization
 
 /// The measures of layers that are taken ahead of their use, on all cores. A tree is known again by what is in its tar's
 /// headers and by where the contents of its files are, so that no content is read twice.
@@ -26,15 +24,9 @@ package struct LayerMeasures {
         }
         if trees.count < 2 { return }
         let order = trees.sorted { ($0.value.size, $0.key) > ($1.value.size, $1.key) }
-        let found = Mutex<[Digest: LayerMeasure]>([:])
         // Unchecked: trees are only read from here on.
-        let work = Unchecked(value: order.map { ($0.key, $0.value.root) })
-        DispatchQueue.concurrentPerform(iterations: order.count) { number in
-            let (key, root) = work.value[number]
-            guard let measure = try? Layer.measure(root) else { return }
-            found.withLock { $0[key] = measure }
-        }
-        measures = found.withLock { $0 }
+        let taken = onAllCores(order.map { Unchecked(value: $0.value.root) }) { try? Layer.measure($0.value) }
+        measures = Dictionary(uniqueKeysWithValues: zip(order.map(\.key), taken)).compactMapValues(\.self)
         self.roots = order.map(\.value.root)
     }
 
